@@ -1,0 +1,78 @@
+"""Paths into documents: `data.items`, `links.next`, `@odata.nextLink`, `$`, or a JSONPath (RFC 9535).
+
+One syntax for every field that points into an answer: results key, next page key, pointer, token key, ping success
+path. A plain path is tried as a literal key first, because real keys contain dots (`@odata.nextLink`).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+import jsonpath
+
+
+class _Missing:
+    """The answer of `extract` where a path leads nowhere; JSON's null is a value and comes back as None."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+
+
+@lru_cache(maxsize=1024)
+def _compiled(path: str) -> jsonpath.JSONPath | jsonpath.CompoundJSONPath:
+    return jsonpath.compile(path)
+
+
+def check(path: str) -> None:
+    """Raise `ValueError` with a sentence when a path cannot be read."""
+    if path.startswith("$") and path != "$":
+        try:
+            _compiled(path)
+        except jsonpath.JSONPathError as error:
+            raise ValueError(f"{path} is not a JSONPath: {str(error).splitlines()[0]}. Write for example $.data.items or data.items.") from None
+
+
+def extract(document: Any, path: str) -> Any:
+    """What `path` points at in `document`, or MISSING.
+
+    `""` and `$` are the document itself. A path that starts with `$` is a JSONPath: a singular query gives its value,
+    any other the list of its matches. Every other path is keys (and list indexes) joined by dots.
+    """
+    if path in ("", "$"):
+        return document
+    if path.startswith("$"):
+        query = _compiled(path)
+        matches = query.findall(document)
+        if isinstance(query, jsonpath.JSONPath) and query.singular_query():
+            return matches[0] if matches else MISSING
+        return matches if matches else MISSING
+    return _walk(document, path)
+
+
+def _walk(document: Any, path: str) -> Any:
+    if isinstance(document, dict) and path in document:
+        return document[path]
+    head, dot, tail = path.partition(".")
+    while dot:
+        if isinstance(document, dict) and head in document:
+            found = _walk(document[head], tail)
+            if found is not MISSING:
+                return found
+        elif isinstance(document, list) and _is_index(head, document):
+            return _walk(document[int(head)], tail)
+        more, dot, tail = tail.partition(".")
+        head = f"{head}.{more}"
+    if isinstance(document, list) and _is_index(path, document):
+        return document[int(path)]
+    return MISSING
+
+
+def _is_index(text: str, items: list[Any]) -> bool:
+    return text.lstrip("-").isdigit() and -len(items) <= int(text) < len(items)
