@@ -74,7 +74,9 @@ def parse_host(text: str) -> tuple[str, int | None]:
         parts = urlsplit(f"//{value}")
         host, port = (parts.hostname or ""), parts.port
     except ValueError:
-        raise ValueError(f"{value} is not a host name. A port is a number from 1 to 65535 after a colon, for example api.example.com:8443.") from None
+        raise ValueError(
+            f"{value} is not a host name. A port is a number from 1 to 65535 after a colon, for example api.example.com:8443."
+        ) from None
     if port == 0 or value.endswith(":"):
         raise ValueError("A port is a number from 1 to 65535 after a colon, for example api.example.com:8443.")
     return _checked_host(host, value), port
@@ -118,11 +120,15 @@ def parse_base_uri(text: str) -> BaseUri:
     if not match:
         other = re.match(r"^([A-Za-z][A-Za-z0-9+.-]*)://", value)
         if other:
-            raise ValueError(f"{other.group(1)}:// cannot be called. A base URI starts with https://, for example https://api.example.com/v1.")
+            raise ValueError(
+                f"{other.group(1)}:// cannot be called. A base URI starts with https://, for example https://api.example.com/v1."
+            )
         raise ValueError("A base URI starts with https://, for example https://api.example.com/v1.")
     rest = match.group(2)
     if "?" in rest or "#" in rest:
-        raise ValueError("A base URI has no query and no fragment. Leave out everything from the ? or # on; headers and parameters have fields of their own.")
+        raise ValueError(
+            "A base URI has no query and no fragment. Leave out everything from the ? or # on; headers and parameters have fields of their own."
+        )
     authority, _, path = rest.partition("/")
     host, port = parse_host(authority)
     return BaseUri(match.group(1).lower(), host, port, parse_base_path(path))
@@ -137,7 +143,9 @@ def parse_networks(text: str) -> tuple[type_network, ...]:
                 networks.append(ipaddress.ip_network(item, strict=False))
             except ValueError:
                 names = ", ".join(sorted(NETWORK_NAMES))
-                raise ValueError(f"{item} is no network. Write CIDR notation such as 10.1.0.0/16, one address, or one of: {names}.") from None
+                raise ValueError(
+                    f"{item} is no network. Write CIDR notation such as 10.1.0.0/16, one address, or one of: {names}."
+                ) from None
     return tuple(networks)
 
 

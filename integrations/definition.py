@@ -32,7 +32,9 @@ JSON_TYPE = "application/json"
 class Part(BaseModel):
     """Base of every part of a definition: camelCase in JSON, unknown fields refused, surrounding blanks dropped."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", str_strip_whitespace=True, validate_assignment=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", str_strip_whitespace=True, validate_assignment=True
+    )
 
     def dump(self) -> dict[str, Any]:
         """The part as JSON-compatible values with camelCase keys."""
@@ -127,8 +129,12 @@ class OAuth2Auth(Part):
     revocation_uri: Url = ""
     scope: Annotated[str, Field(max_length=4000)] = ""
     basic_token_auth: bool = True
-    token_request_method: Annotated[Literal["POST", "GET"], BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v)] = "POST"
-    token_request_content_type: Annotated[Literal["application/x-www-form-urlencoded", "application/json"], BeforeValidator(_choice)] = "application/x-www-form-urlencoded"
+    token_request_method: Annotated[Literal["POST", "GET"], BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v)] = (
+        "POST"
+    )
+    token_request_content_type: Annotated[Literal["application/x-www-form-urlencoded", "application/json"], BeforeValidator(_choice)] = (
+        "application/x-www-form-urlencoded"
+    )
     token_params: dict[str, str] = Field(default_factory=dict)
     token_key: Path = "access_token"
     token_expiration_key: Path = "expires_in"
@@ -215,7 +221,13 @@ class PointerPagination(_Paged):
 
 
 Pagination = Annotated[NoPagination | IndexPagination | PagePagination | LinkPagination | PointerPagination, Field(discriminator="type")]
-PAGINATION_CLASSES: dict[str, type[Part]] = {"none": NoPagination, "index": IndexPagination, "page": PagePagination, "link": LinkPagination, "pointer": PointerPagination}
+PAGINATION_CLASSES: dict[str, type[Part]] = {
+    "none": NoPagination,
+    "index": IndexPagination,
+    "page": PagePagination,
+    "link": LinkPagination,
+    "pointer": PointerPagination,
+}
 
 
 # --- the whole ------------------------------------------------------------------------------------------------------
@@ -224,7 +236,9 @@ PAGINATION_CLASSES: dict[str, type[Part]] = {"none": NoPagination, "index": Inde
 class Ping(Part):
     """The request that tests a connection. `uri` is relative to the base URI."""
 
-    method: Annotated[Literal["GET", "HEAD", "POST", "PUT"], BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v)] = "GET"
+    method: Annotated[Literal["GET", "HEAD", "POST", "PUT"], BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v)] = (
+        "GET"
+    )
     uri: Annotated[str, Field(max_length=2000)] = ""
 
     @field_validator("uri")
@@ -291,7 +305,9 @@ def missing(definition: Definition) -> list[Gap]:
     """What stands between this definition and finalizing, in the order of the wizard."""
     gaps: list[Gap] = []
     if not definition.api_base_uri:
-        gaps.append(Gap("host", "apiBaseUri", "The host is missing. Enter the host of the API, or say that each connection brings its own."))
+        gaps.append(
+            Gap("host", "apiBaseUri", "The host is missing. Enter the host of the API, or say that each connection brings its own.")
+        )
     gaps += [Gap("auth", field, message) for field, message in _auth_gaps(definition.auth)]
     gaps += [Gap("pagination", f"pagination.{field}", message) for field, message in pagination_gaps(definition.pagination)]
     return gaps
@@ -318,9 +334,13 @@ def pagination_gaps(pagination: Part) -> list[tuple[str, str]]:
         case PointerPagination():
             gaps = []
             if not pagination.after_param:
-                gaps.append(("afterParam", "The after parameter is missing: the query parameter that takes the cursor, for example cursor."))
+                gaps.append(
+                    ("afterParam", "The after parameter is missing: the query parameter that takes the cursor, for example cursor.")
+                )
             if not pagination.pointer_path:
-                gaps.append(("pointerPath", "The pointer path is missing: the path to the cursor in the answer, for example $.next_cursor."))
+                gaps.append(
+                    ("pointerPath", "The pointer path is missing: the path to the cursor in the answer, for example $.next_cursor.")
+                )
             return gaps
     return []
 
@@ -331,7 +351,11 @@ def problems(error: ValidationError) -> dict[str, list[str]]:
     for item in error.errors(include_url=False):
         where = [str(part) for part in item["loc"]]
         # A discriminated union adds the chosen tag to the location; it is no field.
-        where = [part for n, part in enumerate(where) if not (n > 0 and where[n - 1] in ("auth", "pagination") and part in {*AUTH_CLASSES, *PAGINATION_CLASSES})]
+        where = [
+            part
+            for n, part in enumerate(where)
+            if not (n > 0 and where[n - 1] in ("auth", "pagination") and part in {*AUTH_CLASSES, *PAGINATION_CLASSES})
+        ]
         found.setdefault(".".join(where), []).append(_sentence(item))
     return found
 

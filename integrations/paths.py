@@ -36,7 +36,9 @@ def check(path: str) -> None:
         try:
             _compiled(path)
         except jsonpath.JSONPathError as error:
-            raise ValueError(f"{path} is not a JSONPath: {str(error).splitlines()[0]}. Write for example $.data.items or data.items.") from None
+            raise ValueError(
+                f"{path} is not a JSONPath: {str(error).splitlines()[0]}. Write for example $.data.items or data.items."
+            ) from None
 
 
 def extract(document: Any, path: str) -> Any:
@@ -52,7 +54,7 @@ def extract(document: Any, path: str) -> Any:
         matches = query.findall(document)
         if isinstance(query, jsonpath.JSONPath) and query.singular_query():
             return matches[0] if matches else MISSING
-        return matches if matches else MISSING
+        return matches or MISSING
     return _walk(document, path)
 
 

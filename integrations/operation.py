@@ -1,0 +1,97 @@
+"""One operation of an API: method, path, parameters, body, answer. What an import yields and an action holds."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from integrations.definition import JSON_TYPE, Pagination, Part, Path
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
+TYPES = ("string", "integer", "number", "boolean", "array", "object")
+_PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
+
+
+class Parameter(Part):
+    """A parameter outside the body. `style` and `explode` are OpenAPI's; empty and None mean OpenAPI's defaults for its place."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    place: Annotated[Literal["path", "query", "header", "cookie"], Field(alias="in")] = "query"
+    type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
+    items: Literal["", "string", "integer", "number", "boolean", "array", "object"] = ""
+    required: bool = False
+    default: Any = None
+    enum: list[Any] = Field(default_factory=list)
+    format: Annotated[str, Field(max_length=100)] = ""
+    description: str = ""
+    style: Literal["", "simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject"] = ""
+    explode: bool | None = None
+    content_type: Annotated[str, Field(max_length=200)] = ""
+
+    @model_validator(mode="after")
+    def _path_is_required(self) -> Parameter:
+        if self.place == "path" and not self.required:
+            object.__setattr__(self, "required", True)
+        return self
+
+
+class Body(Part):
+    """The request body: its media type, whether it is needed, and its JSON Schema (references resolved, circles cut)."""
+
+    content_type: Annotated[str, Field(max_length=200)] = JSON_TYPE
+    required: bool = False
+    description: str = ""
+    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
+
+
+class Operation(Part):
+    """An operation as a template for requests. `key` is unique within its integration and locked by finalizing."""
+
+    key: Annotated[str, Field(max_length=200)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    description: str = ""
+    method: Annotated[
+        Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"],
+        BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v),
+    ] = "GET"
+    path: Annotated[str, Field(min_length=1, max_length=2000)]
+    parameters: list[Parameter] = Field(default_factory=list)
+    body: Body | None = None
+    response_schema: dict[str, Any] | None = None
+    tags: list[str] = Field(default_factory=list)
+    deprecated: bool = False
+    paginated: bool = False
+    pagination: Pagination | None = None
+    results_key: Path | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _relative(cls, value: str) -> str:
+        if "://" in value or value.startswith("//"):
+            raise ValueError("The path is relative to the base URI, for example /users/{id}. Leave out scheme and host.")
+        if re.search(r"[\s\x00-\x1f]", value):
+            raise ValueError("A path holds no spaces and no line breaks; write %20 for a space.")
+        return value if value.startswith("/") else f"/{value}"
+
+    @model_validator(mode="after")
+    def _parameters_fit(self) -> Operation:
+        seen: set[tuple[str, str]] = set()
+        for parameter in self.parameters:
+            where = (parameter.place, parameter.name.lower() if parameter.place == "header" else parameter.name)
+            if where in seen:
+                raise ValueError(f"The {parameter.place} parameter {parameter.name} stands in the list twice. Remove one of them.")
+            seen.add(where)
+        return self
+
+
+def placeholders(path: str) -> list[str]:
+    """The names in braces of a path template, in order, each once: `/a/{x}/b/{y}` gives x and y."""
+    return list(dict.fromkeys(_PLACEHOLDER.findall(path)))
+
+
+def undeclared(operation: Operation) -> list[str]:
+    """Placeholders of the path for which no path parameter is declared; each needs one before a request can be built."""
+    declared = {parameter.name for parameter in operation.parameters if parameter.place == "path"}
+    return [name for name in placeholders(operation.path) if name not in declared]
