@@ -112,17 +112,16 @@ def rename(
 
 def copy_actions(*, source: Revision, draft: Revision) -> None:
     """Give a new draft the actions of the revision it starts from, under the same ids."""
-    copies = []
-    for action in source.actions.all():
-        copies.append(
-            Action(
-                revision=draft,
-                uid=action.uid,
-                position=action.position,
-                content=action.content,
-                **{name: getattr(action, name) for name in Action.COLUMNS},
-            )
+    copies = [
+        Action(
+            revision=draft,
+            uid=action.uid,
+            position=action.position,
+            content=action.content,
+            **{name: getattr(action, name) for name in Action.COLUMNS},
         )
+        for action in source.actions.all()
+    ]
     Action.objects.bulk_create(copies, batch_size=500)
 
 
