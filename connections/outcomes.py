@@ -64,10 +64,10 @@ def retry_after(value: str, *, now: datetime) -> float | None:
         seconds = float(text)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(text).replace(tzinfo=UTC) - now).total_seconds()
+            seconds = (parsedate_to_datetime(text).astimezone(UTC) - now).total_seconds()
         except ValueError:
             return None
-    return max(0.0, seconds) if seconds == seconds and seconds < 10**9 else None
+    return max(0.0, seconds) if seconds < 10**9 else None  # nan is not below
 
 
 def explain(answer: Answer) -> str:
