@@ -1,4 +1,4 @@
-"""Where an API lives: base URIs, hosts and the networks that may be reached.
+"""Where an API lives: hosts and base URIs.
 
 A base URI is `https://host[:port][/base/path]`. A base URI that is only a path (`/api/v1`) describes a product which
 every customer hosts: the connection then brings the origin. All functions raise `ValueError` with one sentence that
@@ -9,23 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
-
-type_network = ipaddress.IPv4Network | ipaddress.IPv6Network
-type_address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-# Names of networks that an operator may write instead of CIDR notation in EGRESS_ALLOW.
-NETWORK_NAMES: dict[str, tuple[str, ...]] = {
-    "loopback": ("127.0.0.0/8", "::1/128"),
-    "localhost": ("127.0.0.0/8", "::1/128"),
-    "private": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
-}
-
-# Public addresses that serve a cloud machine's own metadata and secrets (Azure's WireServer); the other providers use
-# link-local, shared or unique-local addresses, which are not global anyway.
-METADATA_ADDRESSES = frozenset({ipaddress.ip_address("168.63.129.16")})
 
 _LABEL = re.compile(r"^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -132,46 +117,3 @@ def parse_base_uri(text: str) -> BaseUri:
     authority, _, path = rest.partition("/")
     host, port = parse_host(authority)
     return BaseUri(match.group(1).lower(), host, port, parse_base_path(path))
-
-
-def parse_networks(text: str) -> tuple[type_network, ...]:
-    """Read EGRESS_ALLOW: CIDR networks, single addresses and the names of NETWORK_NAMES, split by commas or spaces."""
-    networks: list[type_network] = []
-    for word in re.split(r"[,\s]+", text.strip()):
-        for item in NETWORK_NAMES.get(word.lower(), (word,) if word else ()):
-            try:
-                networks.append(ipaddress.ip_network(item, strict=False))
-            except ValueError:
-                names = ", ".join(sorted(NETWORK_NAMES))
-                raise ValueError(
-                    f"{item} is no network. Write CIDR notation such as 10.1.0.0/16, one address, or one of: {names}."
-                ) from None
-    return tuple(networks)
-
-
-def is_covered(address: type_address, networks: Iterable[type_network]) -> bool:
-    """Whether an operator's list names this address; an IPv4 address inside IPv6 notation counts as the IPv4 one."""
-    plain = unmapped(address)
-    return any(plain in network for network in networks if network.version == plain.version)
-
-
-def unmapped(address: type_address) -> type_address:
-    """The IPv4 address that an IPv6 notation carries (mapped, 6to4, Teredo or NAT64), else the address itself."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return address.ipv4_mapped
-        if address.sixtofour:
-            return address.sixtofour
-        if address.teredo:
-            return address.teredo[1]
-        if address in ipaddress.ip_network("64:ff9b::/96"):
-            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
-
-
-def is_reachable(address: type_address, networks: Iterable[type_network]) -> bool:
-    """Whether a request may go to this address: public ones, and those that the operator named."""
-    plain = unmapped(address)
-    if is_covered(plain, networks):
-        return True
-    return plain.is_global and not plain.is_multicast and plain not in METADATA_ADDRESSES

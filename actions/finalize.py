@@ -1,0 +1,68 @@
+"""Finalizing: what is missing, what will be locked, and the deed."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from actions.models import Action
+from integrations import services as integrations
+from integrations.definition import Gap, missing, pagination_gaps
+from integrations.models import Integration, Revision, User
+from integrations.operation import undeclared
+from integrations.refusals import Conflict, Incomplete
+
+LOCKED = (
+    "the authentication method",
+    "every action's key, method and path",
+    "the list of these actions: new ones can be added, old ones only marked as deprecated",
+)
+
+
+def gaps(revision: Revision) -> list[Gap]:
+    """What this revision lacks, with the wizard step and the field, in the order of the wizard."""
+    found = missing(revision.definition)
+    if not revision.integration.name:
+        found.insert(0, Gap("details", "name", "The name is missing."))
+    count = 0
+    for action in revision.actions.all():
+        count += 1
+        found += _action_gaps(action)
+    if not count:
+        found.append(Gap("actions", "actions", "There is no action yet. Add at least one."))
+    return found
+
+
+def _action_gaps(action: Action) -> list[Gap]:
+    operation = action.operation
+    found = [
+        Gap(
+            "actions",
+            f"actions.{action.uid}.parameters",
+            f"{action.name}: the path holds {{{name}}}, but no path parameter of this name is declared.",
+        )
+        for name in undeclared(operation)
+    ]
+    if operation.pagination is not None:
+        found += [
+            Gap("actions", f"actions.{action.uid}.pagination.{field}", f"{action.name}: {message}")
+            for field, message in pagination_gaps(operation.pagination)
+        ]
+    return found
+
+
+def finalize(*, integration: Integration, user: User) -> Revision:
+    """Close the open draft. From then on connections use it; nothing of it changes any more.
+
+    Raises `Incomplete` with the gaps, `Conflict` when no draft is open.
+    """
+    with transaction.atomic():
+        Integration.objects.select_for_update().get(pk=integration.pk)
+        draft = integration.draft
+        if draft is None:
+            raise Conflict("This integration is finalized already and has no open changes.")
+        found = gaps(draft)
+        if found:
+            raise Incomplete(list(found))
+        draft.integration = integration
+        integrations.finalize(revision=draft, user=user)
+    return draft

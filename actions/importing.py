@@ -1,0 +1,62 @@
+"""From an API document to a draft integration with its actions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from actions import services
+from integrations import openapi
+from integrations import services as integrations
+from integrations.models import Integration, Organization, User
+from integrations.refusals import Invalid
+
+DESCRIPTION_LENGTH = 2000  # a document's description can be a manual; a tile and a header show its beginning
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an import did, for the page and the API."""
+
+    integration: Integration
+    version: str
+    operations: int
+    findings: list[dict[str, Any]]
+    repairs: list[dict[str, Any]]
+
+
+def parse(data: bytes, *, source_url: str = "") -> openapi.Imported:
+    """Read a document within the limits of this installation. Raises `Invalid` on the field `document`."""
+    try:
+        return openapi.read(data, source_url=source_url, limits=openapi.Limits(max_bytes=settings.IMPORT_MAX_BYTES))
+    except openapi.DocumentError as error:
+        raise Invalid({"document": [str(error)]}) from None
+
+
+def import_document(*, data: bytes, organization: Organization, user: User, source: str = "", source_url: str = "") -> Report:
+    """Make a draft of everything that the document knows. `source` is the file name or URL, shown with the revision."""
+    found = parse(data, source_url=source_url)
+    findings, repairs = [asdict(item) for item in found.findings], [asdict(item) for item in found.repairs]
+    with transaction.atomic():
+        integration = integrations.create(
+            organization=organization,
+            user=user,
+            name=tidy_name(found.title),
+            description=found.description[:DESCRIPTION_LENGTH].strip(),
+            definition=found.definition,
+        )
+        draft = integration.working
+        draft.source, draft.findings, draft.repairs = source[:2000], findings, repairs
+        draft.save(update_fields=["source", "findings", "repairs"])
+        count = services.add_all(revision=draft, operations=found.operations)
+    return Report(integration, found.version, count, findings, repairs)
+
+
+def tidy_name(title: str) -> str:
+    """A document's title as an integration's name: without special characters, never empty, at most as long as allowed."""
+    plain = re.sub(r"[^\w .,\-&'()+/:!]", " ", title).replace("_", " ")
+    return " ".join(plain.split())[: integrations.NAME_LENGTH].strip() or "Imported API"

@@ -1,0 +1,160 @@
+"""What an integration can do, and the times that it was done."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Max, Q
+
+from connections.models import Connection
+from integrations.models import Integration, Organization, Revision
+from integrations.operation import Operation
+
+
+class ActionQuerySet(models.QuerySet["Action"]):
+    def visible_to(self, user: Any) -> Self:
+        """Actions of every revision of the integrations that the user sees."""
+        return self.filter(revision__integration__in=Integration.objects.visible_to(user))
+
+    def working(self) -> Self:
+        """Of each integration the actions of its newest revision: the open draft if there is one."""
+        newest = Integration.objects.annotate(newest=Max("revisions__number")).values("newest")
+        return self.filter(revision__number=models.Subquery(newest.filter(pk=models.OuterRef("revision__integration"))))
+
+    def current(self) -> Self:
+        """Of each integration the actions of its newest finalized revision."""
+        finalized = Revision.objects.filter(integration=models.OuterRef("revision__integration"), finalized_at__isnull=False)
+        return self.filter(revision__number=models.Subquery(finalized.order_by("-number").values("number")[:1]))
+
+
+class Action(models.Model):
+    """One action of one revision. `uid` is its identity across revisions and what the API calls its id."""
+
+    row = models.BigAutoField(primary_key=True)
+    uid = models.UUIDField(default=uuid.uuid4, db_index=True, editable=False)
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="actions")
+    position = models.PositiveIntegerField(default=0)
+    key = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    method = models.CharField(max_length=10, default="GET")
+    path = models.CharField(max_length=2000)
+    paginated = models.BooleanField(default=False)
+    deprecated = models.BooleanField(default=False)
+    content = models.JSONField(default=dict, help_text="The rest of an Operation as JSON: parameters, body, answer, pagination.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    COLUMNS = ("key", "name", "description", "method", "path", "paginated", "deprecated")
+
+    objects = ActionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position", "row"]
+        constraints = [
+            models.UniqueConstraint(fields=["revision", "key"], name="action_key_once"),
+            models.UniqueConstraint(fields=["revision", "uid"], name="action_uid_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def operation(self) -> Operation:
+        return Operation.model_validate({**self.content, **{name: getattr(self, name) for name in self.COLUMNS}})
+
+    @operation.setter
+    def operation(self, value: Operation) -> None:
+        content = value.dump()
+        for name in self.COLUMNS:
+            setattr(self, name, content.pop(name))
+        self.content = content
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def visible_to(self, user: Any) -> Self:
+        return self.filter(connection__organization__in=Organization.objects.visible_to(user))
+
+    def orphaned(self, now: Any) -> Self:
+        """Unfinished runs that nobody holds: never started, or their worker's lease has run out."""
+        return self.exclude(state=Run.State.FINISHED).filter(Q(lease_until=None) | Q(lease_until__lt=now))
+
+
+class Run(models.Model):
+    """An action, called with a connection and inputs, page after page.
+
+    `checkpoint` is the token of the next page to fetch; it is saved together with each page, under the lease of the
+    worker that holds the run. `max_pages` None means all pages.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        FINISHED = "finished", "Finished"
+
+    class Verdict(models.TextChoices):
+        COMPLETE = "complete", "Complete"
+        TRUNCATED = "truncated", "Truncated"
+        LOOP = "loop", "Loop"
+        AMBIGUOUS = "ambiguous", "Ambiguous"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="runs")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
+    inputs = models.JSONField(default=dict, blank=True)
+    page_size = models.PositiveIntegerField(null=True, blank=True)
+    max_pages = models.PositiveIntegerField(null=True, blank=True)
+    state = models.CharField(max_length=20, choices=State.choices, default=State.QUEUED)
+    verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
+    message = models.TextField(blank=True, help_text="Why the run ended as it did, in a sentence.")
+    checkpoint = models.JSONField(null=True, blank=True)
+    page_count = models.PositiveIntegerField(default=0)
+    record_count = models.PositiveBigIntegerField(default=0)
+    byte_count = models.PositiveBigIntegerField(default=0)
+    total = models.PositiveBigIntegerField(null=True, blank=True, help_text="How many records the vendor says there are.")
+    cancel_requested = models.BooleanField(default=False)
+    lease_holder = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True, db_index=True)
+    attempts = models.PositiveIntegerField(default=0, help_text="How many workers have taken the run up.")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = [F("created_at").desc(), "id"]
+
+    def __str__(self) -> str:
+        return f"run {self.id}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state == self.State.FINISHED
+
+
+class Page(models.Model):
+    """One page of a run: which request it answers, and its records as compressed JSON lines."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="pages")
+    number = models.PositiveIntegerField()
+    token = models.JSONField(null=True, blank=True)
+    digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    record_count = models.PositiveIntegerField()
+    byte_count = models.PositiveIntegerField(help_text="Bytes of the records, uncompressed.")
+    elapsed_ms = models.PositiveIntegerField()
+    records = models.BinaryField()
+    fetched_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["run", "number"]
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="page_number_once")]
+
+    def __str__(self) -> str:
+        return f"page {self.number} of run {self.run_id}"

@@ -1,0 +1,275 @@
+"""All settings. Every environment variable is read here, once, with its default and meaning; README has the same table.
+
+A value that cannot be read stops the start with one sentence. Nothing here needs the network or a database.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from config.keys import local_secret, parse_keys
+from config.networks import parse_networks
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+
+
+def variable(name: str, default: str, parse: Callable[[str], T]) -> T:
+    """Read one environment variable strictly; an empty one counts as unset."""
+    try:
+        return parse(os.environ.get(name) or default)
+    except (ValueError, ImproperlyConfigured) as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from None
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise ValueError(f"{text!r} is not a port. Give a number from 1 to 65535.")
+    return int(text)
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in {"0", "1", "false", "true", "no", "yes", "off", "on"}:
+        raise ValueError(f"{text!r} is not a yes or no. Give 1 or 0.")
+    return text.lower() in {"1", "true", "yes", "on"}
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError(f"{text!r} is not an origin. Give scheme, host and port only, for example https://junction.example.com")
+    return text.rstrip("/")
+
+
+def _seconds(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"{text!r} is not a number of seconds. Give a whole number from 1 on.")
+    return int(text)
+
+
+def _socket_in(folder: Path) -> str:
+    """Where the embedded Valkey listens. A socket's path may have 107 bytes; a deep folder falls back to the temporary one."""
+    path = folder / "valkey.sock"
+    if len(os.fsencode(path)) > 100:
+        path = Path(tempfile.gettempdir()) / f"junction-{os.getuid()}-{sha256(os.fsencode(folder)).hexdigest()[:12]}.sock"
+    return str(path)
+
+
+# --- where data is, who may call ---------------------------------------------------------------------------------------
+
+DATA_DIR = variable("DATA_DIR", str(BASE_DIR / "var"), Path)
+DEBUG = variable("DEBUG", "0", _flag)
+HOST = variable("HOST", "127.0.0.1", str)
+PORT = variable("PORT", "8000", _port)
+PUBLIC_URL = variable("PUBLIC_URL", f"http://localhost:{PORT}", _url)
+PUBLIC_URL_IS_SET = bool(os.environ.get("PUBLIC_URL"))
+EGRESS_ALLOW = variable("EGRESS_ALLOW", "", parse_networks)
+
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+SECRET_KEY = variable("SECRET_KEY", local_secret(DATA_DIR / "secret_key", size=48) if not os.environ.get("SECRET_KEY") else "", str)
+ENCRYPTION_KEYS = variable(
+    "ENCRYPTION_KEYS",
+    "local:" + local_secret(DATA_DIR / "encryption_key", size=32) if not os.environ.get("ENCRYPTION_KEYS") else "",
+    parse_keys,
+)
+
+ADMIN_USERNAME = variable("ADMIN_USERNAME", "admin", str)
+ADMIN_PASSWORD = os.environ.get("ADMIN_PASSWORD", "")  # empty: one is made and printed once
+ORGANIZATION_NAME = variable("ORGANIZATION_NAME", "My organization", str)
+
+_public_host = urlsplit(PUBLIC_URL).hostname or "localhost"
+ALLOWED_HOSTS = sorted({_public_host, "localhost", "127.0.0.1", "[::1]"})
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+if PUBLIC_URL.startswith("https://"):
+    # Only a proxy in front ends TLS; it must set this header itself and drop a client's.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 31_536_000
+
+# --- database and broker ------------------------------------------------------------------------------------------------
+
+DATABASE_URL = variable("DATABASE_URL", f"sqlite:///{DATA_DIR / 'junction.sqlite3'}", str)
+DATABASES = {"default": variable("DATABASE_URL", DATABASE_URL, environ.Env.db_url_config)}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        # Writers queue up at BEGIN instead of failing in the middle; readers go on beside them (WAL).
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+VALKEY_SOCKET = _socket_in(DATA_DIR)
+REDIS_URL = variable("REDIS_URL", f"unix://{VALKEY_SOCKET}", str)
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "junction"}}
+
+# --- network out (connections/transport.py) -------------------------------------------------------------------------------
+
+EGRESS_CONNECT_TIMEOUT = variable("EGRESS_CONNECT_TIMEOUT", "10", _seconds)
+EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", _seconds)
+EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", _seconds)
+EGRESS_MAX_BYTES = 32 * 1024 * 1024  # of one answer, after decompression; the largest page that a run keeps in memory
+IMPORT_MAX_BYTES = 32 * 1024 * 1024  # of one API document; the largest that we know has 21 MB
+
+# --- runs (actions/runs.py) -------------------------------------------------------------------------------------------
+
+# A worker that has not saved a page for so long is taken for dead and another one goes on. Longer than one request.
+RUN_LEASE_SECONDS = variable("RUN_LEASE_SECONDS", str(EGRESS_TOTAL_TIMEOUT + 30), _seconds)
+RUN_RECOVER_SECONDS = variable("RUN_RECOVER_SECONDS", "15", _seconds)  # how often beat looks for such runs
+RUN_MAX_PAGES = 100_000  # the guard of a run over all pages
+RUN_MAX_BYTES = 4 * 1024**3  # of records, uncompressed
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "lucide",
+    "csp",
+    "rest_framework",
+    "oauth2_provider",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "integrations",
+    "connections",
+    "actions",
+    "demo",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "integrations.middleware.OrganizationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+AUTH_USER_MODEL = "integrations.User"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "integration-list"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# No collectstatic: files are served from where they lie, so that a start needs no extra step.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = IMPORT_MAX_BYTES + 1024 * 1024  # a pasted document is a form field
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# --- HTTP API -----------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "integrations.api.authentication.ApplicationTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "integrations.api.problems.handle",
+    "DEFAULT_VERSIONING_CLASS": None,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "URL_FORMAT_OVERRIDE": None,  # ?format= belongs to the download of records
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Junction",
+    "DESCRIPTION": "Describe a REST API once, publish it to the organizations below yours, connect, run it complete.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+OAUTH2_PROVIDER = {
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "SCOPES": {"api": "Everything that the user of the application may do"},
+    "DEFAULT_SCOPES": ["api"],
+    "PKCE_REQUIRED": True,
+}
+
+# --- logs ---------------------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # urllib3 writes whole URLs at DEBUG, and a URL can carry a key.
+        "urllib3": {"level": "WARNING"},
+    },
+}

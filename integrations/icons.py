@@ -1,0 +1,75 @@
+"""SVG icons: read, checked against what an image needs, refused with a reason if they hold more (leaf)."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element, ParseError, register_namespace, tostring
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+MAX_BYTES = 100 * 1024  # a logo as an SVG has a few kilobytes; more is a photograph in disguise
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_XLINK = "{http://www.w3.org/1999/xlink}"
+register_namespace("", _SVG[1:-1])
+register_namespace("xlink", _XLINK[1:-1])
+
+_ELEMENTS = frozenset(
+    "svg g defs title desc metadata path rect circle ellipse line polyline polygon text tspan textPath use symbol marker clipPath mask pattern "
+    "linearGradient radialGradient stop style filter feBlend feColorMatrix feComponentTransfer feComposite feDropShadow feFlood feFuncA feFuncB "
+    "feFuncG feFuncR feGaussianBlur feMerge feMergeNode feMorphology feOffset feTile feTurbulence switch view a".split()
+)
+# Programs that draw leave notes in namespaces of their own; they show nothing and are dropped.
+_EDITOR_NAMESPACES = ("inkscape", "sodipodi", "adobe", "figma", "sketch", "rdf-syntax", "creativecommons", "purl.org", "boxy")
+
+
+def check(data: bytes) -> str:
+    """The SVG document as text, ready to be stored and served as an image.
+
+    Raises `ValueError` with a sentence for anything that is no SVG, is too large, or could run or load something:
+    scripts, event attributes, embedded pages, references to other places.
+    """
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"The icon has {len(data) // 1024} KB; the limit is {MAX_BYTES // 1024} KB. Export a simpler SVG.")
+    try:
+        root = fromstring(data, forbid_dtd=False)
+    except DefusedXmlException:
+        raise ValueError("The icon declares XML entities, which can be used for attacks. Export it again as a plain SVG.") from None
+    except (ParseError, ValueError, LookupError):
+        raise ValueError("The icon is not an SVG file. Choose a file that ends in .svg and opens as an image in a browser.") from None
+    if root.tag not in (f"{_SVG}svg", "svg"):
+        raise ValueError("The icon is XML but not an SVG image. Choose a file that ends in .svg and opens as an image in a browser.")
+    if root.tag == "svg":
+        raise ValueError('The SVG lacks xmlns="http://www.w3.org/2000/svg", so browsers would not show it. Export it again as a plain SVG.')
+    _clean(root)
+    return tostring(root, encoding="unicode")
+
+
+def _clean(element: Element) -> None:
+    for child in list(element):
+        if not isinstance(child.tag, str) or any(word in child.tag.lower() for word in _EDITOR_NAMESPACES):
+            element.remove(child)
+            continue
+        name = child.tag.removeprefix(_SVG)
+        if name == "script":
+            raise ValueError("The icon holds a script. Icons are images only: remove the script element and upload it again.")
+        if name not in _ELEMENTS:
+            raise ValueError(f"The icon holds the element {name}, which is not a plain drawing. Remove it and upload the file again.")
+        _clean(child)
+    if element.tag == f"{_SVG}style" and _loads(element.text or ""):
+        raise ValueError("The icon's style loads something from elsewhere. Remove @import and url(...) and upload it again.")
+    for attribute, value in list(element.attrib.items()):
+        name = attribute.removeprefix(_XLINK)
+        if name.startswith("{"):
+            del element.attrib[attribute]
+        elif name.lower().startswith("on"):
+            raise ValueError(f"The icon holds the event attribute {name}. Icons are images only: remove it and upload the file again.")
+        elif (name == "href" and not value.strip().startswith("#")) or _loads(value):
+            raise ValueError(
+                f"The icon refers to something outside of itself ({name}). Embed it as paths, or remove it, and upload the file again."
+            )
+
+
+def _loads(text: str) -> bool:
+    plain = text.lower().replace(" ", "").replace('"', "").replace("'", "")
+    return "@import" in plain or "javascript:" in plain or ("url(" in plain and plain.count("url(") != plain.count("url(#"))

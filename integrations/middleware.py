@@ -1,0 +1,39 @@
+"""Which organization a request is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from integrations.models import Organization, Role
+
+SESSION_KEY = "organization"
+
+
+def current_organization(request: HttpRequest) -> Organization | None:
+    """The organization chosen in the switcher, if the user still sees it, else the topmost one of the user's."""
+    mine = Organization.objects.visible_to(request.user)
+    chosen = mine.filter(pk=request.session.get(SESSION_KEY)).first() if request.session.get(SESSION_KEY) else None
+    return chosen or mine.first()
+
+
+def may(request: HttpRequest, role: str) -> bool:
+    """Whether the user holds at least `role` in the current organization."""
+    organization = current_organization(request)
+    return organization is not None and Organization.objects.visible_to(request.user, role).filter(pk=organization.pk).exists()
+
+
+class OrganizationMiddleware:
+    """Puts `organization`, `may_build` and `may_operate` on the request; each is looked up when first used."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.organization = cast("Organization", SimpleLazyObject(lambda: current_organization(request)))  # type: ignore[attr-defined]
+        request.may_build = SimpleLazyObject(lambda: may(request, Role.BUILDER))  # type: ignore[attr-defined]
+        request.may_operate = SimpleLazyObject(lambda: may(request, Role.OPERATOR))  # type: ignore[attr-defined]
+        return self.get_response(request)

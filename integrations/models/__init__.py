@@ -1,0 +1,6 @@
+"""The rows of the first stage: people and organizations, integrations and their revisions."""
+
+from integrations.models.integration import Integration, Revision
+from integrations.models.organization import Membership, Organization, Role, User
+
+__all__ = ["Integration", "Membership", "Organization", "Revision", "Role", "User"]

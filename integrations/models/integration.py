@@ -1,0 +1,128 @@
+"""Integrations and their revisions."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from integrations.definition import Definition
+from integrations.models.organization import Organization, Role
+
+
+class Status(models.TextChoices):
+    """Draft until it is finalized for the first time, never again after."""
+
+    DRAFT = "draft", "Draft"
+    PUBLISHED = "published", "Published"
+    HIDDEN = "hidden", "Hidden"
+
+
+class IntegrationQuerySet(models.QuerySet["Integration"]):
+    def editable_by(self, user: Any) -> Self:
+        """Integrations of organizations in which the user builds."""
+        return self.filter(organization__in=Organization.objects.visible_to(user, Role.BUILDER))
+
+    def visible_to(self, user: Any) -> Self:
+        """What the user's organizations and those below own, and what organizations above them have published."""
+        mine = Organization.objects.visible_to(user)
+        if getattr(user, "is_superuser", False):
+            return self.all()
+        return self.filter(Q(organization__in=mine) | Q(status=Status.PUBLISHED, organization__in=self._above(mine)))
+
+    def installable_by(self, organization: Organization) -> Self:
+        """Published by the organization itself or by one above it."""
+        return self.filter(status=Status.PUBLISHED, organization__in=organization.ancestor_ids)
+
+    @staticmethod
+    def _above(organizations: models.QuerySet[Organization]) -> set[uuid.UUID]:
+        """Ids of everything above; paths of the topmost ones hold them, so no walk up the tree is needed."""
+        paths = organizations.values_list("path", flat=True).order_by("path")
+        found: set[uuid.UUID] = set()
+        top = None
+        for path in paths:
+            if top is None or not path.startswith(top):
+                top = path
+                found.update(uuid.UUID(part) for part in path.strip("/").split("/"))
+        return found
+
+
+class Integration(models.Model):
+    """The identity of an integration: who owns it, what it is called, whether it can be installed.
+
+    What it does stands in its revisions: finalized ones never change; at most one is an open draft.
+    """
+
+    Status = Status
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="integrations")
+    name = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=100, unique=True)
+    description = models.TextField(blank=True)
+    type = models.CharField(max_length=100, default="custom")
+    category = models.CharField(max_length=100, blank=True)
+    icon = models.TextField(blank=True, help_text="A checked SVG document, or empty for the default icon.")
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = IntegrationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        indexes = [models.Index(fields=["status", "organization"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def draft(self) -> Revision | None:
+        """The open draft revision, or None."""
+        return self.revisions.filter(finalized_at=None).first()
+
+    @property
+    def current(self) -> Revision | None:
+        """The newest finalized revision, the one that connections use; None before the first finalizing."""
+        return self.revisions.exclude(finalized_at=None).order_by("-number").first()
+
+    @property
+    def working(self) -> Revision:
+        """What an editor sees: the open draft, else the current revision."""
+        return self.revisions.order_by("-number")[0]
+
+
+class Revision(models.Model):
+    """One version of an integration's definition. `findings` and `repairs` are those of the import it came from."""
+
+    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField(default=1)
+    content = models.JSONField(default=dict, help_text="A Definition as JSON.")
+    source = models.CharField(max_length=2000, blank=True, help_text="File name or URL of the document it was imported from.")
+    findings = models.JSONField(default=list, blank=True)
+    repairs = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finalized_at = models.DateTimeField(null=True, blank=True)
+    finalized_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ["integration", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["integration", "number"], name="revision_number_once"),
+            models.UniqueConstraint(fields=["integration"], condition=Q(finalized_at=None), name="one_open_draft"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.integration} revision {self.number}"
+
+    @property
+    def definition(self) -> Definition:
+        return Definition.model_validate(self.content)
+
+    @definition.setter
+    def definition(self, value: Definition) -> None:
+        self.content = value.dump()

@@ -1,0 +1,106 @@
+"""People, organizations, and the tree that organizations form."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, Self
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils.text import slugify
+
+
+class User(AbstractUser):
+    """A person or a program's account. `has_first_password` is true until a password that Junction made is changed."""
+
+    display_name = models.CharField(max_length=200, blank=True)
+    has_first_password = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.display_name or self.username
+
+
+class Role(models.TextChoices):
+    """What a member may do in an organization and in everything below it; each role includes the ones before it."""
+
+    VIEWER = "viewer", "Viewer: sees"
+    OPERATOR = "operator", "Operator: connects and runs"
+    BUILDER = "builder", "Builder: describes and publishes integrations"
+    ADMIN = "admin", "Admin: everything"
+
+    @classmethod
+    def at_least(cls, role: str) -> list[str]:
+        """The roles that include `role`."""
+        return list(cls.values)[list(cls.values).index(role) :]
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def below(self, organizations: Iterable[Organization]) -> Self:
+        """These organizations and everything below them."""
+        condition = models.Q(pk__in=[])
+        for organization in organizations:
+            condition |= models.Q(path__startswith=organization.path)
+        return self.filter(condition)
+
+    def visible_to(self, user: Any, role: str = Role.VIEWER) -> Self:
+        """Organizations in which the user holds at least `role`, by a membership there or above. Nobody sees nothing."""
+        if not getattr(user, "is_authenticated", False) or not user.is_active:
+            return self.none()
+        if user.is_superuser:
+            return self.all()
+        roots = Organization.objects.filter(memberships__user=user, memberships__role__in=Role.at_least(role))
+        return self.below(roots)
+
+
+class Organization(models.Model):
+    """A company, department or client. `path` is its own and its ancestors' ids, topmost first, each with a slash behind."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    name = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=100, unique=True)
+    path = models.CharField(max_length=1000, db_index=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["path"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.path = f"{self.parent.path if self.parent else ''}{self.id.hex}/"
+        self.slug = self.slug or unique_slug(Organization.objects.all(), self.name, fallback="organization")
+        super().save(*args, **kwargs)
+
+    @property
+    def ancestor_ids(self) -> list[uuid.UUID]:
+        """Ids from the top of the tree down to this organization, itself included."""
+        return [uuid.UUID(part) for part in self.path.strip("/").split("/")]
+
+
+class Membership(models.Model):
+    """A user's role in an organization and below it."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.VIEWER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "organization"], name="one_role_per_organization")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.organization}: {self.role}"
+
+
+def unique_slug(rows: models.QuerySet[Any], text: str, *, fallback: str, field: str = "slug", length: int = 80) -> str:
+    """A slug of `text` that no row has yet; a number is added to one that is taken."""
+    base = slugify(text)[:length].strip("-") or fallback
+    taken = set(rows.filter(**{f"{field}__startswith": base}).values_list(field, flat=True))
+    slug, number = base, 2
+    while slug in taken:
+        slug, number = f"{base}-{number}", number + 1
+    return slug

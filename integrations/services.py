@@ -1,0 +1,193 @@
+"""What can be done to an integration. Each function checks, does, and says no with a `Refusal`."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+from pydantic import ValidationError
+
+from config.networks import is_covered
+from integrations.addresses import parse_base_uri
+from integrations.definition import Definition, OAuth2Auth
+from integrations.models import Integration, Organization, Revision, User
+from integrations.models.integration import Status
+from integrations.models.organization import unique_slug
+from integrations.refusals import Conflict, Invalid
+from integrations.signals import draft_opened
+
+NAME_LENGTH = 100
+
+
+def check_name(name: str) -> str:
+    """An integration's name heads the list of its actions: one line, letters, digits and the common marks."""
+    value = " ".join(name.split())
+    if not value:
+        raise Invalid({"name": ["Enter a name; it heads the list of the integration's actions."]})
+    if len(value) > NAME_LENGTH:
+        raise Invalid({"name": [f"At most {NAME_LENGTH} characters; this name has {len(value)}."]})
+    odd = sorted({c for c in value if not (c.isalnum() or c in " .,-_&'()+/:!®™")})
+    if odd:
+        raise Invalid(
+            {"name": [f"Leave out special characters ({' '.join(odd)}); letters, digits, spaces and . , - _ & ' ( ) + / : ! are fine."]}
+        )
+    return value
+
+
+def create(
+    *,
+    organization: Organization,
+    user: User,
+    name: str,
+    description: str = "",
+    definition: Definition | None = None,
+    id: UUID | None = None,  # noqa: A002 - the API's own word
+    **details: Any,
+) -> Integration:
+    """A new integration with an open draft. A program may bring the UUID."""
+    definition = definition or Definition()
+    check_transport(definition)
+    given = {"id": id} if id else {}
+    with transaction.atomic():
+        name = check_name(name)
+        slug = unique_slug(Integration.objects.all(), name, fallback="integration")
+        try:
+            with transaction.atomic():
+                integration = Integration(
+                    **given, organization=organization, name=name, slug=slug, description=description, created_by=user, **details
+                )
+                integration.save(force_insert=True)
+        except IntegrityError:
+            raise Conflict("An integration with this id exists already. Leave the id out, or send another UUID.") from None
+        Revision.objects.create(integration=integration, content=definition.dump())
+    return integration
+
+
+def update(*, integration: Integration, **details: Any) -> Integration:
+    """Change what identifies the integration (name, description, icon, type, category); possible in every status."""
+    if "name" in details:
+        details["name"] = check_name(details["name"])
+    for field, value in details.items():
+        setattr(integration, field, value)
+    integration.save(update_fields=[*details, "updated_at"])
+    return integration
+
+
+def open_draft(*, integration: Integration) -> Revision:
+    """The open draft; if there is none, a new one that starts as a copy of the current revision, actions included."""
+    with transaction.atomic():
+        Integration.objects.select_for_update().get(pk=integration.pk)
+        draft = integration.draft
+        if draft is None:
+            source = integration.working
+            draft = Revision.objects.create(integration=integration, number=source.number + 1, content=source.content, source=source.source)
+            draft_opened.send(Revision, source=source, draft=draft)
+        return draft
+
+
+def discard_draft(*, integration: Integration) -> None:
+    """Drop the changes that were not finalized; the integration stays as connections use it."""
+    if integration.current is None:
+        raise Conflict("This integration was never finalized, so there is nothing to go back to. Delete it instead.")
+    integration.revisions.filter(finalized_at=None).delete()
+
+
+def change_definition(*, integration: Integration, **parts: Any) -> Revision:
+    """Replace parts of the draft's definition, opening a draft if need be. The method of authentication is locked once finalized."""
+    with transaction.atomic():
+        working = integration.working
+        try:
+            changed = working.definition.changed(**parts)
+        except ValidationError as error:
+            raise Invalid.of(error) from None
+        if changed == working.definition:
+            return working
+        current = integration.current
+        if current and changed.auth.type != current.definition.auth.type:
+            raise Conflict(
+                f"The authentication method is locked since the integration was finalized: it stays {current.definition.auth.type}. "
+                "To use another method, build a new integration."
+            )
+        check_transport(changed)
+        draft = open_draft(integration=integration)
+        draft.definition = changed
+        draft.save(update_fields=["content"])
+        Integration.objects.filter(pk=integration.pk).update(updated_at=timezone.now())
+        return draft
+
+
+def finalize(*, revision: Revision, user: User) -> None:
+    """Close a draft for ever. Whether it is complete has been checked by the caller, who also knows the actions."""
+    revision.finalized_at = timezone.now()
+    revision.finalized_by = user
+    revision.save(update_fields=["finalized_at", "finalized_by"])
+    integration = revision.integration
+    if integration.status == Status.DRAFT:
+        # The first finalizing ends the draft for good; until its owner publishes it, nobody can install it.
+        integration.status = Status.HIDDEN
+        integration.save(update_fields=["status", "updated_at"])
+
+
+def set_status(*, integration: Integration, status: str) -> Integration:
+    """Publish or hide. A draft must be finalized first, and a finalized integration never becomes a draft again."""
+    value = str(status).strip().lower()
+    if value not in Status.values:
+        raise Invalid({"status": [f"{status} is not a status. Use one of: {', '.join(Status.values)}."]})
+    if value == integration.status:
+        return integration
+    if value == Status.DRAFT:
+        raise Conflict("Once finalized, an integration cannot become a draft again. Set it to hidden to keep it from being installed.")
+    if integration.current is None:
+        raise Conflict("A draft cannot be published or hidden. Finalize it first.")
+    integration.status = value
+    integration.save(update_fields=["status", "updated_at"])
+    return integration
+
+
+def delete(*, integration: Integration) -> None:
+    """Remove an integration with its revisions and actions; refused while somebody is connected."""
+    try:
+        integration.delete()
+    except ProtectedError as error:
+        count = len(error.protected_objects)
+        raise Conflict(
+            f"{count} connection{'s use' if count > 1 else ' uses'} this integration. Delete {'them' if count > 1 else 'it'} first, or set the status to hidden."
+        ) from None
+
+
+def check_transport(definition: Definition) -> None:
+    """Refuse plain http to anywhere but the networks that the operator named, and addresses that could never be called."""
+    urls = {"apiBaseUri": definition.api_base_uri}
+    if isinstance(definition.auth, OAuth2Auth):
+        urls |= {
+            "auth.authUri": definition.auth.auth_uri,
+            "auth.tokenUri": definition.auth.token_uri,
+            "auth.revocationUri": definition.auth.revocation_uri,
+        }
+    errors = {field: [sentence] for field, url in urls.items() if (sentence := plain_http_problem(url))}
+    if errors:
+        raise Invalid(errors)
+
+
+def plain_http_problem(url: str) -> str:
+    """A sentence if `url` is plain http to a host that EGRESS_ALLOW does not cover, else ""."""
+    if not url.lower().startswith("http://"):
+        return ""
+    host = parse_base_uri("/".join(url.split("/")[:3])).host
+    if _all_covered(host):
+        return ""
+    return f"http:// sends credentials unencrypted, so it is accepted only for networks named in EGRESS_ALLOW, and {host} is not in one. Use https://."
+
+
+def _all_covered(host: str) -> bool:
+    try:
+        found = [info[4][0] for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    except OSError:
+        return False
+    return all(is_covered(ipaddress.ip_address(str(address).partition("%")[0]), settings.EGRESS_ALLOW) for address in found)

@@ -1,0 +1,6 @@
+"""News of this stage for the stages above it."""
+
+from django.dispatch import Signal
+
+# A draft revision was opened as a copy of a finalized one. Arguments: source (Revision), draft (Revision).
+draft_opened = Signal()
