@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import Literal
 
 import regex
 
@@ -18,7 +19,11 @@ _REFERENCE = regex.compile(
 
 
 class PatternError(Exception):
-    """The pattern or the replacement cannot be used; the message says why and where."""
+    """The pattern or the replacement (`field`) cannot be used; the message says why and where."""
+
+    def __init__(self, message: str, *, field: Literal["pattern", "replacement"] = "pattern") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def rename(texts: Iterable[str], pattern: str, replacement: str) -> list[tuple[str, str]]:
@@ -88,4 +93,4 @@ def _group(group: str | int, pattern: regex.Pattern[str]) -> str | int:
         return group
     names = [*map(str, range(1, pattern.groups + 1)), *pattern.groupindex]
     there = f"It has {', '.join(names)}." if names else "It has none; put parentheses round the part to keep."
-    raise PatternError(f"The replacement uses group {group}, which the pattern does not have. {there}")
+    raise PatternError(f"The replacement uses group {group}, which the pattern does not have. {there}", field="replacement")
