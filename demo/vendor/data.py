@@ -106,7 +106,7 @@ def _site(dice: Dice, n: int) -> Record:
         "name": f"{dice.choice('place', n, _PLACES)} {n}",
         "region": dice.choice("region", n, REGIONS),
         "floors": 1 + dice.number("floors", n, 12),
-        "position": {"latitude": dice.number("lat", n, 1800) / 10 - 90, "longitude": dice.number("lon", n, 3600) / 10 - 180},
+        "position": {"latitude": (dice.number("lat", n, 1801) - 900) / 10, "longitude": (dice.number("lon", n, 3601) - 1800) / 10},
     }
 
 

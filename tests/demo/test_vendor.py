@@ -398,7 +398,7 @@ def fits(value: Any, schema: Any) -> bool:
     if "$ref" in schema:
         return fits(value, document.build()["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
     if value is None:
-        return schema.get("nullable", False)
+        return bool(schema.get("nullable", False))
     if "enum" in schema and value not in schema["enum"]:
         return False
     match schema["type"]:
