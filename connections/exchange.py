@@ -1,0 +1,219 @@
+"""One HTTP exchange as plain values: what goes out, what comes back, what went wrong.
+
+A leaf, so that clients, OAuth and pagination can speak about requests and answers without the network;
+`connections.transport` is the only one that moves them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+Pairs = list[tuple[str, str]]
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+Kind = Literal[
+    "address",  # the address is not public and EGRESS_ALLOW does not name it
+    "plain_http",  # http:// to a place that EGRESS_ALLOW does not name
+    "invalid",  # the request itself cannot be sent
+    "dns",
+    "refused",
+    "connect_timeout",
+    "tls",
+    "read_timeout",
+    "deadline",
+    "closed",
+    "malformed",
+    "too_large",
+    "redirects",
+    "redirect_elsewhere",
+]
+
+
+class TransportError(Exception):
+    """No usable answer came. The message is one or two sentences for a person and holds no credentials.
+
+    `sent` is True when the server may have received the request, so that only a request which is safe to repeat may
+    be repeated. `permanent` is True when the same request will fail the same way until somebody changes something.
+    """
+
+    def __init__(self, message: str, *, kind: Kind, sent: bool, permanent: bool) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+        self.sent = sent
+        self.permanent = permanent
+
+
+class Headers:
+    """Header fields in the order of the wire; names in any case, several values per name."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._pairs = tuple((name, value) for name, value in pairs)
+
+    def get(self, name: str, default: str = "") -> str:
+        """The first value of a field."""
+        return next(iter(self.get_all(name)), default)
+
+    def get_all(self, name: str) -> list[str]:
+        wanted = name.lower()
+        return [value for key, value in self._pairs if key.lower() == wanted]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and any(key.lower() == name.lower() for key, _ in self._pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(self._pairs)
+
+    def __repr__(self) -> str:
+        # Values may be secrets (Set-Cookie); a representation ends up in logs.
+        return f"Headers({[name for name, _ in self._pairs]})"
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A request without credentials. `url` is absolute and holds the query already."""
+
+    method: str
+    url: str
+    headers: Pairs = field(default_factory=list, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Additions:
+    """What an authentication scheme adds to a request; kept apart from it, so that it can be left out for another origin."""
+
+    headers: Pairs = field(default_factory=list, repr=False)
+    query: Pairs = field(default_factory=list, repr=False)
+    cookies: Pairs = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that was read to its end, body decoded from gzip or deflate. `url` is the last one of a chain of redirects."""
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes = field(repr=False)
+    url: str = field(repr=False)
+    elapsed_ms: int = 0
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case without parameters, "" where none is given."""
+        return self.headers.get("Content-Type").partition(";")[0].strip().lower()
+
+    @property
+    def charset(self) -> str:
+        """The declared character set, UTF-8 where none (or an unknown one) is given."""
+        message = Message()
+        message["Content-Type"] = self.headers.get("Content-Type") or "text/plain"
+        name = message.get_content_charset() or "utf-8"
+        try:
+            b"".decode(name)
+        except LookupError:
+            return "utf-8"
+        return name
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(self.charset, "replace")
+
+    def json(self) -> Any:
+        """The body as JSON values. Raises ValueError with a sentence that says what came instead."""
+        try:
+            # NaN and Infinity are no JSON, but some servers write them; as text nothing of the page is lost.
+            return json.loads(self.body, parse_constant=str)
+        except UnicodeDecodeError:
+            return self._json_in_charset()
+        except (ValueError, RecursionError):
+            raise ValueError(self._not_json()) from None
+
+    def _json_in_charset(self) -> Any:
+        try:
+            return json.loads(self.body.decode(self.charset), parse_constant=str)
+        except (ValueError, RecursionError):
+            raise ValueError(self._not_json()) from None
+
+    def _not_json(self) -> str:
+        if not self.body.strip():
+            return "The server answered with an empty body where JSON was expected."
+        if self.content_type in ("text/html", "application/xhtml+xml") or self.body.lstrip()[:15].lower().startswith(
+            (b"<!doctype", b"<html")
+        ):
+            return (
+                "The server answered with an HTML page where JSON was expected. Check the host, the base path and the path of the request."
+            )
+        kind = f" ({self.content_type})" if self.content_type else ""
+        return f"The body of the answer{kind} is not valid JSON."
+
+
+def shown(url: str) -> str:
+    """A URL for messages: without query, fragment, user name and password, where credentials may stand."""
+    try:
+        parts = urlsplit(url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    except ValueError:
+        return "the URL"
+
+
+def origin_of(url: str) -> str:
+    """`scheme://host[:port]` in lower case without a default port (RFC 6454); "" for anything that has none."""
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme.lower(), (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return ""
+    if scheme not in DEFAULT_PORTS or not host:
+        return ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}" if port in (None, DEFAULT_PORTS[scheme]) else f"{scheme}://{host}:{port}"
+
+
+def same_origin(first: str, second: str) -> bool:
+    """Whether two URLs have the same origin; False if either has none."""
+    return origin_of(first) == origin_of(second) != ""
+
+
+def may_carry_credentials(url: str, origin: str) -> bool:
+    """Whether credentials that belong to `origin` may go to `url`: the same origin, or the same host moved from http to https."""
+    if same_origin(url, origin):
+        return True
+    return origin_of(origin) == origin_of(url).replace("https://", "http://", 1) and urlsplit(url).port in (None, 443)
+
+
+def with_query(url: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """The URL with each pair set: a parameter of that name which is already there is replaced, the rest stays as it was written."""
+    added = list(pairs)
+    if not added:
+        return url
+    parts = urlsplit(url)
+    kept = without_names(parts.query, {name for name, _ in added})
+    return urlunsplit(parts._replace(query="&".join(filter(None, [kept, urlencode(added)]))))
+
+
+def without_query(url: str, names: Iterable[str]) -> str:
+    """The URL without the parameters of these names."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query=without_names(parts.query, set(names))))
+
+
+def without_names(query: str, names: set[str]) -> str:
+    """A query string without some parameters; the others keep their exact spelling."""
+    pieces = [piece for piece in query.split("&") if piece]
+    return "&".join(piece for piece in pieces if not names.intersection(name for name, _ in parse_qsl(piece, keep_blank_values=True)))

@@ -1,0 +1,140 @@
+"""Sockets that lead only where the network policy lets them, and that end with their exchange.
+
+A name is resolved once, each address is compared with the policy (public ones, and what EGRESS_ALLOW names), and the
+socket goes to exactly the address that was checked: a name that resolves differently a moment later leads nowhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import time
+from contextvars import ContextVar
+from typing import Any, cast
+
+from django.conf import settings
+
+from connections.exchange import TransportError
+from integrations import addresses
+
+# When the exchange that runs in this thread has to be over, in seconds of time.monotonic().
+deadline: ContextVar[float] = ContextVar("deadline")
+
+
+def time_left(step: float) -> float:
+    """Seconds that one step may take: its own limit, or what the whole exchange has left."""
+    left = deadline.get() - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return min(step, left)
+
+
+class _Clocked:
+    """A socket whose every wait ends with the exchange, so that a server which drips byte after byte ends too."""
+
+    def recv_into(self, *args: Any) -> int:
+        plain = cast("socket.socket", self)
+        plain.settimeout(time_left(settings.EGRESS_READ_TIMEOUT))
+        return cast("int", super().recv_into(*args))  # type: ignore[misc]
+
+
+class PlainSocket(_Clocked, socket.socket):
+    pass
+
+
+class TLSSocket(_Clocked, ssl.SSLSocket):
+    pass
+
+
+def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        later = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+        advice = "The name server did not answer; try again later." if later else "Check the spelling of the host."
+        raise TransportError(f"The host name {host} cannot be resolved. {advice}", kind="dns", sent=False, permanent=not later) from None
+    return [(family, target) for family, _, _, _, target in found if family in (socket.AF_INET, socket.AF_INET6)]
+
+
+def _permitted(host: str, port: int, *, encrypted: bool) -> list[tuple[socket.AddressFamily, Any]]:
+    """The addresses of a host that may be connected to. Raises TransportError if there is none."""
+    networks = settings.EGRESS_ALLOW
+    resolved = [(family, target, ipaddress.ip_address(target[0])) for family, target in _resolve(host, port)]
+    reachable = [item for item in resolved if addresses.is_reachable(item[2], networks)]
+    if not reachable:
+        which = ", ".join(dict.fromkeys(str(address) for _, _, address in resolved)) or "no address"
+        raise TransportError(
+            f"{host} leads to {which}, which is not a public address, so Junction does not connect. "
+            "An operator can allow a private network with the setting EGRESS_ALLOW.",
+            kind="address",
+            sent=False,
+            permanent=True,
+        )
+    if not encrypted:
+        reachable = [item for item in reachable if addresses.is_covered(item[2], networks)]
+        if not reachable:
+            raise TransportError(
+                f"http://{host} is not encrypted. Use https://; plain http is allowed only to networks that the setting EGRESS_ALLOW names.",
+                kind="plain_http",
+                sent=False,
+                permanent=True,
+            )
+    return [(family, target) for family, target, _ in reachable]
+
+
+def connect(host: str, port: int, options: Any, *, encrypted: bool) -> socket.socket:
+    """A connection to the first permitted address that answers."""
+    failure: OSError | None = None
+    for family, target in _permitted(host, port, encrypted=encrypted):
+        sock = PlainSocket(family, socket.SOCK_STREAM)
+        try:
+            for option in options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(time_left(settings.EGRESS_CONNECT_TIMEOUT))
+            sock.connect(target)
+        except OSError as error:
+            failure = error
+            sock.close()
+        else:
+            return sock
+    if isinstance(failure, TimeoutError):
+        raise connect_timeout(host, port)
+    reason = "refused the connection" if isinstance(failure, ConnectionRefusedError) else "cannot be reached"
+    raise TransportError(
+        f"{host} {reason} on port {port}. Check host and port, and whether the server runs.", kind="refused", sent=False, permanent=False
+    )
+
+
+def connect_timeout(host: str, port: int | None) -> TransportError:
+    return TransportError(
+        f"{host} did not accept a connection on port {port} in time ({settings.EGRESS_CONNECT_TIMEOUT:g} seconds). "
+        "Check host and port, and whether a firewall lets Junction through.",
+        kind="connect_timeout",
+        sent=False,
+        permanent=False,
+    )
+
+
+def is_certificate(error: BaseException) -> bool:
+    return isinstance(error, ssl.SSLCertVerificationError)
+
+
+def tls_sentence(host: str, error: BaseException) -> str:
+    """What is wrong with the encryption. The codes are OpenSSL's X509_V_ERR_*."""
+    code = getattr(error, "verify_code", 0)
+    if code == 10:
+        return f"The TLS certificate of {host} has expired. Its operator has to renew it."
+    if code == 9:
+        return f"The TLS certificate of {host} is not valid yet. Check the clocks of both servers."
+    if code in (62, 64):
+        return f"The TLS certificate of the server is not for {host}. Check the host name; it has to be the one in the certificate."
+    if code in (18, 19):
+        return f"The TLS certificate of {host} is self-signed. It needs one from an authority that this machine trusts."
+    if code in (2, 20, 21):
+        return f"The TLS certificate of {host} comes from an authority that this machine does not trust, or an intermediate certificate is missing."
+    if is_certificate(error):
+        return f"The TLS certificate of {host} cannot be trusted: {getattr(error, 'verify_message', '') or 'verification failed'}."
+    if "WRONG_VERSION_NUMBER" in str(error) or "RECORD_LAYER" in str(error):
+        return f"{host} does not speak TLS on this port. Check the port, or whether the API is served over plain http."
+    return f"No encrypted connection to {host} could be made: the TLS handshake failed. Check host and port."

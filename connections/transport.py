@@ -1,0 +1,341 @@
+"""The one door out: every request of Junction to a server that is not its own passes `Transport.send`.
+
+The address is checked at the socket: the name is resolved once, each address is compared with the network policy
+(public ones, and what EGRESS_ALLOW names), and the connection goes to exactly the address that was checked. So a name
+that resolves differently a moment later, a redirect, or an unusual notation of an address leads nowhere else.
+TLS is verified against the host name. No proxies, no netrc, no cookies, no credentials to another origin.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final, Self, cast
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import requests
+import urllib3
+from django.conf import settings
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+from connections import sockets
+from connections.exchange import (
+    Additions,
+    Answer,
+    Headers,
+    Kind,
+    Outgoing,
+    TransportError,
+    may_carry_credentials,
+    shown,
+    with_query,
+    without_query,
+)
+
+__all__ = ["Additions", "Answer", "Headers", "Outgoing", "Transport", "TransportError"]
+
+MAX_REDIRECTS: Final = 5
+_CHUNK: Final = 64 * 1024
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_DEFAULT_HEADERS: Final = (("User-Agent", "Junction"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"))
+# What follows a redirect to another origin; everything else may be a secret of this one.
+_HARMLESS: Final = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "range", "user-agent"})
+# RFC 9110 7.6.1: they belong to the connection, which is ours; two length declarations are a smuggling trick.
+_HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+# urllib3 logs URLs with their query, where an API key may stand.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+
+
+class _GuardedHTTP(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return sockets.connect(self._dns_host, self.port, self.socket_options, encrypted=False)
+
+
+class _GuardedHTTPS(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return sockets.connect(self._dns_host, self.port, self.socket_options, encrypted=True)
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except TimeoutError:
+            raise sockets.connect_timeout(self.host, self.port) from None
+        except (ssl.SSLError, OSError, urllib3.exceptions.SSLError) as error:
+            raise TransportError(
+                sockets.tls_sentence(self.host, error), kind="tls", sent=False, permanent=sockets.is_certificate(error)
+            ) from None
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _GuardedHTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedHTTPS
+
+
+class _GuardedAdapter(HTTPAdapter):
+    """requests' adapter with our connections and one TLS context that is loaded once, not for every connection."""
+
+    def __init__(self, ca_bundle: str) -> None:
+        self._context = create_urllib3_context()
+        self._context.load_verify_locations(ca_bundle)
+        self._context.sslsocket_class = sockets.TLSSocket
+        super().__init__(pool_connections=10, pool_maxsize=4)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the pool alone: its context verifies always."""
+
+
+class Transport:
+    """Sends requests over connections that are kept open; one per thread, used as a context manager.
+
+    `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests.
+    """
+
+    def __init__(self, *, ca_bundle: str = "") -> None:
+        # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
+        self._adapter = _GuardedAdapter(ca_bundle or requests.certs.where())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._adapter.close()
+
+    def send(
+        self,
+        outgoing: Outgoing,
+        *,
+        additions: Additions | None = None,
+        credentials_origin: str = "",
+        same_origin_only: bool = False,
+    ) -> Answer:
+        """The answer to a request, whatever its status, after at most MAX_REDIRECTS redirects. Raises TransportError.
+
+        `additions` (the credentials) go only to `credentials_origin`, by default the origin of the request, also after
+        redirects. With `same_origin_only` a redirect to another origin is an error; for requests that carry a secret
+        in their body.
+        """
+        extra = additions or Additions()
+        home = credentials_origin or outgoing.url
+        started = time.monotonic()
+        token = sockets.deadline.set(started + settings.EGRESS_TOTAL_TIMEOUT)
+        try:
+            hop = outgoing
+            for _ in range(MAX_REDIRECTS + 1):
+                dressed = _dress(hop, extra, home)
+                with self._exchange(dressed) as response:
+                    target = _redirect_target(response, hop.url)
+                    if not target:
+                        body = b"" if hop.method == "HEAD" else _read(response, dressed.url)
+                        elapsed = round((time.monotonic() - started) * 1000)
+                        headers = Headers((name, str(value)) for name, value in response.headers.items())
+                        return Answer(response.status, response.reason or "", headers, body, hop.url, elapsed)
+                    hop = _redirected(hop, response.status, target, same_origin_only=same_origin_only)
+                    # A chain that has left does not get the credentials back: the other server wrote that URL.
+                    home = home if may_carry_credentials(target, home) else ""
+        finally:
+            sockets.deadline.reset(token)
+        raise TransportError(
+            f"{shown(outgoing.url)} was redirected more than {MAX_REDIRECTS} times. Check the host and the base path.",
+            kind="redirects",
+            sent=True,
+            permanent=True,
+        )
+
+    @contextmanager
+    def _exchange(self, outgoing: Outgoing) -> Iterator[urllib3.HTTPResponse]:
+        """One request on the wire and the head of its answer; the body is read inside the block, and failures become sentences."""
+        where = shown(outgoing.url)
+        prepared = _prepare(outgoing)
+        try:
+            timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
+            response = cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts, verify=True).raw)
+            whole = False
+            try:
+                yield response
+                whole = response.closed or response.length_remaining == 0
+            finally:
+                # A connection with an unread rest cannot serve another request.
+                if whole:
+                    response.release_conn()
+                else:
+                    response.close()
+        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            raise _failure(error, where) from None
+
+
+def _prepare(outgoing: Outgoing) -> requests.PreparedRequest:
+    headers: dict[str, str | bytes] = {}
+    for name, value in outgoing.headers:
+        known = next((key for key in headers if key.lower() == name.lower()), None)
+        if name.lower() in _HOP_BY_HOP:
+            continue
+        # http.client writes Latin-1; anything else goes out as UTF-8, as browsers and curl send it.
+        text: str | bytes = value if value.isascii() else value.encode()
+        if known is None:
+            headers[name] = text
+        else:
+            glue = "; " if name.lower() == "cookie" else ", "
+            headers[known] = _bytes(headers[known]) + glue.encode() + _bytes(text)
+    lower = {name.lower() for name in headers}
+    headers |= {name: value for name, value in _DEFAULT_HEADERS if name.lower() not in lower}
+    try:
+        return requests.Request(outgoing.method, outgoing.url, headers=headers, data=outgoing.body).prepare()
+    except (requests.RequestException, ValueError, UnicodeError):
+        raise TransportError(
+            f"A request to {shown(outgoing.url)} cannot be made: the URL or a header is not valid. Check host, path and headers.",
+            kind="invalid",
+            sent=False,
+            permanent=True,
+        ) from None
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+def _dress(hop: Outgoing, extra: Additions, home: str) -> Outgoing:
+    """The request with its credentials where they belong; elsewhere without them and without any header that may be a secret."""
+    parts = urlsplit(hop.url)
+    url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+    if not may_carry_credentials(url, home):
+        url = without_query(url, {name for name, _ in extra.query})
+        return Outgoing(hop.method, url, [pair for pair in hop.headers if pair[0].lower() in _HARMLESS], hop.body)
+    replaced = {name.lower() for name, _ in extra.headers}
+    headers = [pair for pair in hop.headers if pair[0].lower() not in replaced] + extra.headers
+    if extra.cookies:
+        headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in extra.cookies)))
+    return Outgoing(hop.method, with_query(url, extra.query), headers, hop.body)
+
+
+def _redirect_target(response: urllib3.HTTPResponse, url: str) -> str:
+    location = response.headers.get("Location", "") if response.status in _REDIRECTS else ""
+    # Servers write Location in UTF-8, http.client reads Latin-1.
+    return urljoin(url, location.encode("latin-1", "ignore").decode("utf-8", "replace").strip()) if location else ""
+
+
+def _redirected(hop: Outgoing, status: int, target: str, *, same_origin_only: bool) -> Outgoing:
+    """The next request of a chain, RFC 9110 15.4: 303 asks with GET, 301 and 302 turn POST into GET, 307 and 308 keep all."""
+    if same_origin_only and not may_carry_credentials(target, hop.url):
+        raise TransportError(
+            f"{shown(hop.url)} redirects to {shown(target)}. Credentials are not sent to another host; enter the final URL instead.",
+            kind="redirect_elsewhere",
+            sent=True,
+            permanent=True,
+        )
+    headers = [pair for pair in hop.headers if pair[0].lower() != "host"]
+    if (status == 303 and hop.method != "HEAD") or (status in (301, 302) and hop.method == "POST"):
+        return Outgoing("GET", target, [pair for pair in headers if not pair[0].lower().startswith("content-")])
+    return Outgoing(hop.method, target, headers, hop.body)
+
+
+def _read(response: urllib3.HTTPResponse, url: str) -> bytes:
+    """The decoded body, at most EGRESS_MAX_BYTES of it."""
+    limit: int = settings.EGRESS_MAX_BYTES
+    unknown = {part.strip().lower() for part in response.headers.get("Content-Encoding", "").split(",")} - {
+        "",
+        "identity",
+        "gzip",
+        "x-gzip",
+        "deflate",
+    }
+    if unknown:
+        raise TransportError(
+            f"{shown(url)} answered in the encoding {', '.join(sorted(unknown))}, which Junction did not ask for and cannot read.",
+            kind="malformed",
+            sent=True,
+            permanent=True,
+        )
+    declared = response.length_remaining or 0
+    body = bytearray()
+    while declared <= limit and len(body) <= limit:
+        chunk = response.read(_CHUNK, decode_content=True)
+        if not chunk:
+            return bytes(body)
+        body += chunk
+    raise TransportError(
+        f"The answer of {shown(url)} is larger than {limit / 2**20:g} MiB. Ask for less, for example with a smaller page size.",
+        kind="too_large",
+        sent=True,
+        permanent=True,
+    )
+
+
+def _failure(error: BaseException, where: str) -> TransportError:
+    """A failure after the connection stood, as a sentence; the libraries nest the cause in arguments, reasons and contexts."""
+    causes = list(_causes(error))
+
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if has(TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout):
+        if sockets.deadline.get() <= time.monotonic():
+            limit = settings.EGRESS_TOTAL_TIMEOUT
+            return _sent(
+                f"{where} did not finish its answer within {limit:g} seconds. Ask for less, for example with a smaller page size.",
+                "deadline",
+            )
+        return _sent(
+            f"{where} sent nothing for {settings.EGRESS_READ_TIMEOUT:g} seconds. Try again later, or ask for less.", "read_timeout"
+        )
+    if has(urllib3.exceptions.DecodeError):
+        return _sent(f"The compressed answer of {where} is damaged and cannot be unpacked.", "malformed")
+    if has(http.client.RemoteDisconnected):
+        return _sent(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
+    if has(http.client.IncompleteRead, ConnectionError, ssl.SSLError):
+        return _sent(f"{where} closed the connection before its answer was complete. Try again later.", "closed")
+    if has(http.client.HTTPException, urllib3.exceptions.ProtocolError):
+        return _sent(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
+    if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, urllib3.exceptions.LocationValueError):
+        return TransportError(
+            f"A request to {where} cannot be made: the URL or a header is not valid. Check host, path and headers.",
+            kind="invalid",
+            sent=False,
+            permanent=True,
+        )
+    return _sent(f"The exchange with {where} broke off. Try again later.", "closed")
+
+
+def _sent(message: str, kind: Kind) -> TransportError:
+    return TransportError(message, kind=kind, sent=True, permanent=False)
+
+
+def _causes(error: BaseException, depth: int = 0) -> Iterator[BaseException]:
+    yield error
+    if depth < 6:
+        nested = [*error.args, getattr(error, "reason", None), error.__cause__, error.__context__]
+        for item in nested:
+            if isinstance(item, BaseException):
+                yield from _causes(item, depth + 1)
