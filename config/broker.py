@@ -67,7 +67,11 @@ def wait(url: str, *, seconds: float = WAIT_SECONDS) -> None:
             return
         if time.monotonic() > deadline:
             log = settings.DATA_DIR / "valkey" / "valkey.log"
-            advice = f"Its log may say why: {log}" if settings.BROKER_IS_EMBEDDED else "Check REDIS_URL, or leave it unset to use the embedded one."
+            advice = (
+                f"Its log may say why: {log}"
+                if settings.BROKER_IS_EMBEDDED
+                else "Check REDIS_URL, or leave it unset to use the embedded one."
+            )
             sys.exit(f"The broker does not answer: {problem} {advice}")
         time.sleep(0.05)
 

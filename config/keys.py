@@ -35,9 +35,7 @@ def parse_keys(text: str) -> tuple[tuple[str, bytes], ...]:
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, colon, encoded = item.partition(":")
         if not colon or not name.isalnum():
-            raise ValueError(
-                "Write id:key pairs split by commas; an id is letters and digits, for example k1:<base64 of 32 bytes>."
-            )
+            raise ValueError("Write id:key pairs split by commas; an id is letters and digits, for example k1:<base64 of 32 bytes>.")
         try:
             key = base64.b64decode(encoded.replace("-", "+").replace("_", "/"), validate=True)
         except binascii.Error:
