@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from django.conf import settings
+from config import settings
 from gunicorn.arbiter import Arbiter
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
