@@ -290,6 +290,13 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "IntegrationStatus": ["draft", "published", "hidden"],
+        "RequestedStatus": ["published", "hidden"],
+        "RevisionState": ["draft", "finalized"],
+        "ConnectionState": ["untested", "working", "failing"],
+        "RunState": ["queued", "running", "finished"],
+    },
 }
 OAUTH2_PROVIDER = {
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
@@ -308,6 +315,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.request": {"level": "ERROR"},  # a 4xx is the caller's matter; the access log has it
         # urllib3 writes whole URLs at DEBUG, and a URL can carry a key.
         "urllib3": {"level": "WARNING"},
     },

@@ -15,8 +15,8 @@ from typing import Any, cast
 
 from django.conf import settings
 
+from config import networks
 from connections.exchange import TransportError
-from integrations import addresses
 
 # When the exchange that runs in this thread has to be over, in seconds of time.monotonic().
 deadline: ContextVar[float] = ContextVar("deadline")
@@ -59,9 +59,9 @@ def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
 
 def _permitted(host: str, port: int, *, encrypted: bool) -> list[tuple[socket.AddressFamily, Any]]:
     """The addresses of a host that may be connected to. Raises TransportError if there is none."""
-    networks = settings.EGRESS_ALLOW
+    allowed = settings.EGRESS_ALLOW
     resolved = [(family, target, ipaddress.ip_address(target[0])) for family, target in _resolve(host, port)]
-    reachable = [item for item in resolved if addresses.is_reachable(item[2], networks)]
+    reachable = [item for item in resolved if networks.is_reachable(item[2], allowed)]
     if not reachable:
         which = ", ".join(dict.fromkeys(str(address) for _, _, address in resolved)) or "no address"
         raise TransportError(
@@ -72,7 +72,7 @@ def _permitted(host: str, port: int, *, encrypted: bool) -> list[tuple[socket.Ad
             permanent=True,
         )
     if not encrypted:
-        reachable = [item for item in reachable if addresses.is_covered(item[2], networks)]
+        reachable = [item for item in reachable if networks.is_covered(item[2], allowed)]
         if not reachable:
             raise TransportError(
                 f"http://{host} is not encrypted. Use https://; plain http is allowed only to networks that the setting EGRESS_ALLOW names.",

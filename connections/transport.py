@@ -23,6 +23,7 @@ import requests
 import urllib3
 from django.conf import settings
 from requests.adapters import HTTPAdapter
+from requests.certs import where
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
@@ -122,7 +123,7 @@ class Transport:
 
     def __init__(self, *, ca_bundle: str = "") -> None:
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
-        self._adapter = _GuardedAdapter(ca_bundle or requests.certs.where())
+        self._adapter = _GuardedAdapter(ca_bundle or where())
 
     def __enter__(self) -> Self:
         return self

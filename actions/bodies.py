@@ -1,0 +1,149 @@
+"""Request bodies: JSON, form, multipart with files, and text as it is."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Any
+from urllib.parse import urlencode
+
+from actions.inputs import text_of
+from connections.exchange import Pairs
+from integrations.definition import FORM_TYPE, JSON_TYPE
+
+MULTIPART_TYPE = "multipart/form-data"
+_FILE_KEYS = frozenset({"filename", "content", "contentType", "encoding"})
+_MEDIA_TYPE = re.compile(r"^[\w!#$&^.+-]+/[\w!#$&^.+*-]+(\s*;[^\x00-\x1f\x7f]*)?$")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A body on the wire. `fixed` says that the media type carries a boundary and must not be replaced."""
+
+    content_type: str
+    content: bytes = field(repr=False)
+    fixed: bool = False
+
+
+def encode(value: Any, content_type: str, schema: dict[str, Any]) -> Encoded:
+    """The body for a media type. Raises ValueError with one sentence.
+
+    JSON and forms may also come as text, as a person types them. A file, or a whole binary body, is
+    {"filename", "content", "contentType", "encoding"}, where encoding "base64" says how its content is written.
+    """
+    media = content_type.partition(";")[0].strip().lower()
+    if media in (JSON_TYPE, "", "*/*") or media.endswith("+json"):
+        return Encoded(content_type if "/json" in media or "+json" in media else JSON_TYPE, _json(value, schema))
+    if media == FORM_TYPE:
+        return Encoded(FORM_TYPE, value.encode() if _is_form_text(value) else urlencode(_form(_object(value))).encode())
+    if media == MULTIPART_TYPE:
+        return _multipart(_object(value))
+    return Encoded(_sendable(content_type), _raw(value))
+
+
+def nested(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """A nested value as `name[key][0]` and text, the notation that PHP and Rails made common."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from nested(f"{name}[{key}]", item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from nested(f"{name}[{index}]", item)
+    elif value is not None:
+        yield name, text_of(value)
+
+
+def _json(value: Any, schema: dict[str, Any]) -> bytes:
+    if isinstance(value, str) and schema.get("type") != "string":
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"body is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
+        except RecursionError:
+            raise ValueError("body is nested too deeply.") from None
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError("body holds a value that JSON does not have, such as NaN or broken text.") from None
+
+
+def _is_form_text(value: Any) -> bool:
+    return isinstance(value, str) and not value.lstrip().startswith("{")
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise ValueError('body is not valid JSON. Write its fields as an object, for example {"name": "value"}.') from None
+    if not isinstance(value, dict):
+        raise ValueError('body takes an object with its fields, for example {"name": "value"}.')
+    return value
+
+
+def _form(fields: dict[str, Any]) -> Pairs:
+    """Fields of a form: a list of plain values repeats its name, anything deeper gets brackets."""
+    pairs: Pairs = []
+    for name, value in fields.items():
+        if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
+            pairs += [(name, text_of(item)) for item in value]
+        else:
+            pairs += nested(name, value)
+    return pairs
+
+
+def _multipart(fields: dict[str, Any]) -> Encoded:
+    """multipart/form-data as browsers send it (RFC 7578 and the HTML standard)."""
+    boundary = token_hex(16)
+    content = bytearray()
+    for name, value in fields.items():
+        for item in value if isinstance(value, list) else [value]:
+            if item is None:
+                continue
+            disposition, media, data = _part(item)
+            content += f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"{disposition}\r\n'.encode()
+            content += f"Content-Type: {media}\r\n\r\n".encode() if media else b"\r\n"
+            content += data + b"\r\n"
+    content += f"--{boundary}--\r\n".encode()
+    return Encoded(f"{MULTIPART_TYPE}; boundary={boundary}", bytes(content), fixed=True)
+
+
+def _part(value: Any) -> tuple[str, str, bytes]:
+    """What follows the name, the media type, and the content of one part."""
+    if isinstance(value, dict) and "filename" in value and "content" in value:
+        filename = _quoted(str(value["filename"]))
+        return f'; filename="{filename}"', _sendable(str(value.get("contentType") or "application/octet-stream")), _raw(value)
+    if isinstance(value, dict | list):
+        return "", JSON_TYPE, _json(value, {})
+    return "", "", text_of(value).encode()
+
+
+def _raw(value: Any) -> bytes:
+    """Text as it is, or the content of a file object."""
+    if isinstance(value, dict) and "content" in value and set(value) <= _FILE_KEYS:
+        content = str(value["content"])
+        if value.get("encoding") != "base64":
+            return content.encode()
+        try:
+            return base64.b64decode("".join(content.split()), validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError('The content of the file is not Base64. Leave out "encoding" to send it as text.') from None
+    if isinstance(value, dict | list):
+        raise ValueError('body takes text, or an object with "content" and "encoding": "base64" for bytes.')
+    return text_of(value).encode()
+
+
+def _sendable(media_type: str) -> str:
+    if not _MEDIA_TYPE.match(media_type):
+        raise ValueError("The media type of the body is not valid. It looks like application/pdf.")
+    return media_type
+
+
+def _quoted(text: str) -> str:
+    return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,104 @@
+"""Example inputs of an operation, made from types, enumerations, defaults and schemas: what a form is filled with first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions.inputs import is_given
+from actions.requests import BODY, labelled
+from integrations.operation import Operation, Parameter
+
+_DEEPEST = 6
+_TEXTS = {
+    "date": "2024-01-31",
+    "date-time": "2024-01-31T12:00:00Z",
+    "time": "12:00:00Z",
+    "email": "user@example.com",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "uri": "https://example.com/",
+    "url": "https://example.com/",
+    "hostname": "example.com",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "byte": "ZXhhbXBsZQ==",
+}
+
+
+def example_inputs(operation: Operation, *, optional: bool = False) -> dict[str, Any]:
+    """Inputs with which a request can be built: the required ones, with `optional` all. Values are examples, not real ids."""
+    inputs = {
+        label: _parameter(parameter)
+        for label, parameter in labelled(operation).items()
+        if parameter.required or optional or parameter.default
+    }
+    if operation.body and (operation.body.required or optional):
+        inputs[BODY] = example(operation.body.schema_)
+        if inputs[BODY] in (None, ""):
+            inputs[BODY] = {}
+    return inputs
+
+
+def example(schema: Any, depth: int = 0) -> Any:
+    """One value for a JSON Schema; of an object its required properties, or all where none is required."""
+    if not isinstance(schema, dict) or depth > _DEEPEST:
+        return None
+    for key in ("example", "default", "const"):
+        if schema.get(key) is not None:
+            return schema[key]
+    for key in ("examples", "enum"):
+        if isinstance(schema.get(key), list) and schema[key]:
+            return schema[key][0]
+    for key in ("oneOf", "anyOf"):
+        if isinstance(schema.get(key), list) and schema[key]:
+            return example(schema[key][0], depth + 1)
+    if isinstance(schema.get("allOf"), list) and schema["allOf"]:
+        parts = [example(part, depth + 1) for part in schema["allOf"]]
+        objects = [part for part in parts if isinstance(part, dict)]
+        own = _object(schema, depth) if isinstance(schema.get("properties"), dict) else {}
+        return {key: value for part in [*objects, own] for key, value in part.items()} if objects or own else parts[0]
+    return _by_type(schema, depth)
+
+
+def _by_type(schema: dict[str, Any], depth: int) -> Any:
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = next((item for item in kind if item != "null"), None)
+    if kind is None:
+        kind = "object" if isinstance(schema.get("properties"), dict) else "array" if "items" in schema else None
+    match kind:
+        case "object":
+            return _object(schema, depth)
+        case "array":
+            item = example(schema.get("items"), depth + 1)
+            return [] if item is None else [item]
+        case "integer" | "number":
+            least = schema.get("minimum", 1)
+            return least if isinstance(least, int | float) and not isinstance(least, bool) and least > 1 else 1
+        case "boolean":
+            return True
+        case "string":
+            return _text(str(schema.get("format", "")), schema.get("minLength"))
+    return None
+
+
+def _object(schema: dict[str, Any], depth: int) -> dict[str, Any]:
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return {}
+    required = schema.get("required")
+    names = [name for name in required if name in properties] if isinstance(required, list) else []
+    return {name: example(properties[name], depth + 1) for name in names or list(properties)}
+
+
+def _parameter(parameter: Parameter) -> Any:
+    if is_given(parameter.default):
+        return parameter.default
+    kind = parameter.items or "string" if parameter.type == "array" else parameter.type
+    option = next((option for option in parameter.enum if is_given(option)), None)
+    value: Any = option if option is not None else example({"type": kind, "format": parameter.format})
+    return [value] if parameter.type == "array" and not isinstance(value, list) else value
+
+
+def _text(form: str, shortest: Any) -> str:
+    text = _TEXTS.get(form, "example")
+    return text.ljust(shortest, "x") if isinstance(shortest, int) and 0 < shortest < 1000 else text

@@ -1,0 +1,96 @@
+"""Rename many texts at once with a regular expression, as the dialog Regex Replace does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Literal
+
+import regex
+
+# Seconds for all texts together; an honest pattern needs milliseconds.
+TIME_LIMIT = 1.0
+LONGEST_PATTERN = 500
+
+# What a replacement may hold: $$ \\ $1 ${1} ${name} \1 \g<1> \g<name> $& and $0 for the whole match.
+_REFERENCE = regex.compile(
+    r"(?P<dollar>\$\$)|(?P<slash>\\\\)|(?P<whole>\$&)|\$\{(?P<brace>\w+)\}|\\g<(?P<angle>\w+)>|\$(?P<number>\d{1,2})|\\(?P<back>\d{1,2})"
+)
+
+
+class PatternError(Exception):
+    """The pattern or the replacement (`field`) cannot be used; the message says why and where."""
+
+    def __init__(self, message: str, *, field: Literal["pattern", "replacement"] = "pattern") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def rename(texts: Iterable[str], pattern: str, replacement: str) -> list[tuple[str, str]]:
+    """Each text before and after, in the given order, every match replaced.
+
+    Groups are written \\1, \\g<name>, $1, ${1} or ${name}, a dollar sign $$. A group that took no part in a match is
+    empty. Raises PatternError.
+    """
+    compiled = _compile(pattern)
+    parts = _parse(replacement, compiled)
+
+    def replaced(match: regex.Match[str]) -> str:
+        return "".join(part if isinstance(part, str) else (match[part[0]] or "") for part in parts)
+
+    renamed = []
+    end = time.monotonic() + TIME_LIMIT
+    for text in texts:
+        try:
+            renamed.append((text, compiled.sub(replaced, text, timeout=max(end - time.monotonic(), 0.001))))
+        except TimeoutError:
+            raise PatternError(
+                "The pattern takes too long on these texts. Avoid repetition inside repetition such as (.*)* and name what you look for."
+            ) from None
+    return renamed
+
+
+def _compile(pattern: str) -> regex.Pattern[str]:
+    if not pattern:
+        raise PatternError("Enter a pattern to look for.")
+    if len(pattern) > LONGEST_PATTERN:
+        raise PatternError(f"The pattern is longer than {LONGEST_PATTERN} characters. Shorten it.")
+    try:
+        return regex.compile(pattern)
+    except regex.error as error:
+        where = f" at character {error.pos + 1}" if error.pos is not None else ""
+        raise PatternError(f"The pattern is not a valid regular expression: {error.msg}{where}.") from None
+    except (OverflowError, RecursionError, MemoryError):
+        raise PatternError("The pattern repeats too often. Use smaller numbers in braces.") from None
+
+
+def _parse(replacement: str, pattern: regex.Pattern[str]) -> list[str | tuple[str | int]]:
+    """A replacement as literals and one-element tuples that hold a group."""
+    parts: list[str | tuple[str | int]] = []
+    done = 0
+    for found in _REFERENCE.finditer(replacement):
+        parts.append(replacement[done : found.start()])
+        done = found.end()
+        if found["dollar"] or found["slash"]:
+            parts.append("$" if found["dollar"] else "\\")
+        elif found["whole"]:
+            parts.append((0,))
+        elif name := found["brace"] or found["angle"]:
+            parts.append((_group(int(name) if name.isdecimal() else name, pattern),))
+        else:
+            digits = found["number"] or found["back"]
+            # As in JavaScript and Perl, $12 is group 12 if there is one, else group 1 and the digit 2.
+            length = 2 if int(digits) <= pattern.groups else 1
+            parts += [(_group(int(digits[:length]), pattern),), digits[length:]]
+    parts.append(replacement[done:])
+    return parts
+
+
+def _group(group: str | int, pattern: regex.Pattern[str]) -> str | int:
+    if isinstance(group, int) and group <= pattern.groups:
+        return group
+    if isinstance(group, str) and group in pattern.groupindex:
+        return group
+    names = [*map(str, range(1, pattern.groups + 1)), *pattern.groupindex]
+    there = f"It has {', '.join(names)}." if names else "It has none; put parentheses round the part to keep."
+    raise PatternError(f"The replacement uses group {group}, which the pattern does not have. {there}", field="replacement")

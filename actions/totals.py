@@ -1,0 +1,74 @@
+"""What an answer says about the size of the whole list. Vendors use the same word for different figures, so each is doubted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from connections.exchange import Headers
+
+# Names without case, underscores and signs. The size of a filtered list, where one is named, is the list that is paged.
+_FILTERED = ("filteredcount", "totalfiltered", "filteredtotal", "recordsfiltered", "totalfilteredrecords")
+_TOTALS = (
+    "total", "totalcount", "totalrecords", "totalresults", "totalitems", "totalelements", "totalhits", "totalrecordcount",
+    "totalsize", "recordstotal", "totalentries", "totalrows", "odatacount", "resultcount", "numfound",
+)  # fmt: skip
+_COUNTS = ("count",)
+_CONTAINERS = frozenset(
+    {"meta", "metadata", "pagination", "paging", "page", "pageinfo", "pagedetails", "paginator", "hits", "summary", "response"}
+)
+_HEADERS = ("X-Total-Count", "X-Total", "X-WP-Total", "Total-Count")
+_MORE = frozenset({"hasmore", "hasnext", "hasnextpage", "morepages", "more", "hasmoreitems", "hasmorerecords"})
+
+
+def total_of(body: Any, headers: Headers, results_key: str, *, count: int, received: int) -> int | None:
+    """The number of records of the whole list, if a trustworthy one is named.
+
+    `count` is the number of records on this page, `received` includes it. A figure below what was received is something
+    else (the number of pages, say), and one that equals the page's own count may be just that.
+    """
+    named = list(_figures(body, results_key))
+    filtered = [figure for name, figure in named if name in _FILTERED]
+    if filtered:
+        candidates = filtered
+    else:
+        candidates = [figure for wanted in (_TOTALS, _COUNTS) for name, figure in named if name in wanted]
+        candidates += [int(headers.get(name)) for name in _HEADERS if headers.get(name).isdecimal()]
+    return next((figure for figure in candidates if figure >= received and figure != count), None)
+
+
+def says_more(body: Any) -> bool:
+    """Whether a flag such as `has_more` says that another page follows."""
+    return any(name in _MORE and (value is True or value == "true") for place in _places(body, "") for name, value in _plain(place))
+
+
+def _figures(body: Any, results_key: str) -> Iterator[tuple[str, int]]:
+    for place in _places(body, results_key):
+        for name, value in _plain(place):
+            if isinstance(value, dict) and name in ("total", "totalcount"):
+                value = value.get("value")  # noqa: PLW2901  Elasticsearch: {"value": 12, "relation": "eq"}
+            if isinstance(value, int) and not isinstance(value, bool):
+                yield name, value
+            elif isinstance(value, str) and value.isdecimal() and len(value) < 16:
+                yield name, int(value)
+
+
+def _places(body: Any, results_key: str, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """The objects where figures about the list may stand: the root, its envelopes, and those round the list itself."""
+    if not isinstance(body, dict):
+        return
+    yield body
+    around = results_key.removeprefix("$.").split(".")[0] if "." in results_key.removeprefix("$.") else ""
+    for key, value in body.items():
+        if isinstance(value, dict) and key == around:
+            yield from _places(value, results_key.removeprefix("$.").partition(".")[2], depth)
+        elif isinstance(value, dict) and depth < 2 and _normal(key) in _CONTAINERS:
+            yield from _places(value, "", depth + 1)
+
+
+def _plain(place: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((_normal(key), value) for key, value in place.items())
+
+
+def _normal(key: Any) -> str:
+    return "".join(char for char in str(key).lower() if char.isalnum())
