@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from config.networks import parse_networks
 from connections.exchange import Additions, Kind, Outgoing
 from connections.transport import Transport, TransportError
@@ -157,7 +158,10 @@ def test_name_is_resolved_once(transport: Transport, monkeypatch: pytest.MonkeyP
 
 def test_only_allowed_addresses_of_a_name_are_tried(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
     real = socket.getaddrinfo
-    both = lambda host, port, **options: [*real("10.255.255.1", port, **options), *real("127.0.0.1", port, **options)]  # noqa: E731
+
+    def both(_: Any, *args: Any, **options: Any) -> Any:
+        return [*real("10.255.255.1", *args, **options), *real("127.0.0.1", *args, **options)]
+
     monkeypatch.setattr(socket, "getaddrinfo", both)
     with serving(lambda to: to.reply(204)) as server:
         assert transport.send(Outgoing("GET", f"http://two.example:{server.port}/")).status == 204
@@ -212,7 +216,7 @@ def test_redirect_within_the_origin_keeps_credentials(transport: Transport) -> N
 def test_redirect_to_another_origin_drops_credentials_for_good(transport: Transport) -> None:
     additions = Additions([("X-API-Key", "k")], [("key", "k")], [("sid", "k")])
     headers = [("X-Tenant", "secret"), ("Authorization", "mine"), ("Accept", "application/json")]
-    urls = {}
+    urls: dict[str, str] = {}
 
     def at_home(to: Handler) -> None:
         to.reply(302, Location=f"{urls['other']}/b?key=k&z=1") if to.path.startswith("/a") else to.reply(body=b"end")
@@ -279,7 +283,7 @@ def test_refused_connection_is_told(transport: Transport) -> None:
 def test_silent_server_is_given_up(transport: Transport, settings: Any) -> None:
     settings.EGRESS_READ_TIMEOUT = 0.2
     done = threading.Event()
-    with serving(lambda to: done.wait(5)) as server:
+    with serving(lambda _: done.wait(5)) as server:
         error = failure(transport, f"{server.url}/x?key=secret")
         done.set()
     assert error.message == f"{server.url}/x sent nothing for 0.2 seconds. Try again later, or ask for less."
