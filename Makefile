@@ -6,7 +6,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
-export DJANGO_SETTINGS_MODULE := config.settings
 PROCESSES = web worker beat $(if $(REDIS_URL),,broker)
 # LISTEN_PORT and --env: see Procfile.
 START = env LISTEN_PORT="$$PORT" honcho --env /dev/null start $(PROCESSES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from django.conf import settings
+from config import settings
 from gunicorn.arbiter import Arbiter
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
@@ -26,7 +26,7 @@ control_socket_disable = True
 accesslog = None
 
 
-def when_ready(server: Arbiter) -> None:
+def when_ready(server: Arbiter) -> None:  # noqa: ARG001 - gunicorn's hook
     """The one line that a person who typed `make run` waits for."""
     sys.stdout.write(f"Junction is ready: {settings.PUBLIC_URL} (Ctrl-C stops it)\n")
     sys.stdout.flush()
