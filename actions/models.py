@@ -119,7 +119,7 @@ class Run(models.Model):
     cancel_requested = models.BooleanField(default=False)
     lease_holder = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True, db_index=True)
-    attempts = models.PositiveIntegerField(default=0, help_text="How many workers have taken the run up.")
+    attempts = models.PositiveIntegerField(default=0, help_text="How many workers have taken the run up since its last page.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -78,3 +78,19 @@ class Credential(models.Model):
     def context(self) -> str:
         """What the ciphertexts are bound to."""
         return f"credential:{self.connection_id}"
+
+
+class DefaultCredential(models.Model):
+    """Secrets that an integration's owner gave along with it; connections that enter none of their own use them."""
+
+    integration = models.OneToOneField(Integration, on_delete=models.CASCADE, related_name="default_credential", primary_key=True)
+    sealed = models.TextField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"default credential of {self.integration_id}"
+
+    @property
+    def context(self) -> str:
+        """What the ciphertext is bound to."""
+        return f"default:{self.integration_id}"

@@ -119,7 +119,7 @@ class OAuth2Auth(Part):
     """OAuth 2.0 (RFC 6749).
 
     `client_credentials` fetches tokens by itself. With `authorization_code` a connection holds an access token that
-    its owner pasted.
+    its owner pasted. `client_id` is the default for connections; it is no secret.
     """
 
     type: Literal["oauth2"] = "oauth2"
@@ -127,6 +127,7 @@ class OAuth2Auth(Part):
     auth_uri: Url = ""
     token_uri: Url = ""
     revocation_uri: Url = ""
+    client_id: Annotated[str, Field(max_length=500)] = ""
     scope: Annotated[str, Field(max_length=4000)] = ""
     basic_token_auth: bool = True
     token_request_method: Annotated[Literal["POST", "GET"], BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v)] = (

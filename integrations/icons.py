@@ -73,3 +73,10 @@ def _clean(element: Element) -> None:
 def _loads(text: str) -> bool:
     plain = text.lower().replace(" ", "").replace('"', "").replace("'", "")
     return "@import" in plain or "javascript:" in plain or ("url(" in plain and plain.count("url(") != plain.count("url(#"))
+
+
+# What an integration without an icon shows: two lines that meet.
+DEFAULT = (
+    f'<svg xmlns="{_SVG[1:-1]}" viewBox="0 0 24 24" fill="none" stroke="#5b6478" stroke-width="2" stroke-linecap="round">'
+    '<circle cx="5" cy="6" r="2.5"/><circle cx="5" cy="18" r="2.5"/><circle cx="19" cy="12" r="2.5"/><path d="M7.5 6c5 0 4 6 9 6M7.5 18c5 0 4-6 9-6"/></svg>'
+)

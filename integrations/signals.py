@@ -4,3 +4,6 @@ from django.dispatch import Signal
 
 # A draft revision was opened as a copy of a finalized one. Arguments: source (Revision), draft (Revision).
 draft_opened = Signal()
+
+# A program sent secrets along with an integration's definition. Arguments: integration, secrets (dict of str).
+secrets_given = Signal()

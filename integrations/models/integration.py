@@ -65,6 +65,7 @@ class Integration(models.Model):
     description = models.TextField(blank=True)
     type = models.CharField(max_length=100, default="custom")
     category = models.CharField(max_length=100, blank=True)
+    extra = models.JSONField(default=dict, blank=True, help_text="Fields of the API that are kept and given back: mode, imageUrl, data.")
     icon = models.TextField(blank=True, help_text="A checked SVG document, or empty for the default icon.")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

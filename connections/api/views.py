@@ -1,0 +1,181 @@
+"""Connections over HTTP (plain JSON). Secrets go in and never come out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from connections import services
+from connections.api.schema import ConnectionDocument, ConnectionRequest, TestDocument
+from connections.models import Connection
+from connections.secrets import SecretError, open_sealed
+from integrations.api.schema import problems
+from integrations.api.views import json_object
+from integrations.models import Role
+from integrations.permissions import integration_for, is_uuid, organization_for
+from integrations.refusals import Invalid
+
+WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault"}
+READ_ONLY = {"id", "authType", "credentialFields", "state", "message", "testedAt", "createdAt", "updatedAt"}
+
+
+def connection_for(user: Any, key: str, *, use: bool = False) -> Connection:
+    """The connection that the user sees; with `use` one that the user may change, test and run with."""
+    rows = Connection.objects.visible_to(user).select_related("integration", "organization", "credential")
+    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    if use and not Connection.objects.usable_by(user).filter(pk=found.pk).exists():
+        raise PermissionDenied
+    return found
+
+
+def represent(connection: Connection) -> dict[str, Any]:
+    return {
+        "id": str(connection.pk),
+        "name": connection.name,
+        "integration": str(connection.integration_id),
+        "organization": str(connection.organization_id),
+        "authType": services.definition_of(connection.integration).auth.type,
+        "credentialFields": _stored_fields(connection),
+        "settings": connection.settings,
+        "isDefault": connection.is_default,
+        "state": connection.state,
+        "message": connection.message,
+        "testedAt": connection.tested_at,
+        "createdAt": connection.created_at,
+        "updatedAt": connection.updated_at,
+    }
+
+
+class ConnectionsView(APIView):
+    @extend_schema(
+        operation_id="listConnections",
+        summary="List connections",
+        parameters=[
+            OpenApiParameter("integration", str, description="Id or slug of an integration"),
+            OpenApiParameter("organization", str, description="Id or slug"),
+        ],
+        responses={200: ConnectionDocument(many=True), **problems(401, 404)},
+        tags=["connections"],
+    )
+    def get(self, request: Request) -> Response:
+        rows = Connection.objects.visible_to(request.user).select_related("integration", "credential")
+        if request.query_params.get("integration"):
+            rows = rows.filter(integration=integration_for(request.user, request.query_params["integration"]))
+        if request.query_params.get("organization"):
+            rows = rows.filter(organization=organization_for(request.user, Role.VIEWER, request.query_params["organization"]))
+        return Response([represent(row) for row in rows])
+
+    @extend_schema(
+        operation_id="createConnection",
+        summary="Connect an organization to a published integration",
+        request=ConnectionRequest,
+        responses={201: ConnectionDocument, **problems(400, 401, 403, 409, 422)},
+        tags=["connections"],
+    )
+    def post(self, request: Request) -> Response:
+        payload = _payload(request)
+        organization = organization_for(request.user, Role.OPERATOR, payload.get("organization"))
+        try:
+            integration = integration_for(request.user, str(payload.get("integration") or ""))
+        except Http404:
+            raise Invalid({"integration": ["There is no such integration that you may see. Send its id or slug."]}) from None
+        connection = services.create(
+            organization=organization,
+            user=request.user,
+            integration=integration,
+            name=str(payload.get("name") or ""),
+            credentials=payload.get("credentials") or {},
+            settings=payload.get("settings") or {},
+            is_default=payload.get("isDefault"),
+        )
+        return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
+
+
+class ConnectionView(APIView):
+    @extend_schema(
+        operation_id="getConnection",
+        summary="Read a connection",
+        responses={200: ConnectionDocument, **problems(401, 404)},
+        tags=["connections"],
+    )
+    def get(self, request: Request, key: str) -> Response:
+        return Response(represent(connection_for(request.user, key)))
+
+    @extend_schema(
+        operation_id="updateConnection",
+        summary="Change a connection; credentials that are left out stay",
+        request=ConnectionRequest,
+        responses={200: ConnectionDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["connections"],
+    )
+    def patch(self, request: Request, key: str) -> Response:
+        payload = _payload(request)
+        connection = connection_for(request.user, key, use=True)
+        fixed = {
+            "integration": (str(connection.integration_id), connection.integration.slug),
+            "organization": (str(connection.organization_id), connection.organization.slug),
+        }
+        moved = [name for name, same in fixed.items() if name in payload and payload[name] not in same]
+        if moved:
+            raise Invalid({name: ["A connection cannot be moved. Create a new one."] for name in moved})
+        connection = services.change(
+            connection=connection,
+            name=payload.get("name"),
+            credentials=payload.get("credentials"),
+            settings=payload.get("settings"),
+            is_default=payload.get("isDefault"),
+        )
+        return Response(represent(connection_for(request.user, key)))
+
+    @extend_schema(
+        operation_id="deleteConnection",
+        summary="Delete a connection, its secrets and its runs",
+        responses={204: None, **problems(401, 403, 404)},
+        tags=["connections"],
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        services.delete(connection=connection_for(request.user, key, use=True))
+        return Response(status=204)
+
+
+class ConnectionTestView(APIView):
+    @extend_schema(
+        operation_id="testConnection",
+        summary="Test a connection with the integration's ping request",
+        request=None,
+        responses={200: TestDocument, **problems(401, 403, 404, 409)},
+        tags=["connections"],
+    )
+    def post(self, request: Request, key: str) -> Response:
+        result = services.test(connection=connection_for(request.user, key, use=True))
+        return Response({"ok": result.ok, "status": result.status, "message": result.message, "elapsedMs": result.elapsed_ms})
+
+
+def _payload(request: Request) -> dict[str, Any]:
+    payload = json_object(request)
+    unknown = sorted(set(payload) - WRITABLE - READ_ONLY)
+    if unknown:
+        raise Invalid({name: ["This field is not known."] for name in unknown})
+    for name in ("credentials", "settings"):
+        if payload.get(name) is not None and not isinstance(payload[name], dict):
+            raise Invalid({name: ["Enter an object."]})
+    if payload.get("isDefault") is not None and not isinstance(payload["isDefault"], bool):
+        raise Invalid({"isDefault": ["Enter true or false."]})
+    if payload.get("name") is not None and not isinstance(payload["name"], str):
+        raise Invalid({"name": ["Enter text."]})
+    return payload
+
+
+def _stored_fields(connection: Connection) -> list[str]:
+    try:
+        return sorted(open_sealed(connection.credential.sealed, context=connection.credential.context))
+    except SecretError:
+        return []

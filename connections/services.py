@@ -1,0 +1,204 @@
+"""What can be done with connections: create, change, test, delete. Says no with a `Refusal`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from connections.auth import scheme_of
+from connections.client import CallError, Client, base_of, client_for, default_credentials
+from connections.models import Connection, Credential, DefaultCredential
+from connections.ping import TestResult, ping
+from connections.secrets import MASK, SecretError, open_sealed, seal
+from connections.tokens import MemoryTokens
+from integrations.addresses import parse_base_uri
+from integrations.definition import Definition
+from integrations.models import Integration, Organization, User
+from integrations.refusals import Conflict, Invalid, Refusal
+from integrations.services import plain_http_problem
+
+NAME_LENGTH = 100
+
+
+def definition_of(integration: Integration) -> Definition:
+    """The definition that connections use: the newest finalized one."""
+    current = integration.current
+    if current is None:
+        raise Conflict("This integration is a draft. It can be connected once it is finalized and published.")
+    return current.definition
+
+
+def create(
+    *,
+    organization: Organization,
+    user: User,
+    integration: Integration,
+    name: str,
+    credentials: dict[str, str],
+    settings: dict[str, Any] | None = None,
+    is_default: bool | None = None,
+) -> Connection:
+    """Connect an organization to an integration that is published by it or above it. The first connection is the default."""
+    check_installable(integration, organization)
+    definition = definition_of(integration)
+    name = _checked_name(name)
+    settings = _checked_settings(definition, settings or {})
+    _check_credentials(integration, definition, credentials)
+    with transaction.atomic():
+        others = Connection.objects.select_for_update().filter(organization=organization, integration=integration)
+        if is_default is None:
+            is_default = not others.filter(is_default=True).exists()
+        elif is_default:
+            others.filter(is_default=True).update(is_default=False)
+        connection = Connection(
+            organization=organization, integration=integration, name=name, settings=settings, is_default=is_default, created_by=user
+        )
+        _save(connection)
+        Credential.objects.create(connection=connection, sealed=seal(credentials, context=f"credential:{connection.pk}"))
+    return connection
+
+
+def change(
+    *,
+    connection: Connection,
+    name: str | None = None,
+    credentials: dict[str, str] | None = None,
+    settings: dict[str, Any] | None = None,
+    is_default: bool | None = None,
+) -> Connection:
+    """Change what is given. A credential that is left out, or is the mask, stays as it was; "" removes it."""
+    definition = definition_of(connection.integration)
+    with transaction.atomic():
+        if name is not None:
+            connection.name = _checked_name(name)
+        if settings is not None:
+            connection.settings = _checked_settings(definition, settings)
+        if credentials is not None or settings is not None:
+            # What was said of the old values is not true of the new ones.
+            connection.state, connection.message = Connection.State.UNTESTED, ""
+        if credentials is not None:
+            merged = merged_credentials(connection, credentials)
+            _check_credentials(connection.integration, definition, merged)
+            Credential.objects.filter(pk=connection.pk).update(
+                sealed=seal(merged, context=f"credential:{connection.pk}"),
+                token_sealed="",
+                token_expires_at=None,
+                generation=F("generation") + 1,
+            )
+        if is_default is not None:
+            if is_default:
+                Connection.objects.filter(
+                    organization=connection.organization_id, integration=connection.integration_id, is_default=True
+                ).exclude(pk=connection.pk).update(is_default=False)
+            connection.is_default = is_default
+        _save(connection)
+    return connection
+
+
+def merged_credentials(connection: Connection, given: dict[str, str]) -> dict[str, str]:
+    """The stored credentials with the given ones over them; the mask means unchanged."""
+    try:
+        stored = open_sealed(connection.credential.sealed, context=connection.credential.context)
+    except SecretError:
+        stored = {}  # what cannot be opened any more can be entered again
+    merged = {**stored, **{field: value for field, value in given.items() if value != MASK}}
+    return {field: value for field, value in merged.items() if value != ""}
+
+
+def delete(*, connection: Connection) -> None:
+    """Forget a connection, its secrets and its runs."""
+    connection.delete()
+
+
+def test(*, connection: Connection) -> TestResult:
+    """Test a stored connection and remember the outcome."""
+    try:
+        with client_for(connection, definition_of(connection.integration)) as client:
+            result = ping(client)
+    except CallError as error:
+        result = TestResult(False, None, error.message)
+    Connection.objects.filter(pk=connection.pk).update(
+        state=Connection.State.WORKING if result.ok else Connection.State.FAILING, message=result.message, tested_at=timezone.now()
+    )
+    return result
+
+
+def try_out(*, integration: Integration, organization: Organization, credentials: dict[str, str], settings: dict[str, Any]) -> TestResult:
+    """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
+    check_installable(integration, organization)
+    definition = definition_of(integration)
+    settings = _checked_settings(definition, settings)
+    _check_credentials(integration, definition, credentials)
+    together = {**default_credentials(integration.pk, definition), **credentials}
+    with Client(definition=definition, credentials=together, base=base_of(definition, settings), store=MemoryTokens()) as client:
+        return ping(client)
+
+
+def set_default_credentials(*, integration: Integration, secrets: dict[str, str]) -> None:
+    """Keep secrets that came with an integration, for connections that enter none."""
+    context = DefaultCredential(integration=integration).context
+    DefaultCredential.objects.update_or_create(integration=integration, defaults={"sealed": seal(secrets, context=context)})
+
+
+def check_installable(integration: Integration, organization: Organization) -> None:
+    """Refuse drafts, hidden integrations, and those of organizations that are not above."""
+    if Integration.objects.installable_by(organization).filter(pk=integration.pk).exists():
+        return
+    reasons = {
+        Integration.Status.DRAFT: "It is a draft: finalize and publish it first.",
+        Integration.Status.HIDDEN: "It is hidden: its owner has to publish it first.",
+        Integration.Status.PUBLISHED: f"It is published by {integration.organization}, which is not above {organization}.",
+    }
+    raise Conflict(f"{integration} cannot be connected. {reasons[Integration.Status(integration.status)]}")
+
+
+def _check_credentials(integration: Integration, definition: Definition, credentials: dict[str, str]) -> None:
+    try:
+        defaults = default_credentials(integration.pk, definition)
+    except SecretError as error:
+        raise Refusal(str(error)) from None
+    errors = scheme_of(definition.auth).check({**defaults, **credentials})
+    if errors:
+        raise Invalid({f"credentials.{field}".rstrip("."): sentences for field, sentences in errors.items()})
+
+
+def _checked_name(name: str) -> str:
+    value = " ".join(str(name).split())
+    if not value:
+        raise Invalid({"name": ["Enter a name by which you will know this connection, for example Production."]})
+    if len(value) > NAME_LENGTH:
+        raise Invalid({"name": [f"At most {NAME_LENGTH} characters; this name has {len(value)}."]})
+    return value
+
+
+def _checked_settings(definition: Definition, settings: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(settings) - {"baseUri"})
+    if unknown:
+        raise Invalid({f"settings.{name}": ["This integration does not ask for this setting. Leave it out."] for name in unknown})
+    given = str(settings.get("baseUri") or "").strip()
+    if not definition.host_at_connect:
+        if given:
+            raise Invalid({"settings.baseUri": ["The integration sets the host. Leave it out."]})
+        return {}
+    if not given:
+        raise Invalid({"settings.baseUri": ["Enter the address of your own server, for example https://git.example.com."]})
+    try:
+        base = parse_base_uri(given)
+        if not base.host:
+            raise ValueError("Enter the address with its host, for example https://git.example.com.")
+        if problem := plain_http_problem(str(base)):
+            raise ValueError(problem)
+    except ValueError as error:
+        raise Invalid({"settings.baseUri": [str(error)]}) from None
+    return {"baseUri": str(base)}
+
+
+def _save(connection: Connection) -> None:
+    try:
+        with transaction.atomic():
+            connection.save()
+    except IntegrityError:
+        raise Invalid({"name": [f"There is a connection named {connection.name} already. Choose another name."]}) from None

@@ -1,0 +1,128 @@
+"""Between the fields of the API and a definition: `authType` and `auth`, seed-style flat fields, partial updates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from integrations.definition import AUTH_CLASSES, Definition
+from integrations.models import Integration, Revision
+from integrations.refusals import Invalid
+
+# Flat fields that an integration may carry beside or instead of `auth`, by the method of authentication they belong to.
+FLAT_FIELDS = {
+    "apikey": ("apiKeyName", "apiKeyLocation", "apiKeyPreamble"),
+    "oauth2": ("grantType", "authUri", "tokenUri", "revocationUri", "scope", "basicTokenAuth", "clientId"),
+}
+# Secrets that a client may send with the integration: defaults for its connections, kept encrypted, never sent back.
+SECRET_FIELDS = {"apikey": ("apiKey",), "oauth2": ("clientSecret",)}
+DETAIL_FIELDS = ("name", "description", "type", "category")
+KEPT_FIELDS = ("mode", "imageUrl", "data")
+OTHER_FIELDS = ("id", "status", "apiBaseUri", "headers", "authType", "auth", "ping", "pagination")
+KNOWN_FIELDS = frozenset(
+    (
+        *DETAIL_FIELDS,
+        *KEPT_FIELDS,
+        *OTHER_FIELDS,
+        *(field for fields in (*FLAT_FIELDS.values(), *SECRET_FIELDS.values()) for field in fields),
+    )
+)
+
+
+def check_known(payload: dict[str, Any]) -> None:
+    """Refuse fields that nobody would read, so that a misspelt one is not lost silently."""
+    unknown = sorted(set(payload) - KNOWN_FIELDS - {"_links", "_embedded", *READ_ONLY_FIELDS})
+    if unknown:
+        raise Invalid({field: ["This field is not known."] for field in unknown})
+
+
+READ_ONLY_FIELDS = (
+    "slug",
+    "embedded",
+    "organization",
+    "revision",
+    "hasDraft",
+    "actionCount",
+    "createdAt",
+    "updatedAt",
+    "findings",
+    "repairs",
+    "version",
+    "actions",
+)
+
+
+def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
+    """The parts of the definition that a request changes, ready for `Definition.changed`; what it leaves out stays."""
+    parts: dict[str, Any] = {}
+    if "apiBaseUri" in payload:
+        parts["api_base_uri"] = payload["apiBaseUri"]
+    if "headers" in payload:
+        parts["headers"] = payload["headers"] or {}
+    if "ping" in payload:
+        parts["ping"] = payload["ping"]
+    if "pagination" in payload:
+        parts["pagination"] = _merged(payload["pagination"] or {"type": "none"}, current.pagination.dump(), "pagination")
+    auth = _auth_of(payload, current)
+    if auth is not None:
+        parts["auth"] = auth
+    return parts
+
+
+def secrets_of(payload: dict[str, Any]) -> dict[str, str]:
+    """The secrets among the flat fields."""
+    names = [name for fields in SECRET_FIELDS.values() for name in fields]
+    return {name: payload[name] for name in names if payload.get(name)}
+
+
+def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
+    """The fields of the API that come from the definition; no secret is among them."""
+    definition = revision.definition
+    auth = definition.auth.dump()
+    kind = auth.pop("type")
+    flat = {name: auth[name] for name in FLAT_FIELDS.get(kind, ())}
+    return {
+        "apiBaseUri": definition.api_base_uri,
+        "authType": kind,
+        "auth": auth,
+        **flat,
+        "headers": definition.headers,
+        "ping": definition.ping.dump() if definition.ping else None,
+        "pagination": definition.pagination.dump(),
+        "revision": {
+            "number": revision.number,
+            "state": "finalized" if revision.finalized_at else "draft",
+            "finalizedAt": revision.finalized_at,
+        },
+        "hasDraft": revision.finalized_at is None and integration.status != Integration.Status.DRAFT,
+    }
+
+
+def _auth_of(payload: dict[str, Any], current: Definition) -> dict[str, Any] | None:
+    given = payload.get("auth") or {}
+    if not isinstance(given, dict):
+        raise Invalid({"auth": ["Enter an object."]})
+    flat = {name: payload[name] for fields in FLAT_FIELDS.values() for name in fields if payload.get(name) is not None}
+    if "authType" not in payload and not given and not flat:
+        return None
+    kind = str(payload.get("authType") or given.get("type") or _kind_of(flat) or current.auth.type).strip().lower()
+    if kind not in AUTH_CLASSES:
+        raise Invalid({"authType": [f"{payload.get('authType') or kind} is not known here. Use one of: {', '.join(AUTH_CLASSES)}."]})
+    strangers = [name for name in flat if name not in FLAT_FIELDS.get(kind, ())]
+    if strangers:
+        raise Invalid(
+            {name: [f"{name} does not belong to the authentication method {kind}. Leave it out, or set authType."] for name in strangers}
+        )
+    return _merged({**flat, **given, "type": kind}, current.auth.dump(), "auth")
+
+
+def _kind_of(flat: dict[str, Any]) -> str:
+    return next((kind for kind, fields in FLAT_FIELDS.items() if any(name in fields for name in flat)), "")
+
+
+def _merged(given: Any, current: dict[str, Any], field: str) -> dict[str, Any]:
+    """What was given, over what is there if the type stays the same."""
+    if not isinstance(given, dict):
+        raise Invalid({field: ["Enter an object."]})
+    kind = str(given.get("type", current["type"])).strip().lower()
+    given = {**given, "type": kind}
+    return {**current, **given} if kind == current["type"] else given

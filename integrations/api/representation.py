@@ -1,0 +1,57 @@
+"""An integration as the API shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from config.hal import link
+from integrations.api import definitions
+from integrations.models import Integration, Revision
+
+
+def shown_revision(integration: Integration, *, editor: bool) -> Revision:
+    """Editors see the draft they work on; everybody else what is in force."""
+    return integration.working if editor else (integration.current or integration.working)
+
+
+def summary(integration: Integration) -> dict[str, Any]:
+    """The fields of the list, without the definition."""
+    return {
+        "_links": {"self": link(f"/api/integrations/{integration.pk}")},
+        "id": str(integration.pk),
+        "name": integration.name,
+        "slug": integration.slug,
+        "type": integration.type,
+        "category": integration.category,
+        "description": integration.description,
+        "status": integration.status,
+        "embedded": False,
+        "organization": {
+            "id": str(integration.organization_id),
+            "name": integration.organization.name,
+            "slug": integration.organization.slug,
+        },
+        **{name: integration.extra.get(name, default) for name, default in (("mode", "shared"), ("imageUrl", ""), ("data", {}))},
+        "createdAt": integration.created_at,
+        "updatedAt": integration.updated_at,
+    }
+
+
+def listed(integration: Integration, editable: set[UUID]) -> dict[str, Any]:
+    """An item of the list: the summary with its definition."""
+    return {**summary(integration), **definitions.represent(integration, shown_revision(integration, editor=integration.pk in editable))}
+
+
+def full(integration: Integration, *, editor: bool) -> dict[str, Any]:
+    """One integration with everything and all links."""
+    own = f"/api/integrations/{integration.pk}"
+    shown = {**summary(integration), **definitions.represent(integration, shown_revision(integration, editor=editor))}
+    shown["_links"] = {
+        "self": link(own),
+        "inf:icon": link(f"{own}/icon"),
+        "actions": link(f"{own}/actions"),
+        **({"finalize": link(f"{own}/finalize"), "rename": link(f"{own}/actions/rename")} if editor else {}),
+        "connections": link("/api/connections"),
+    }
+    return shown

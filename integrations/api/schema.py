@@ -1,0 +1,159 @@
+"""How the API's documents look, for /api/schema/. Validation is the definition's, not these serializers'."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema_field
+from rest_framework import serializers
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": True,
+        "description": "The fields of the method named by authType; see the guide of authentication.",
+    }
+)
+class AuthField(serializers.JSONField):
+    pass
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": True,
+        "description": "type is none, index, page, link or pointer; the other fields belong to it.",
+    }
+)
+class PaginationField(serializers.JSONField):
+    pass
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class HeadersField(serializers.JSONField):
+    pass
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "nullable": True,
+        "properties": {"method": {"type": "string", "enum": ["GET", "HEAD", "POST", "PUT"]}, "uri": {"type": "string"}},
+    }
+)
+class PingField(serializers.JSONField):
+    pass
+
+
+class ProblemError(serializers.Serializer):
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+class Problem(serializers.Serializer):
+    """RFC 9457 problem details."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    errors = ProblemError(many=True, required=False)
+
+
+_REASONS = {
+    400: "The request cannot be read",
+    401: "No valid token or session",
+    403: "The role does not allow it",
+    404: "Not there, or not visible to the caller",
+    409: "Not possible as things stand",
+    422: "Some values do not fit",
+    502: "The vendor could not be reached",
+}
+
+
+def problems(*codes: int) -> dict[Any, OpenApiResponse]:
+    """The error answers of an operation."""
+    return {(code, "application/problem+json"): OpenApiResponse(Problem, description=_REASONS[code]) for code in codes}
+
+
+class IntegrationRequest(serializers.Serializer):
+    """What a client sends. Every field may be left out of a PUT or PATCH."""
+
+    id = serializers.UUIDField(required=False, help_text="Only when creating: a UUID of your own")
+    name = serializers.CharField(required=False)
+    type = serializers.CharField(required=False, default="custom")
+    category = serializers.CharField(required=False)
+    description = serializers.CharField(required=False)
+    status = serializers.ChoiceField(["published", "hidden"], required=False)
+    apiBaseUri = serializers.CharField(
+        required=False, help_text="https://host[:port][/path], or only /path where every connection brings its host"
+    )
+    authType = serializers.CharField(required=False, help_text="apikey, basic, bearer, oauth2 or none; any case")
+    auth = AuthField(required=False)
+    headers = HeadersField(required=False)
+    ping = PingField(required=False)
+    pagination = PaginationField(required=False)
+    organization = serializers.CharField(required=False, help_text="Only when creating: id or slug of the owner")
+    apiKeyName = serializers.CharField(required=False)
+    apiKeyLocation = serializers.CharField(required=False)
+    apiKey = serializers.CharField(required=False, write_only=True, help_text="Default for connections; encrypted, never returned")
+    authUri = serializers.CharField(required=False)
+    tokenUri = serializers.CharField(required=False)
+    revocationUri = serializers.CharField(required=False)
+    scope = serializers.CharField(required=False)
+    clientId = serializers.CharField(required=False)
+    clientSecret = serializers.CharField(required=False, write_only=True, help_text="Default for connections; encrypted, never returned")
+    basicTokenAuth = serializers.BooleanField(required=False)
+
+
+class OrganizationReference(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+
+
+class RevisionReference(serializers.Serializer):
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(["draft", "finalized"])
+    finalizedAt = serializers.DateTimeField(allow_null=True)
+
+
+class IntegrationDocument(serializers.Serializer):
+    """An integration as HAL."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+    type = serializers.CharField()
+    category = serializers.CharField()
+    description = serializers.CharField()
+    status = serializers.ChoiceField(["draft", "published", "hidden"])
+    embedded = serializers.BooleanField()
+    organization = OrganizationReference()
+    apiBaseUri = serializers.CharField()
+    authType = serializers.CharField()
+    auth = AuthField()
+    headers = HeadersField()
+    ping = PingField(allow_null=True)
+    pagination = PaginationField()
+    revision = RevisionReference()
+    hasDraft = serializers.BooleanField()
+    createdAt = serializers.DateTimeField()
+    updatedAt = serializers.DateTimeField()
+    _links = serializers.DictField()
+
+
+class IntegrationEmbedded(serializers.Serializer):
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {"inf:integration": IntegrationDocument(many=True)}
+
+
+class IntegrationCollection(serializers.Serializer):
+    """A page of integrations as HAL."""
+
+    _links = serializers.DictField()
+    _embedded = IntegrationEmbedded()
+    start = serializers.IntegerField()
+    count = serializers.IntegerField()
+    total = serializers.IntegerField()

@@ -1,0 +1,236 @@
+"""Integrations over HTTP (HAL): list, create, read, change, delete, icon."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.hal import HALRenderer, collection
+from integrations import icons, services
+from integrations.api import definitions, representation
+from integrations.api.schema import IntegrationCollection, IntegrationDocument, IntegrationRequest, problems
+from integrations.definition import Definition
+from integrations.models import Integration, Role
+from integrations.permissions import integration_for, is_uuid, may_edit, organization_for
+from integrations.refusals import Invalid
+from integrations.signals import secrets_given
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """The request's body as an object; anything else is malformed."""
+    if not isinstance(request.data, dict):
+        raise ParseError("The body is not an object.")
+    return dict(request.data)
+
+
+@extend_schema(exclude=True)
+class UnknownView(APIView):
+    """Every address below /api/ that does not exist, so that programs get JSON there too."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 - the signature of the library
+        raise Http404
+
+
+class IntegrationsView(APIView):
+    renderer_classes = [JSONRenderer, HALRenderer]
+
+    @extend_schema(
+        operation_id="listIntegrations",
+        summary="List integrations",
+        parameters=[
+            OpenApiParameter("q", str, description="Text in name or description"),
+            OpenApiParameter("status", str, description="draft, published or hidden"),
+            OpenApiParameter("start", int, description="From 0"),
+            OpenApiParameter("limit", int, description="1 to 500, default 50"),
+        ],
+        responses={200: IntegrationCollection, **problems(401)},
+        tags=["integrations"],
+    )
+    def get(self, request: Request) -> Response:
+        rows = Integration.objects.visible_to(request.user).select_related("organization")
+        text = request.query_params.get("q", "").strip()
+        if text:
+            rows = rows.filter(Q(name__icontains=text) | Q(description__icontains=text))
+        if request.query_params.get("status"):
+            rows = rows.filter(status=request.query_params["status"].lower())
+        editable = set(Integration.objects.editable_by(request.user).values_list("pk", flat=True))
+        return Response(
+            collection(
+                request, rows, rel="inf:integration", represent=lambda row: representation.listed(row, editable), path="/api/integrations"
+            )
+        )
+
+    @extend_schema(
+        operation_id="createIntegration",
+        summary="Create an integration as a draft",
+        request=IntegrationRequest,
+        responses={201: IntegrationDocument, **problems(400, 401, 403, 409, 422)},
+        tags=["integrations"],
+    )
+    def post(self, request: Request) -> Response:
+        payload = json_object(request)
+        definitions.check_known(payload)
+        organization = organization_for(request.user, Role.BUILDER, _key_of(payload.pop("organization", None)))
+        if payload.get("status") not in (None, "", "draft"):
+            raise Invalid({"status": ["A new integration is a draft. Finalize it, then set the status with PUT."]})
+        if payload.get("id") is not None and not is_uuid(payload["id"]):
+            raise Invalid({"id": ["Send a UUID, or leave the id out."]})
+        with transaction.atomic():
+            integration = services.create(
+                organization=organization,
+                user=request.user,
+                name=_text(payload, "name"),
+                description=_text(payload, "description"),
+                type=_text(payload, "type") or "custom",
+                category=_text(payload, "category"),
+                extra={name: payload[name] for name in definitions.KEPT_FIELDS if name in payload},
+                id=UUID(str(payload["id"])) if payload.get("id") else None,
+            )
+            _apply(integration, payload)
+        integration.refresh_from_db()
+        return Response(
+            representation.full(integration, editor=True), status=201, headers={"Location": f"/api/integrations/{integration.pk}"}
+        )
+
+
+class IntegrationView(APIView):
+    renderer_classes = [JSONRenderer, HALRenderer]
+
+    @extend_schema(
+        operation_id="getIntegration",
+        summary="Read an integration by id or slug",
+        responses={200: IntegrationDocument, **problems(401, 404)},
+        tags=["integrations"],
+    )
+    def get(self, request: Request, key: str) -> Response:
+        integration = integration_for(request.user, key)
+        return Response(representation.full(integration, editor=may_edit(request.user, integration)))
+
+    @extend_schema(
+        operation_id="replaceIntegration",
+        summary="Change an integration; fields that are left out stay",
+        request=IntegrationRequest,
+        responses={200: IntegrationDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["integrations"],
+    )
+    def put(self, request: Request, key: str) -> Response:
+        payload = json_object(request)
+        definitions.check_known(payload)
+        integration = integration_for(request.user, key, edit=True)
+        with transaction.atomic():
+            details: dict[str, Any] = {name: _text(payload, name) for name in definitions.DETAIL_FIELDS if name in payload}
+            kept = {name: payload[name] for name in definitions.KEPT_FIELDS if name in payload}
+            if kept:
+                details["extra"] = {**integration.extra, **kept}
+            if details:
+                services.update(integration=integration, **details)
+            _apply(integration, payload)
+            if payload.get("status"):
+                services.set_status(integration=integration, status=payload["status"])
+        integration.refresh_from_db()
+        return Response(representation.full(integration, editor=True))
+
+    @extend_schema(
+        operation_id="updateIntegration",
+        summary="Change an integration; the same as PUT",
+        request=IntegrationRequest,
+        responses={200: IntegrationDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["integrations"],
+    )
+    def patch(self, request: Request, key: str) -> Response:
+        return self.put(request, key)
+
+    @extend_schema(
+        operation_id="deleteIntegration",
+        summary="Delete an integration",
+        responses={204: None, **problems(401, 403, 404, 409)},
+        tags=["integrations"],
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        services.delete(integration=integration_for(request.user, key, edit=True))
+        return Response(status=204)
+
+
+class IconView(APIView):
+    parser_classes = [MultiPartParser, FormParser, JSONParser]
+
+    @extend_schema(
+        operation_id="getIntegrationIcon",
+        summary="Read the icon",
+        responses={(200, "image/svg+xml"): OpenApiTypes.BINARY, **problems(401, 404)},
+        tags=["integrations"],
+    )
+    def get(self, request: Request, key: str) -> HttpResponse:
+        return icon_response(integration_for(request.user, key))
+
+    @extend_schema(
+        operation_id="putIntegrationIcon",
+        summary="Upload an SVG icon",
+        request={"multipart/form-data": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}},
+        responses={200: IntegrationDocument, **problems(401, 403, 404, 422)},
+        tags=["integrations"],
+    )
+    def put(self, request: Request, key: str) -> Response:
+        integration = integration_for(request.user, key, edit=True)
+        upload = next(iter(request.FILES.values()), None)
+        if upload is None:
+            raise Invalid({"file": ["Send the SVG file as a part of multipart/form-data."]})
+        try:
+            icon = icons.check(upload.read(icons.MAX_BYTES + 1))
+        except ValueError as error:
+            raise Invalid({"file": [str(error)]}) from None
+        services.update(integration=integration, icon=icon)
+        return Response(representation.full(integration, editor=True))
+
+    @extend_schema(
+        operation_id="deleteIntegrationIcon",
+        summary="Remove the icon",
+        responses={204: None, **problems(401, 403, 404)},
+        tags=["integrations"],
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        services.update(integration=integration_for(request.user, key, edit=True), icon="")
+        return Response(status=204)
+
+
+def icon_response(integration: Integration) -> HttpResponse:
+    """The icon as an image that can run and load nothing, even when it is opened by itself."""
+    response = HttpResponse(integration.icon or icons.DEFAULT, content_type="image/svg+xml")
+    response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    response["Cache-Control"] = "private, max-age=60"
+    return response
+
+
+def _apply(integration: Integration, payload: dict[str, Any]) -> None:
+    current: Definition = integration.working.definition
+    parts = definitions.parts_of(payload, current)
+    if parts:
+        services.change_definition(integration=integration, **parts)
+    secrets = definitions.secrets_of(payload)
+    if secrets:
+        secrets_given.send(Integration, integration=integration, secrets=secrets)
+
+
+def _text(payload: dict[str, Any], name: str) -> str:
+    value = payload.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Invalid({name: ["Enter text."]})
+    return value.strip()
+
+
+def _key_of(value: Any) -> str | None:
+    return str(value["id"]) if isinstance(value, dict) and "id" in value else value

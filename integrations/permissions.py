@@ -1,0 +1,51 @@
+"""From a user and a role to rows; fails closed. Strangers get 404, members whose role is too low get 403."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from integrations.models import Integration, Organization
+from integrations.refusals import Invalid
+
+
+def is_uuid(text: Any) -> bool:
+    try:
+        UUID(str(text))
+    except ValueError:
+        return False
+    return True
+
+
+def integration_for(user: Any, key: str, *, edit: bool = False) -> Integration:
+    """The integration with this id or slug that the user sees; with `edit` one that the user may change."""
+    visible = Integration.objects.visible_to(user).select_related("organization")
+    found = visible.filter(pk=key).first() if is_uuid(key) else visible.filter(slug=key).first()
+    if found is None:
+        raise Http404
+    if edit and not Integration.objects.editable_by(user).filter(pk=found.pk).exists():
+        raise PermissionDenied
+    return found
+
+
+def may_edit(user: Any, integration: Integration) -> bool:
+    return Integration.objects.editable_by(user).filter(pk=integration.pk).exists()
+
+
+def organization_for(user: Any, role: str, key: str | None = None) -> Organization:
+    """The organization that a request is about: the named one (id or slug), else the topmost where the user has the role."""
+    mine = Organization.objects.visible_to(user, role)
+    if key:
+        found = mine.filter(pk=key).first() if is_uuid(key) else mine.filter(slug=key).first()
+        if found is None:
+            if Organization.objects.visible_to(user).filter(**({"pk": key} if is_uuid(key) else {"slug": key})).exists():
+                raise PermissionDenied
+            raise Invalid({"organization": ["There is no such organization that you may see. Send its id or slug."]})
+        return found
+    first = mine.first()
+    if first is None:
+        raise PermissionDenied
+    return first

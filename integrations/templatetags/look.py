@@ -1,0 +1,97 @@
+"""What templates need to look right: icons, fields, navigation, and values as people write them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django import forms, template
+from django.db.models import QuerySet
+from django.template import Context
+from django.urls import NoReverseMatch, reverse
+from django.utils.safestring import SafeString, mark_safe
+from lucide.templatetags.lucide import lucide
+
+from integrations.models import Organization
+from integrations.widgets import ChoiceCards, DropZone
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16, label: str = "") -> SafeString:
+    """An icon of lucide, `size` pixels wide. Without a label it is an ornament that screen readers pass over."""
+    said = {"role": "img", "aria_label": label} if label else {"aria_hidden": "true"}
+    return mark_safe(lucide(name, size=size, **said))  # noqa: S308 - a drawing of the package; it escapes the attributes
+
+
+@register.inclusion_tag("partials/field.html")
+def field(field: forms.BoundField, **options: Any) -> dict[str, Any]:
+    """One form field: `{% field form.host prefix="https://" %}`. The options are those of partials/field.html."""
+    return {"field": field, **options}
+
+
+@register.filter
+def kind(field: forms.BoundField) -> str:
+    """How a field is drawn: hidden, cards, radio, checkboxes, checkbox, dropzone or input."""
+    match field.field.widget:
+        case widget if widget.is_hidden:
+            return "hidden"
+        case ChoiceCards():
+            return "cards"
+        case forms.CheckboxSelectMultiple():
+            return "checkboxes"
+        case forms.RadioSelect():
+            return "radio"
+        case forms.CheckboxInput():
+            return "checkbox"
+        case DropZone():
+            return "dropzone"
+    return "input"
+
+
+@register.simple_tag(takes_context=True)
+def my_organizations(context: Context) -> QuerySet[Organization]:
+    """The organizations that the switcher offers."""
+    return Organization.objects.visible_to(context["request"].user)
+
+
+@register.inclusion_tag("partials/nav_link.html", takes_context=True)
+def nav_link(context: Context, label: str, view: str, icon: str) -> dict[str, Any]:
+    """A link of the left navigation, marked as current on its page and those below. Nothing where the view has no URL."""
+    try:
+        url = reverse(view)
+    except NoReverseMatch:
+        return {}
+    path = context["request"].path if "request" in context else ""
+    return {"label": label, "url": url, "icon": icon, "current": path == url or (url != "/" and path.startswith(url))}
+
+
+@register.filter
+def json_pretty(value: Any) -> str:
+    """A JSON value on indented lines, in the order it has. What JSON does not know is written as text."""
+    return orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+
+
+@register.filter
+def elapsed(value: timedelta | float | None) -> str:
+    """A duration as people say it: 84 ms, 3.2 s, 4 min 5 s, 2 h 10 min. Numbers are milliseconds; None gives nothing."""
+    if value is None:
+        return ""
+    milliseconds = value.total_seconds() * 1000 if isinstance(value, timedelta) else float(value)
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def grouped(value: int | None) -> str:
+    """A whole number with its thousands apart: 12,480. None gives a dash."""
+    return "\N{EN DASH}" if value is None else f"{value:,}"
