@@ -18,7 +18,7 @@ from connections.secrets import SecretError, open_sealed
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Role
-from integrations.permissions import integration_for, is_uuid, organization_for
+from integrations.permissions import integration_for, is_uuid, organization_for, signed_in
 from integrations.refusals import Invalid
 
 WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault"}
@@ -89,7 +89,7 @@ class ConnectionsView(APIView):
             raise Invalid({"integration": ["There is no such integration that you may see. Send its id or slug."]}) from None
         connection = services.create(
             organization=organization,
-            user=request.user,
+            user=signed_in(request),
             integration=integration,
             name=str(payload.get("name") or ""),
             credentials=payload.get("credentials") or {},

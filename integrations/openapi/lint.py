@@ -164,10 +164,10 @@ def _components(edges: dict[str, list[tuple[str, str]]]) -> dict[str, int]:
     low: dict[str, int] = {}
     group: dict[str, int] = {}
     path: list[str] = []
-    for start in edges:
+    for start, outgoing in edges.items():
         if start in index:
             continue
-        work: list[tuple[str, Iterator[tuple[str, str]]]] = [(start, iter(edges[start]))]
+        work: list[tuple[str, Iterator[tuple[str, str]]]] = [(start, iter(outgoing))]
         index[start] = low[start] = len(index)
         path.append(start)
         while work:

@@ -314,7 +314,9 @@ def _answer(responses: Any, references: References, where: str) -> Answer:
         headers = response.get("headers")
         names = frozenset(str(name).lower() for name in headers) if isinstance(headers, dict) else frozenset()
         content = response.get("content")
-        for media_type in sorted((str(key) for key in content), key=_rank) if isinstance(content, dict) else ():
+        if not isinstance(content, dict):
+            continue
+        for media_type in sorted((str(key) for key in content), key=_rank):
             media = references.resolve(content[media_type], place)
             if is_json(media_type) and isinstance(media, dict) and isinstance(media.get("schema"), dict):
                 return Answer(media["schema"], pointer("content", media_type, "schema", base=place), names)

@@ -141,7 +141,7 @@ class _Conversion:
     def parameter(self, old: dict[str, Any], where: str) -> dict[str, Any]:
         if "schema" in old or "content" in old:  # written as 3.0 in a 2.0 document; the meaning is clear
             return old
-        new = {key: old[key] for key in ("name", "in", "description", "required", "deprecated") if key in old}
+        new: dict[str, Any] = {key: old[key] for key in ("name", "in", "description", "required", "deprecated") if key in old}
         new["schema"] = self.schema(old)
         if old.get("type") == "array":
             new["style"], new["explode"] = self.style(old, where)
