@@ -116,9 +116,10 @@ def _sentence(run: Run) -> str:
 
 def _json(rows: list[Any]) -> str:
     text = orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode()
-    return text if len(text) <= TEXT_LENGTH else f"{text[:TEXT_LENGTH]}\n… The rest of this window is too long to show. Download it instead."
+    return (
+        text if len(text) <= TEXT_LENGTH else f"{text[:TEXT_LENGTH]}\n… The rest of this window is too long to show. Download it instead."
+    )
 
 
 def _short(text: str) -> str:
     return text if len(text) <= CELL_LENGTH else f"{text[:CELL_LENGTH]}…"
-

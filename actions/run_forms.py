@@ -36,7 +36,9 @@ SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 class RunForm(forms.Form):
     """`again` is an earlier run whose values the form starts with."""
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, plan: Plan, connections: list[Connection], again: Run | None = None) -> None:
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, plan: Plan, connections: list[Connection], again: Run | None = None
+    ) -> None:
         super().__init__(data)
         self.plan = plan
         self.by_id = {str(connection.pk): connection for connection in connections}
@@ -64,7 +66,7 @@ class RunForm(forms.Form):
     def shows_optional(self) -> bool:
         """Whether the optional inputs are few, or one of them wants to be seen."""
         optional = self.optional_inputs()
-        return len(optional) <= 6 or not self.required_inputs() and len(optional) <= 10 or any(self._matters(field) for field in optional)
+        return len(optional) <= 6 or (not self.required_inputs() and len(optional) <= 10) or any(self._matters(field) for field in optional)
 
     def _inputs(self) -> Iterator[forms.BoundField]:
         return (self[name] for name in self.fields if name.startswith(INPUTS))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from actions import results, runs
+from actions import runs
+from actions.downloads import FORMATS, download
 from actions.models import Action, Run
 from actions.permissions import run_for, runnable_action
 from actions.result_views import figures, window
@@ -23,17 +21,12 @@ from connections.models import Connection
 from connections.pages import organizations_at
 from connections.permissions import may_use
 from integrations.form_errors import add_refusal
-from integrations.models import Integration, Organization, User
+from integrations.models import Integration, User
 from integrations.permissions import integration_for, is_uuid
 from integrations.refusals import Refusal
 
 PER_PAGE: Final = 25
 VIEWS: Final = {"table": "Table", "json": "JSON", "pages": "Pages"}
-DOWNLOADS: Final[dict[str, tuple[str, Callable[[Run], Iterator[bytes]]]]] = {
-    "json": ("application/json", results.as_json),
-    "ndjson": ("application/x-ndjson", results.as_ndjson),
-    "csv": ("text/csv; charset=utf-8", results.as_csv),
-}
 UNFINISHED: Final = "unfinished"
 
 
@@ -130,12 +123,9 @@ def run_records(request: HttpRequest, pk: Any) -> HttpResponse:
 def run_download(request: HttpRequest, pk: Any, form: str) -> StreamingHttpResponse:
     """All stored records as a file, page by page, so that its size does not matter."""
     run = run_for(request.user, pk)
-    if form not in DOWNLOADS:
+    if form not in FORMATS:
         raise Http404
-    content_type, stream = DOWNLOADS[form]
-    name = slugify(f"{run.connection.integration.slug}-{run.action.key}-{run.created_at:%Y-%m-%d-%H%M}") or "records"
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
-    return StreamingHttpResponse(stream(run), content_type=content_type, headers=headers)
+    return download(run, form, attachment=True)
 
 
 @require_POST
@@ -162,7 +152,7 @@ def _usable(request: HttpRequest, integration: Integration) -> list[Connection]:
 
 
 def _earlier(request: HttpRequest, action: Action) -> Run | None:
-    key = request.GET.get("from")
+    key = request.GET.get("from", "")
     found = Run.objects.visible_to(request.user).filter(pk=key).first() if is_uuid(key) else None
     return found if found and found.action.uid == action.uid else None
 
@@ -175,4 +165,4 @@ def _records(request: HttpRequest, run: Run) -> dict[str, Any]:
     view = request.GET.get("view", "table")
     start = request.GET.get("start", "")
     shown = window(run, view if view in VIEWS else "table", int(start) if start.isdecimal() and len(start) < 12 else 0)
-    return {"run": run, "window": shown, "views": VIEWS, "downloads": [(name, name.upper()) for name in DOWNLOADS]}
+    return {"run": run, "window": shown, "views": VIEWS, "downloads": [(name, name.upper()) for name in FORMATS]}

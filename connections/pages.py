@@ -156,9 +156,7 @@ def _connectable(request: HttpRequest, slug: str) -> Integration:
     return integration
 
 
-def _form(
-    request: HttpRequest, integration: Integration, definition: Definition, connection: Connection | None = None
-) -> ConnectionForm:
+def _form(request: HttpRequest, integration: Integration, definition: Definition, connection: Connection | None = None) -> ConnectionForm:
     try:
         defaults = list(default_credentials(integration.pk, definition))
     except SecretError as error:
