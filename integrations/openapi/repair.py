@@ -16,7 +16,7 @@ from integrations.operation import placeholders
 Raw = dict[str, Any]  # a parameter as the document has it, references resolved
 
 PLACES = ("path", "query", "header", "cookie")
-# OpenAPI: "If in is header and the name is Accept, Content-Type or Authorization, the parameter definition SHALL be ignored."
+# Header parameters with these names shall be ignored, says OpenAPI 3.
 _RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 _MAX_KEY = 200
 _IN_BRACES = re.compile(r"\{\s*([^{}/]*?)\s*\}")
