@@ -48,6 +48,7 @@ __all__ = ["Additions", "Answer", "Headers", "Outgoing", "Transport", "Transport
 MAX_REDIRECTS: Final = 5
 _CHUNK: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _DEFAULT_HEADERS: Final = (("User-Agent", "Junction"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"))
 # What follows a redirect to another origin; everything else may be a secret of this one.
 _HARMLESS: Final = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "range", "user-agent"})
@@ -183,7 +184,7 @@ class Transport:
         prepared = _prepare(outgoing)
         try:
             timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
-            response = cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts, verify=True).raw)
+            response = self._head(prepared, timeouts)
             try:
                 yield response
                 if not response.closed and (response.length_remaining or 0) < _CHUNK:
@@ -196,6 +197,17 @@ class Transport:
                     response.close()
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             raise _failure(error, where) from None
+
+    def _head(self, prepared: requests.PreparedRequest, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
+        """Status and headers of an answer. A safe request over a kept connection, which the server closed just then, is
+        asked once more over a new one (RFC 9112 9.3.1)."""
+        sockets.opened.set(False)
+        try:
+            return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
+        except requests.ConnectionError:
+            if sockets.opened.get() or prepared.method not in _SAFE:
+                raise
+            return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
 
 
 def _prepare(outgoing: Outgoing) -> requests.PreparedRequest:
