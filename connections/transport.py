@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, Self, cast
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -100,13 +101,20 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _GuardedHTTPS
 
 
+@lru_cache(maxsize=8)
+def _tls_context(ca_bundle: str) -> ssl.SSLContext:
+    """The authorities to trust; reading them takes longer than many a request, so all transports share them."""
+    context = create_urllib3_context()
+    context.load_verify_locations(ca_bundle)
+    context.sslsocket_class = sockets.TLSSocket
+    return context
+
+
 class _GuardedAdapter(HTTPAdapter):
-    """requests' adapter with our connections and one TLS context that is loaded once, not for every connection."""
+    """requests' adapter with our connections, over one TLS context that always verifies."""
 
     def __init__(self, ca_bundle: str) -> None:
-        self._context = create_urllib3_context()
-        self._context.load_verify_locations(ca_bundle)
-        self._context.sslsocket_class = sockets.TLSSocket
+        self._context = _tls_context(ca_bundle)
         super().__init__(pool_connections=10, pool_maxsize=4)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:

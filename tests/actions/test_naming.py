@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actions import naming
 from actions.naming import PatternError, rename
 
 
@@ -45,10 +46,18 @@ def test_texts_keep_their_order() -> None:
         ("a", "x" * 501, "The replacement is longer than 500 characters. Shorten it.", "replacement"),
         ("(a)(?P<b>c)", "$3", "The replacement uses group 3, which the pattern does not have. It has 1, 2, b.", "replacement"),
         ("a", r"\g<b>", "The replacement uses group b, which the pattern does not have. It has none; put parentheses round the part to keep.", "replacement"),
-        ("^(?:(a|aa|b)+)+$(?<=[c])", "x", "The pattern takes too long on these texts. Avoid repetition inside repetition such as (.*)* and name what you look for.", "pattern"),
     ],
 )  # fmt: skip
 def test_unusable_pattern_is_told(pattern: str, replacement: str, sentence: str, field: str) -> None:
     with pytest.raises(PatternError) as caught:
         rename(["a" * 200 + "b"], pattern, replacement)
     assert (str(caught.value), caught.value.field) == (sentence, field)
+
+
+def test_runaway_pattern_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(naming, "TIME_LIMIT", 0.05)
+    with pytest.raises(PatternError) as caught:
+        rename(["a" * 200 + "b"], "^(?:(a|aa|b)+)+$(?<=[c])", "x")
+    assert str(caught.value) == (
+        "The pattern takes too long on these texts. Avoid repetition inside repetition such as (.*)* and name what you look for."
+    )
