@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -27,10 +28,8 @@ def locate(text: str, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
         branch = wanted
         for token in tokens:
             branch = branch.setdefault(token, {})
-    try:
+    with suppress(yaml.YAMLError):  # what was met before the fault is known all the same
         _mark(text, wanted)
-    except (yaml.YAMLError, RecursionError):
-        pass  # what was met before the fault is known all the same
     found = {}
     for pointer, tokens in split.items():
         branch, position = wanted, None

@@ -58,7 +58,7 @@ def test_values_of_a_wrong_kind_are_imported_or_refused(data: st.DataObject) -> 
         try:
             for step in path[:-1]:
                 node = node[step]
-            node[path[-1]] = data.draw(WRONG)
+            node[path[-1]] = json.loads(json.dumps(data.draw(WRONG)))
         except (KeyError, IndexError, TypeError):
             continue
     attempt(json.dumps(tree).encode())
