@@ -45,7 +45,7 @@ def build(
         label = _label(parameter, parameters)
         value = given.get((parameter.place, parameter.name))
         value = value if is_given(value) else parameter.default
-        if not is_given(value):
+        if not is_given(value) or (parameter.place == "path" and value in ([], {})):
             if parameter.required:
                 problems.setdefault(label, []).append(f"{label} is missing.")
             continue

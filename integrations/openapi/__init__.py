@@ -13,7 +13,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integrations.definition import Auth, Definition, Pagination
@@ -57,6 +57,9 @@ def read(data: bytes, *, source_url: str = "", limits: Limits = Limits()) -> Imp
         lint.run(document.root, report)
         imported = _imported(document, source_url, limits, report)
     report.close()
+    if document.is_swagger:
+        imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
+        imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
     return imported
 
 

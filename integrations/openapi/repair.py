@@ -16,7 +16,7 @@ from integrations.operation import placeholders
 Raw = dict[str, Any]  # a parameter as the document has it, references resolved
 
 PLACES = ("path", "query", "header", "cookie")
-# OpenAPI ignores header parameters of these names; they are said elsewhere in a document.
+# Header parameters with these names shall be ignored, says OpenAPI 3.
 _RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 _MAX_KEY = 200
 _IN_BRACES = re.compile(r"\{\s*([^{}/]*?)\s*\}")

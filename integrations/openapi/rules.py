@@ -28,18 +28,32 @@ SCHEMA = Rule("oas-schema-check", "error", "Correct the pattern; a tester for re
 REQUIRED = Rule("oas-schema-check", "error", "Add the field to properties, or remove it from required.")
 NO_PATHS = Rule("path-declarations-must-exist", "warning", "Add paths to the document, or add actions by hand.")
 
-_MAX_PATTERN = 5000
+# Compiling takes some microseconds for each character: longer patterns, and those after so many characters in all, are not checked.
+_MAX_PATTERN = 5_000
+_MAX_PATTERNS = 300_000
 _CLASS = re.compile(r"\[(\^?)((?:\\.|[^\]\\])*)\]", re.DOTALL)
 
 
-def pattern_error(pattern: str) -> str:
-    """Why a pattern is no regular expression of JavaScript's kind (ECMA-262), "" if it is one. It is compiled, never run.
+class Patterns:
+    """Says what is wrong with patterns, each distinct one compiled once and never run."""
 
-    Python's compiler decides, after what JavaScript writes differently is rewritten. (The package `regex` is no choice here: it unrolls
-    nested repetitions and can be made to exhaust memory while compiling.)
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        self._left = _MAX_PATTERNS
+
+    def fault(self, pattern: str) -> str:
+        """Why a pattern is no regular expression of JavaScript's kind (ECMA-262), "" if it is one."""
+        if pattern not in self._known:
+            self._left -= len(pattern)
+            self._known[pattern] = _fault(pattern) if len(pattern) <= _MAX_PATTERN and self._left >= 0 else ""
+        return self._known[pattern]
+
+
+def _fault(pattern: str) -> str:
+    """Python's compiler decides, after what JavaScript writes differently is rewritten.
+
+    The package `regex` is no choice here: it unrolls nested repetitions and can be made to exhaust memory while compiling.
     """
-    if len(pattern) > _MAX_PATTERN:
-        return ""  # longer than any that a person wrote; not worth the compiler's time
     try:
         re.compile(_for_python(pattern))
     except (re.error, OverflowError, RecursionError) as error:

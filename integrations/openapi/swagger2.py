@@ -7,6 +7,7 @@ security schemes.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from integrations.openapi.document import METHODS
@@ -235,3 +236,9 @@ def _types(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [item for item in value if isinstance(item, str) and item.strip()] if isinstance(value, list) else []
+
+
+def original_pointer(place: str) -> str:
+    """Where a place of the converted document is in the uploaded one: bodies were parameters, media types stood apart."""
+    place = re.sub(r"^(/paths/[^/]*/[^/]*)/requestBody\b.*", r"\1/parameters", place)
+    return re.sub(r"/content/[^/]*", "", place)
