@@ -10,8 +10,10 @@ from django.conf import settings
 from django.db import transaction
 
 from actions import services
+from connections.transport import Outgoing, Transport, TransportError
 from integrations import openapi
 from integrations import services as integrations
+from integrations.definition import absolute_url
 from integrations.models import Integration, Organization, User
 from integrations.refusals import Invalid
 
@@ -35,6 +37,36 @@ def parse(data: bytes, *, source_url: str = "") -> openapi.Imported:
         return openapi.read(data, source_url=source_url, limits=openapi.Limits(max_bytes=settings.IMPORT_MAX_BYTES))
     except openapi.DocumentError as error:
         raise Invalid({"document": [str(error)]}) from None
+
+
+def check_size(size: int) -> None:
+    """Refuse a document that is larger than this installation reads, before it is read."""
+    if size > settings.IMPORT_MAX_BYTES:
+        limit = settings.IMPORT_MAX_BYTES // 2**20
+        raise Invalid(
+            {
+                "file": [
+                    f"The document has {size / 2**20:.1f} MiB; the limit is {limit} MiB. Split it, or leave out examples and unused parts."
+                ]
+            }
+        )
+
+
+def fetch(url: str) -> bytes:
+    """The document at a URL. Raises `Invalid` on the field `url` with what went wrong."""
+    try:
+        absolute_url(url)
+        with Transport() as transport:
+            answer = transport.send(Outgoing("GET", url, [("Accept", "application/json, application/yaml, */*;q=0.5")]))
+    except ValueError as error:
+        raise Invalid({"url": [str(error)]}) from None
+    except TransportError as error:
+        raise Invalid({"url": [error.message]}) from None
+    if answer.status != 200:
+        raise Invalid(
+            {"url": [f"The server answered {answer.status} {answer.reason}. Check the URL, or download the document and upload it here."]}
+        )
+    return answer.body
 
 
 def import_document(*, data: bytes, organization: Organization, user: User, source: str = "", source_url: str = "") -> Report:

@@ -93,7 +93,9 @@ def _assign(
     labels = {_label(parameter, parameters): parameter for parameter in parameters}
     exact = {f"{parameter.place}.{parameter.name}": parameter for parameter in parameters} | labels
     for name, value in inputs.items():
-        if name == BODY and operation.body:
+        if not _is_text_whole(value):
+            problems[name] = [f"{name} holds broken text that cannot be sent. Enter it again."]
+        elif name == BODY and operation.body:
             given["", BODY] = value
         elif name in exact:
             given[exact[name].place, exact[name].name] = value
@@ -104,6 +106,15 @@ def _assign(
             known = ", ".join(input_names(operation)) or "none"
             problems[name] = [f"{name} is not an input of this action. Its inputs are: {known}."]
     return given, problems
+
+
+def _is_text_whole(value: Any) -> bool:
+    """False for halves of surrogate pairs, which JSON can write and no encoding can send, and for endless nesting."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
 
 
 # --- path and query -------------------------------------------------------------------------------------------------

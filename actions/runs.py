@@ -96,7 +96,7 @@ def start(
     try:
         requests.build(plan.operation, inputs, base="https://host.invalid")
     except requests.InputError as error:
-        raise Invalid({f"inputs.{name}": sentences for name, sentences in error.problems.items()}) from None
+        raise Invalid({f"inputs.{name}": sentences for name, sentences in error.fields.items()}) from None
     run = Run.objects.create(
         action=action,
         connection=connection,

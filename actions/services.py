@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Max
+from django.db import models, transaction
+from django.db.models import Max, Q
 from django.utils.text import slugify
 from pydantic import ValidationError
 
@@ -108,6 +108,11 @@ def rename(
                 setattr(action, field, after)
             Action.objects.bulk_update([action for action, _, _ in changed], [field], batch_size=500)
     return [{"id": str(action.uid), "before": before, "after": after} for action, before, after in changed]
+
+
+def search(rows: models.QuerySet[Action], text: str) -> models.QuerySet[Action]:
+    """The actions with this text in name, key, path or method."""
+    return rows.filter(Q(name__icontains=text) | Q(key__icontains=text) | Q(path__icontains=text) | Q(method__iexact=text))
 
 
 def copy_actions(*, source: Revision, draft: Revision) -> None:

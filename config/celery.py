@@ -8,11 +8,17 @@ import os
 
 from celery import Celery
 from django.conf import settings
+from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-# kombu's name for a Unix socket differs from redis-py's.
-BROKER_URL = settings.REDIS_URL.replace("unix://", "redis+socket://", 1)
+# kombu's names for a Unix socket and the database behind it differ from redis-py's.
+BROKER_URL = settings.REDIS_URL
+if BROKER_URL.startswith("unix://"):
+    BROKER_URL = BROKER_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+
+# One worker serves all of them; an installation that grows starts another one with `--queues tokens`.
+QUEUES = ("runs", "tokens", "imports")
 
 app = Celery("junction")
 app.conf.update(
@@ -26,7 +32,12 @@ app.conf.update(
     # The broker hands out a message again when it was not acknowledged for so long; a run over many pages may take hours,
     # and a second delivery finds the run leased and ends at once.
     broker_transport_options={"visibility_timeout": 3600},
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="runs",
+    # Processes, because a run decodes and packs what it fetches, and one that crashes takes no other run along. A run
+    # mostly waits for the vendor, so that there are more of them than cores.
+    worker_pool="prefork",
+    worker_concurrency=max(4, os.cpu_count() or 1),
     timezone="UTC",
     beat_schedule={
         "recover-runs": {

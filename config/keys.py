@@ -35,18 +35,16 @@ def parse_keys(text: str) -> tuple[tuple[str, bytes], ...]:
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, colon, encoded = item.partition(":")
         if not colon or not name.isalnum():
-            raise ValueError(
-                "ENCRYPTION_KEYS holds id:key pairs split by commas; an id is letters and digits, for example k1:<base64 of 32 bytes>."
-            )
+            raise ValueError("Write id:key pairs split by commas; an id is letters and digits, for example k1:<base64 of 32 bytes>.")
         try:
             key = base64.b64decode(encoded.replace("-", "+").replace("_", "/"), validate=True)
         except binascii.Error:
             key = b""
         if len(key) != 32:
-            raise ValueError(f"The key {name} in ENCRYPTION_KEYS is not 32 bytes in base64. Make one with: openssl rand -base64 32")
+            raise ValueError(f"The key {name} is not 32 bytes in base64. Make one with: openssl rand -base64 32")
         if name in dict(keys):
-            raise ValueError(f"ENCRYPTION_KEYS names the key {name} twice. Give each key an id of its own.")
+            raise ValueError(f"The key {name} is there twice. Give each key an id of its own.")
         keys.append((name, key))
     if not keys:
-        raise ValueError("ENCRYPTION_KEYS is empty. Leave it unset, or give at least one id:key pair.")
+        raise ValueError("It is empty. Leave it unset, or give at least one id:key pair.")
     return tuple(keys)

@@ -4,11 +4,12 @@ A value that cannot be read stops the start with one sentence. Nothing here need
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import environ
@@ -55,25 +56,59 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _data_folder(text: str) -> Path:
+    """Make the folder of everything that this installation keeps; only its owner may look into it."""
+    folder = Path(text).expanduser().absolute()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be used as a folder ({error.strerror}). Name one that you may write to.") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{folder} cannot be written to. Name a folder that you own.")
+    return folder
+
+
 def _socket_in(folder: Path) -> str:
-    """Where the embedded Valkey listens. A socket's path may have 107 bytes; a deep folder falls back to the temporary one."""
+    """Where the embedded Valkey listens: in `folder`, if a socket's address can hold it.
+
+    That address has at most 107 bytes, and letters that mean something in a URL would need escapes which clients read
+    differently. Any other folder's socket lies in a private one under the system's temporary folder.
+    """
     path = folder / "valkey.sock"
-    if len(os.fsencode(path)) > 100:
-        path = Path(tempfile.gettempdir()) / f"junction-{os.getuid()}-{sha256(os.fsencode(folder)).hexdigest()[:12]}.sock"
-    return str(path)
+    if len(str(path)) <= 100 and re.fullmatch(r"[A-Za-z0-9/._-]+", str(path)):
+        return str(path)
+    private = Path(tempfile.gettempdir()) / f"junction-{os.getuid()}"
+    private.mkdir(mode=0o700, exist_ok=True)
+    if private.is_symlink() or private.stat().st_uid != os.getuid():
+        raise ImproperlyConfigured(f"{private} belongs to somebody else. Remove it, or set DATA_DIR to a shorter path of plain letters.")
+    return str(private / f"{sha256(os.fsencode(folder)).hexdigest()[:16]}.sock")
+
+
+def _database(text: str) -> dict[str, Any]:
+    if urlsplit(text).scheme not in ("postgres", "postgresql", "sqlite"):
+        raise ValueError("Write it as postgres://user:password@host:5432/name, or as sqlite:////folder/file.")
+    found: dict[str, Any] = environ.Env.db_url_config(text)
+    return found
+
+
+def _redis(text: str) -> str:
+    if urlsplit(text).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("Write it as redis://host:6379/0, rediss://… for TLS, or unix:///folder/socket.")
+    return text
 
 
 # --- where data is, who may call ---------------------------------------------------------------------------------------
 
-DATA_DIR = variable("DATA_DIR", str(BASE_DIR / "var"), Path)
+DATA_DIR = variable("DATA_DIR", str(BASE_DIR / "var"), _data_folder)
 DEBUG = variable("DEBUG", "0", _flag)
 HOST = variable("HOST", "127.0.0.1", str)
 PORT = variable("PORT", "8000", _port)
-PUBLIC_URL = variable("PUBLIC_URL", f"http://localhost:{PORT}", _url)
+# Without PUBLIC_URL: this machine, or the one address that the server listens on.
+_listens = "localhost" if HOST in {"127.0.0.1", "::1", "0.0.0.0", "::"} else HOST  # noqa: S104 - compared, not bound
+PUBLIC_URL = variable("PUBLIC_URL", f"http://{f'[{_listens}]' if ':' in _listens else _listens}:{PORT}", _url)
 PUBLIC_URL_IS_SET = bool(os.environ.get("PUBLIC_URL"))
 EGRESS_ALLOW = variable("EGRESS_ALLOW", "", parse_networks)
 
-DATA_DIR.mkdir(parents=True, exist_ok=True)
 SECRET_KEY = variable("SECRET_KEY", local_secret(DATA_DIR / "secret_key", size=48) if not os.environ.get("SECRET_KEY") else "", str)
 ENCRYPTION_KEYS = variable(
     "ENCRYPTION_KEYS",
@@ -86,7 +121,7 @@ ADMIN_PASSWORD = os.environ.get("ADMIN_PASSWORD", "")  # empty: one is made and 
 ORGANIZATION_NAME = variable("ORGANIZATION_NAME", "My organization", str)
 
 _public_host = urlsplit(PUBLIC_URL).hostname or "localhost"
-ALLOWED_HOSTS = sorted({_public_host, "localhost", "127.0.0.1", "[::1]"})
+ALLOWED_HOSTS = sorted({f"[{_public_host}]" if ":" in _public_host else _public_host, "localhost", "127.0.0.1", "[::1]"})
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 if PUBLIC_URL.startswith("https://"):
     # Only a proxy in front ends TLS; it must set this header itself and drop a client's.
@@ -96,8 +131,11 @@ if PUBLIC_URL.startswith("https://"):
 
 # --- database and broker ------------------------------------------------------------------------------------------------
 
-DATABASE_URL = variable("DATABASE_URL", f"sqlite:///{DATA_DIR / 'junction.sqlite3'}", str)
-DATABASES = {"default": variable("DATABASE_URL", DATABASE_URL, environ.Env.db_url_config)}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": variable("DATABASE_URL", "", _database)
+    if os.environ.get("DATABASE_URL")
+    else {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "junction.sqlite3"}
+}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         # Writers queue up at BEGIN instead of failing in the middle; readers go on beside them (WAL).
@@ -111,7 +149,8 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 VALKEY_SOCKET = _socket_in(DATA_DIR)
-REDIS_URL = variable("REDIS_URL", f"unix://{VALKEY_SOCKET}", str)
+REDIS_URL = variable("REDIS_URL", f"unix://{VALKEY_SOCKET}", _redis)
+BROKER_IS_EMBEDDED = not os.environ.get("REDIS_URL")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "junction"}}
 
 # --- network out (connections/transport.py) -------------------------------------------------------------------------------
@@ -250,7 +289,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api",
-    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "IntegrationStatus": ["draft", "published", "hidden"],
+        "RequestedStatus": ["published", "hidden"],
+        "RevisionState": ["draft", "finalized"],
+        "ConnectionState": ["untested", "working", "failing"],
+        "RunState": ["queued", "running", "finished"],
+    },
 }
 OAUTH2_PROVIDER = {
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
@@ -269,6 +314,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.request": {"level": "ERROR"},  # a 4xx is the caller's matter; the access log has it
         # urllib3 writes whole URLs at DEBUG, and a URL can carry a key.
         "urllib3": {"level": "WARNING"},
     },

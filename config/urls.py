@@ -1,8 +1,20 @@
 """Every address of the project, stage by stage."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from oauth2_provider.views import RevokeTokenView, TokenView
+
+from integrations.api.views import UnknownView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="integration-list"), name="home"),
+    path("api/", include("actions.api.urls")),
+    path("api/", include("connections.api.urls")),
+    path("api/", include("integrations.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    re_path("^api/", UnknownView.as_view()),
+    path("o/token/", TokenView.as_view(), name="token"),
+    path("o/revoke_token/", RevokeTokenView.as_view(), name="revoke-token"),
 ]

@@ -23,7 +23,7 @@ import requests
 import urllib3
 from django.conf import settings
 from requests.adapters import HTTPAdapter
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
@@ -37,6 +37,7 @@ from connections.exchange import (
     Outgoing,
     TransportError,
     may_carry_credentials,
+    origin_of,
     shown,
     with_query,
     without_query,
@@ -123,7 +124,7 @@ class Transport:
 
     def __init__(self, *, ca_bundle: str = "") -> None:
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
-        self._adapter = _GuardedAdapter(ca_bundle or where())
+        self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH)
 
     def __enter__(self) -> Self:
         return self
@@ -183,13 +184,13 @@ class Transport:
         try:
             timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
             response = cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts, verify=True).raw)
-            whole = False
             try:
                 yield response
-                whole = response.closed or response.length_remaining == 0
+                if not response.closed and (response.length_remaining or 0) < _CHUNK:
+                    response.read(_CHUNK)  # the little that comes with a redirect
             finally:
                 # A connection with an unread rest cannot serve another request.
-                if whole:
+                if response.closed:
                     response.release_conn()
                 else:
                     response.close()
@@ -215,12 +216,7 @@ def _prepare(outgoing: Outgoing) -> requests.PreparedRequest:
     try:
         return requests.Request(outgoing.method, outgoing.url, headers=headers, data=outgoing.body).prepare()
     except (requests.RequestException, ValueError, UnicodeError):
-        raise TransportError(
-            f"A request to {shown(outgoing.url)} cannot be made: the URL or a header is not valid. Check host, path and headers.",
-            kind="invalid",
-            sent=False,
-            permanent=True,
-        ) from None
+        raise _invalid(shown(outgoing.url)) from None
 
 
 def _bytes(value: str | bytes) -> bytes:
@@ -229,6 +225,8 @@ def _bytes(value: str | bytes) -> bytes:
 
 def _dress(hop: Outgoing, extra: Additions, home: str) -> Outgoing:
     """The request with its credentials where they belong; elsewhere without them and without any header that may be a secret."""
+    if not origin_of(hop.url):
+        raise _invalid(shown(hop.url))
     parts = urlsplit(hop.url)
     url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
     if not may_carry_credentials(url, home):
@@ -244,7 +242,11 @@ def _dress(hop: Outgoing, extra: Additions, home: str) -> Outgoing:
 def _redirect_target(response: urllib3.HTTPResponse, url: str) -> str:
     location = response.headers.get("Location", "") if response.status in _REDIRECTS else ""
     # Servers write Location in UTF-8, http.client reads Latin-1.
-    return urljoin(url, location.encode("latin-1", "ignore").decode("utf-8", "replace").strip()) if location else ""
+    location = location.encode("latin-1", "ignore").decode("utf-8", "replace").strip()
+    try:
+        return urljoin(url, location) if location else ""
+    except ValueError:
+        return location
 
 
 def _redirected(hop: Outgoing, status: int, target: str, *, same_origin_only: bool) -> Outgoing:
@@ -320,13 +322,17 @@ def _failure(error: BaseException, where: str) -> TransportError:
     if has(http.client.HTTPException, urllib3.exceptions.ProtocolError):
         return _sent(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
     if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, urllib3.exceptions.LocationValueError):
-        return TransportError(
-            f"A request to {where} cannot be made: the URL or a header is not valid. Check host, path and headers.",
-            kind="invalid",
-            sent=False,
-            permanent=True,
-        )
+        return _invalid(where)
     return _sent(f"The exchange with {where} broke off. Try again later.", "closed")
+
+
+def _invalid(where: str) -> TransportError:
+    return TransportError(
+        f"A request to {where} cannot be made: the URL or a header is not valid. Check host, path and headers.",
+        kind="invalid",
+        sent=False,
+        permanent=True,
+    )
 
 
 def _sent(message: str, kind: Kind) -> TransportError:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 Record = dict[str, Any]
@@ -68,6 +69,10 @@ def tag_name(n: int) -> str:
     return f"{_TAGS[n % len(_TAGS)]}-{n // len(_TAGS) + 1}"
 
 
+def ticket_number(n: int) -> str:
+    return f"T-{n:06d}"
+
+
 def _device(dice: Dice, n: int) -> Record:
     kind = dice.choice("kind", n, KINDS)
     return {
@@ -88,7 +93,7 @@ def _ticket(dice: Dice, n: int) -> Record:
     state = dice.choice("state", n, TICKET_STATES)
     return {
         "id": n,
-        "number": f"T-{n:06d}",
+        "number": ticket_number(n),
         "subject": dice.choice("subject", n, _SUBJECTS),
         "priority": dice.choice("priority", n, PRIORITIES),
         "state": state,
@@ -106,7 +111,7 @@ def _site(dice: Dice, n: int) -> Record:
         "name": f"{dice.choice('place', n, _PLACES)} {n}",
         "region": dice.choice("region", n, REGIONS),
         "floors": 1 + dice.number("floors", n, 12),
-        "position": {"latitude": dice.number("lat", n, 1800) / 10 - 90, "longitude": dice.number("lon", n, 3600) / 10 - 180},
+        "position": {"latitude": (dice.number("lat", n, 1801) - 900) / 10, "longitude": (dice.number("lon", n, 3601) - 1800) / 10},
     }
 
 
@@ -145,9 +150,12 @@ _MAKERS = {"devices": _device, "tickets": _ticket, "sites": _site, "alerts": _al
 
 
 class Collection:
-    """Records by id, in the order in which they were added; safe for several threads. Changes live as long as the process."""
+    """Records by id, in the order in which they were added; safe for several threads. Changes live as long as the process.
 
-    def __init__(self, records: Iterator[Record]) -> None:
+    A record is replaced, never changed in place, so that several collections may share theirs.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
         self._records = {record["id"]: record for record in records}
         self._last = len(self._records)
         self._lock = threading.Lock()
@@ -160,11 +168,11 @@ class Collection:
         with self._lock:
             return self._records.get(key)
 
-    def add(self, record: Record) -> Record:
-        """Add a record under the next number, which no earlier record had."""
+    def add(self, make: Callable[[int], Record]) -> Record:
+        """Add the record that `make` gives for the next id, which no earlier record had."""
         with self._lock:
             self._last += 1
-            self._records[self._last] = added = {"id": self._last, **record}
+            self._records[self._last] = added = {"id": self._last, **make(self._last)}
             return added
 
     def change(self, key: int | str, values: Record) -> Record | None:
@@ -180,8 +188,13 @@ class Collection:
             return self._records.pop(key, None) is not None
 
 
+@lru_cache(maxsize=32)
+def records(seed: int, name: str) -> tuple[Record, ...]:
+    """The records of a collection as they are before anybody has changed anything."""
+    dice = Dice(seed, name)
+    return tuple(_MAKERS[name](dice, n) for n in range(1, COUNTS[name] + 1))
+
+
 def generate(seed: int) -> dict[str, Collection]:
-    """All collections by name, as they are before anybody has changed anything."""
-    return {
-        name: Collection(make(dice, n) for n in range(1, COUNTS[name] + 1)) for name, make in _MAKERS.items() for dice in [Dice(seed, name)]
-    }
+    """All collections by name, each with a life of its own."""
+    return {name: Collection(records(seed, name)) for name in COUNTS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from demo.vendor import data, oauth, paging
@@ -37,9 +38,10 @@ def _array(items: Node) -> Node:
     return {"type": "array", "items": items}
 
 
-def _object(properties: Node, *, required: list[str] | None = None) -> Node:
+def _object(properties: Node, *, required: Iterable[str] | None = None) -> Node:
     """An object; all its properties are required unless a list says which."""
-    return {"type": "object", "required": list(properties) if required is None else required, "properties": properties}
+    names = list(properties if required is None else required)
+    return {"type": "object", **({"required": names} if names else {}), "properties": properties}
 
 
 def _ref(name: str) -> Node:
@@ -66,7 +68,7 @@ _SCHEMAS: Node = {
         }
     ),
     "DeviceInput": _object(_DEVICE_INPUT, required=["name", "kind", "site_id"]),
-    "DeviceChanges": _object(_DEVICE_INPUT, required=[]),
+    "DeviceChanges": _object(_DEVICE_INPUT, required=()),
     "Ticket": _object(
         {
             "id": _integer("Number of the ticket."),

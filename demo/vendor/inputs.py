@@ -62,7 +62,6 @@ def ticket(pairs: Sequence[tuple[str, str]], *, devices: Collection, now: str) -
     if errors:
         raise _invalid(errors)
     return {
-        "number": "",
         "subject": values["subject"],
         "priority": priority,
         "state": "open",

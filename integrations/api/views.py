@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ParseError
@@ -33,6 +33,14 @@ def json_object(request: Request) -> dict[str, Any]:
     if not isinstance(request.data, dict):
         raise ParseError("The body is not an object.")
     return dict(request.data)
+
+
+@extend_schema(exclude=True)
+class UnknownView(APIView):
+    """Every address below /api/ that does not exist, so that programs get JSON there too."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 - the signature of the library
+        raise Http404
 
 
 class IntegrationsView(APIView):

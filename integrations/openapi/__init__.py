@@ -1,0 +1,106 @@
+"""API descriptions (OpenAPI 3.0 and 3.1, Swagger 2.0; JSON or YAML) -> the draft of an integration.
+
+document.py    bytes -> document              yaml12.py   YAML as JSON-compatible values
+lint.py        faults of the document         rules.py    the rules, and patterns
+references.py  $ref, bounded schemas          swagger2.py 2.0 -> 3.0
+servers.py     base URI                       security.py authentication
+operations.py  operations                     repair.py   the import doctor
+paging.py      pagination                     findings.py findings and repairs
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from integrations.definition import Auth, Definition, Pagination
+from integrations.openapi import lint, operations, paging, security, servers, swagger2
+from integrations.openapi.document import Document, DocumentError, Limits, parse
+from integrations.openapi.findings import Finding, Repair, Report, plain_text
+from integrations.openapi.references import References
+from integrations.operation import Operation
+
+__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Repair", "read"]
+
+
+@dataclass
+class Imported:
+    """The draft of an integration, as far as a document knows it.
+
+    `version` is that of the document as uploaded ("2.0", "3.0.1", "3.1.0"); `auth_choices` are all ways to authenticate that can be
+    expressed, by the name of their scheme; `definition` holds the best of them. Findings are faults of the document, repairs what was
+    done about them.
+    """
+
+    version: str
+    title: str
+    description: str
+    definition: Definition
+    auth_choices: list[tuple[str, Auth]] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    repairs: list[Repair] = field(default_factory=list)
+
+
+def read(data: bytes, *, source_url: str = "", limits: Limits = Limits()) -> Imported:  # noqa: B008 - frozen
+    """Read an API description. `source_url` is where it was fetched from, for servers that are relative to it.
+
+    Raises DocumentError, with a sentence for the user, if the bytes are no API description or exceed the limits. Everything else that is
+    wrong with a document is repaired or reported.
+    """
+    report = Report()
+    with _collector_paused():
+        document = parse(data, limits, report)
+        lint.run(document.root, report)
+        imported = _imported(document, source_url, limits, report)
+    report.close()
+    return imported
+
+
+def _imported(document: Document, source_url: str, limits: Limits, report: Report) -> Imported:
+    references = References(document.root, report)
+    three = swagger2.convert(document.root, references, report) if document.is_swagger else document.root
+    base = servers.base_uri(three, source_url=source_url, where="/host" if document.is_swagger else "/servers", report=report)
+    servers.other_servers(three, base, report)
+    schemes = "/securityDefinitions" if document.is_swagger else "/components/securitySchemes"
+    choices = security.choices(three, references=references, base=base, where=schemes, report=report)
+    auth = security.default(three, choices, report=report)
+    found, pagination = _operations(three, references, limits, report)
+    info = document.root.get("info")
+    info = info if isinstance(info, dict) else {}
+    return Imported(
+        version=document.version,
+        title=" ".join(plain_text(info.get("title"), 200).split()) or "Untitled API",
+        description=plain_text(info.get("description")),
+        definition=Definition(api_base_uri=base, auth=auth, pagination=pagination),
+        auth_choices=[(choice.scheme, choice.auth) for choice in choices],
+        operations=found,
+        findings=report.findings,
+        repairs=report.repairs,
+    )
+
+
+def _operations(three: dict[str, Any], references: References, limits: Limits, report: Report) -> tuple[list[Operation], Pagination]:
+    found: list[Operation] = []
+    suggestions: list[paging.Suggestion | None] = []
+    for operation, answer in operations.read(three, references, limits, report):
+        found.append(operation)
+        suggestions.append(paging.suggest(operation, answer.headers, answer.maxima))
+    if not found:
+        raise DocumentError("The document describes no operation: its paths are empty. Choose the file that lists the paths of the API.")
+    return found, paging.settle(found, suggestions, report)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Large trees of objects make the cyclic garbage collector scan in vain; without it parsing is up to three times faster."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

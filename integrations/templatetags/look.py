@@ -94,4 +94,4 @@ def elapsed(value: timedelta | float | None) -> str:
 @register.filter
 def grouped(value: int | None) -> str:
     """A whole number with its thousands apart: 12,480. None gives a dash."""
-    return "-" if value is None else f"{value:,}"
+    return "\N{EN DASH}" if value is None else f"{value:,}"

@@ -1,6 +1,8 @@
 // Menus are <details class="menu">, the navigation of small screens is a popover: both open and close without a script.
 // This closes an open menu on Escape and on a click elsewhere, as people expect of a menu.
 
+// Of a long list in a pane it shows the place where one is.
+
 const openMenus = () => document.querySelectorAll("details.menu[open]");
 
 document.addEventListener("click", (event) => {
@@ -14,3 +16,8 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary").focus();
   }
 });
+
+for (const item of document.querySelectorAll(".pane-item[aria-current]")) {
+  const list = item.closest(".pane-items");
+  list.scrollTop = item.offsetTop - list.clientHeight / 2;
+}

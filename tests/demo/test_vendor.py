@@ -42,7 +42,7 @@ def get(vendor: VendorServer, path: str, **query: Any) -> Any:
 
 
 def records(name: str) -> list[data.Record]:
-    return data.generate(Settings().seed)[name].all()
+    return list(data.records(Settings().seed, name))
 
 
 # --- pagination
@@ -324,7 +324,8 @@ def test_ticket_is_opened_by_a_form(vendor: VendorServer) -> None:
     form = urlencode([("subject", "Größe & Gewicht"), ("device_id", 5), ("labels", "a"), ("labels", "b")]).encode()
     answer = call(f"{vendor.url}/v1/tickets", method="POST", headers={**KEY, **FORM}, body=form)
     ticket = answer.json()
-    assert (answer.status, ticket["id"], ticket["subject"], ticket["labels"]) == (201, 1876, "Größe & Gewicht", ["a", "b"])
+    assert (answer.status, ticket["id"], ticket["number"], ticket["subject"]) == (201, 1876, "T-001876", "Größe & Gewicht")
+    assert ticket["labels"] == ["a", "b"]
     assert get(vendor, "/tickets", offset=1875)["results"] == [ticket]
 
 
@@ -398,7 +399,7 @@ def fits(value: Any, schema: Any) -> bool:
     if "$ref" in schema:
         return fits(value, document.build()["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
     if value is None:
-        return schema.get("nullable", False)
+        return bool(schema.get("nullable", False))
     if "enum" in schema and value not in schema["enum"]:
         return False
     match schema["type"]:
@@ -420,15 +421,21 @@ def test_answer_fits_the_schema_of_the_document(shared: VendorServer, path: str)
 
 
 def test_records_are_the_same_in_every_process() -> None:
-    program = "import hashlib, json; from demo.vendor import data; print(hashlib.sha256(json.dumps({k: v.all() for k, v in data.generate(7).items()}).encode()).hexdigest())"
-    digests = {
+    program = "import json; from demo.vendor import data; print(json.dumps([data.records(7, name) for name in data.COUNTS]))"
+    outputs = {
         subprocess.run(
             [sys.executable, "-c", program], capture_output=True, check=True, text=True, env={**os.environ, "PYTHONHASHSEED": seed}
         ).stdout
         for seed in ("1", "2")
     }
-    assert len(digests) == 1
-    assert data.generate(7)["devices"].all() != data.generate(8)["devices"].all()
+    assert len(outputs) == 1
+    assert data.records(7, "devices") != data.records(8, "devices")
+
+
+def test_program_says_which_setting_is_wrong() -> None:
+    environment = {**os.environ, "VENDOR_TOKEN_LIFETIME": "soon"}
+    done = subprocess.run([sys.executable, "-m", "demo.vendor", "0"], capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (1, "VENDOR_TOKEN_LIFETIME is 'soon'. Set it to a whole number.\n")
 
 
 def test_program_serves_on_the_port_that_it_says() -> None:

@@ -1,19 +1,19 @@
 """Paginated endpoints that end badly, loop, or say strange things. Records are `{"id": n, "name": "record-n"}`, n from 1.
 
 Common to all: `total=257` records, `cap=100` is the server's own maximum page size, `fail_page=N` answers
-`fail_status=500` on that request position `fail_times=1` times (N counts pages from 1), `key` keeps the counts of tests
-apart.
+`fail_status=500` for page N, counted from 1, the first `fail_times=1` times (`retry_after` too), `key` keeps the counts of
+tests apart. `period=P` makes pages, cursors or links repeat with that period, `loop_from=N` only from page N on.
 
-/faults/pages         page page_size          {"items", "total"}; past_end=empty|404|400|204|last|null, first=0|1 (number of
-                                              the first page), period=P: pages repeat after P of them
+/faults/pages         page page_size          {"items", "total"}; past_end=empty|404|400|204|last|null, first=0|1: number of
+                                              the first page
 /faults/index         offset limit            {"results", "count"}; past_end as above, ignore=limit (the server's size is `cap`
                                               whatever is asked) or ignore=offset (always the first page)
 /faults/cursor        cursor limit            {"data", "next_cursor"}; empty=2,3: those pages hold nothing but a live cursor;
-                                              null_last=1: a page after the last record whose list is null; end=null|absent|empty|false|same: how the last page
-                                              says so; period=P: cursors repeat after P pages; number=1: the cursor is a number
+                                              null_last=1: after the last record comes a page whose list
+                                              is null; end=null|absent|empty|false|same: the cursor there; number=1: the cursor is a number
 /faults/links         page per_page           {"data", "links": {"next"}}; style=absolute|relative|query|network, to=ORIGIN: links
-                                              lead to another origin, end=null|absent|empty, period=P
-/faults/link-header   page per_page           a root array; style=plain|several|case|unquoted|fields|relative|params, to, period
+                                              lead to another origin, end=null|absent|empty
+/faults/link-header   page per_page           a root array; style=plain|several|case|unquoted|fields|relative|params, to
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def _period(request: Request) -> int:
 
 def _looped(request: Request, page: int) -> int:
     """The page that is served for this one: with `period=2` pages 0, 1, 0, 1, …"""
-    return page % _period(request) if _period(request) else page
+    start = integer(request, "loop_from", 1) - 1
+    return start + (page - start) % _period(request) if _period(request) and page >= start else page
 
 
 def _clamped(request: Request, start: int, size: int) -> int:

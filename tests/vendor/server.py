@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from demo.vendor.app import Vendor
+from demo.vendor.endpoints import Vendor
 from demo.vendor.oauth import Tokens
 from demo.vendor.server import Handler, Server
 from demo.vendor.settings import Settings

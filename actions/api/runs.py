@@ -1,0 +1,217 @@
+"""Runs over HTTP: start, watch, cancel, read the records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from actions import results, runs
+from actions.api.schema import RunDocument, RunRequest
+from actions.models import Action, Run
+from connections.models import Connection
+from integrations.api.schema import problems
+from integrations.api.views import json_object
+from integrations.permissions import is_uuid
+from integrations.refusals import Conflict, Invalid
+
+FORMATS = {
+    "json": ("application/json", results.as_json),
+    "ndjson": ("application/x-ndjson", results.as_ndjson),
+    "csv": ("text/csv; charset=utf-8", results.as_csv),
+}
+_ACCEPTED = {
+    "application/json": "json",
+    "application/x-ndjson": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/jsonl": "ndjson",
+    "text/csv": "csv",
+}
+_FIELDS = {"action", "connection", "inputs", "pageSize", "maxPages"}
+LISTED = 100  # runs in the list, newest first; `offset` goes further back
+
+
+def represent(run: Run) -> dict[str, Any]:
+    return {
+        "id": str(run.pk),
+        "action": str(run.action.uid),
+        "connection": str(run.connection_id),
+        "integration": str(run.connection.integration_id),
+        "inputs": run.inputs,
+        "pageSize": run.page_size,
+        "maxPages": run.max_pages,
+        "state": run.state,
+        "verdict": run.verdict or None,
+        "message": run.message,
+        "error": run.message if run.verdict == Run.Verdict.FAILED else None,
+        "pages": run.page_count,
+        "records": run.record_count,
+        "bytes": run.byte_count,
+        "total": run.total,
+        "createdAt": run.created_at,
+        "startedAt": run.started_at,
+        "finishedAt": run.finished_at,
+    }
+
+
+def run_for(user: Any, key: str, *, operate: bool = False) -> Run:
+    """The run that the user sees; with `operate` one that the user may cancel."""
+    rows = Run.objects.visible_to(user).select_related("action", "connection")
+    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    if operate and not Connection.objects.usable_by(user).filter(pk=found.connection_id).exists():
+        raise PermissionDenied
+    return found
+
+
+class RunsView(APIView):
+    @extend_schema(
+        operation_id="listRuns",
+        summary="List runs, newest first",
+        parameters=[
+            OpenApiParameter("connection", OpenApiTypes.UUID),
+            OpenApiParameter("offset", int, description="From 0; 100 runs a page"),
+        ],
+        responses={200: RunDocument(many=True), **problems(401)},
+        tags=["runs"],
+    )
+    def get(self, request: Request) -> Response:
+        rows = Run.objects.visible_to(request.user).select_related("action", "connection")
+        connection = request.query_params.get("connection", "")
+        if connection:
+            rows = rows.filter(connection=connection) if is_uuid(connection) else rows.none()
+        offset = request.query_params.get("offset", "0")
+        start = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 10 else 0
+        return Response([represent(run) for run in rows[start : start + LISTED]])
+
+    @extend_schema(
+        operation_id="startRun",
+        summary="Start a run of an action",
+        request=RunRequest,
+        responses={202: RunDocument, **problems(400, 401, 403, 409, 422)},
+        tags=["runs"],
+    )
+    def post(self, request: Request) -> Response:
+        payload = json_object(request)
+        unknown = sorted(set(payload) - _FIELDS)
+        if unknown:
+            raise Invalid({name: ["This field is not known."] for name in unknown})
+        connection = self._connection(request.user, payload.get("connection"))
+        action = self._action(request.user, payload.get("action"), connection)
+        inputs = payload.get("inputs") or {}
+        if not isinstance(inputs, dict):
+            raise Invalid({"inputs": ["Enter an object of values by parameter name."]})
+        run = runs.start(
+            action=action,
+            connection=connection,
+            user=request.user,
+            inputs=inputs,
+            page_size=payload.get("pageSize"),
+            max_pages=payload.get("maxPages", runs.DEFAULT_LIMIT),
+        )
+        return Response(represent(run), status=202, headers={"Location": f"/api/runs/{run.pk}"})
+
+    @staticmethod
+    def _connection(user: Any, key: Any) -> Connection:
+        found = Connection.objects.visible_to(user).select_related("integration").filter(pk=key).first() if is_uuid(key) else None
+        if found is None:
+            raise Invalid({"connection": ["There is no such connection that you may see. Send its id."]})
+        if not Connection.objects.usable_by(user).filter(pk=found.pk).exists():
+            raise PermissionDenied
+        return found
+
+    @staticmethod
+    def _action(user: Any, key: Any, connection: Connection) -> Action:
+        rows = (
+            Action.objects.filter(uid=key).select_related("revision").order_by("-revision__number")
+            if is_uuid(key)
+            else Action.objects.none()
+        )
+        found = rows.filter(revision__integration=connection.integration_id, revision__finalized_at__isnull=False).first()
+        if found is not None:
+            return found
+        other = rows.visible_to(user).first()
+        if other is None:
+            raise Invalid({"action": ["There is no such action that you may see. Send its id."]})
+        if other.revision.integration_id == connection.integration_id:
+            raise Conflict("This action is new in the draft. It can be run once the draft is finalized.")
+        raise Conflict("The action and the connection belong to different integrations. Choose a connection of the action's integration.")
+
+
+class RunView(APIView):
+    @extend_schema(operation_id="getRun", summary="Read a run", responses={200: RunDocument, **problems(401, 404)}, tags=["runs"])
+    def get(self, request: Request, key: str) -> Response:
+        return Response(represent(run_for(request.user, key)))
+
+
+class RunCancelView(APIView):
+    @extend_schema(
+        operation_id="cancelRun",
+        summary="Cancel a run",
+        request=None,
+        responses={200: RunDocument, **problems(401, 403, 404)},
+        tags=["runs"],
+    )
+    def post(self, request: Request, key: str) -> Response:
+        return Response(represent(runs.cancel(run=run_for(request.user, key, operate=True))))
+
+
+class RecordFormat(BaseContentNegotiation):
+    """`?format=` first, then Accept, else JSON. Errors are JSON in any case, so the renderer is always that one."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:  # noqa: ARG002 - the signature of the library
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[BaseRenderer, str]:  # noqa: ARG002
+        return JSONRenderer(), "application/json"
+
+    @staticmethod
+    def name(request: Request) -> str:
+        asked = request.query_params.get("format", "").lower()
+        if asked:
+            if asked not in FORMATS:
+                raise Invalid({"format": [f"{asked} is not offered. Use one of: {', '.join(FORMATS)}."]})
+            return asked
+        for item in request.headers.get("Accept", "").split(","):
+            kind = item.partition(";")[0].strip().lower()
+            if kind in _ACCEPTED:
+                return _ACCEPTED[kind]
+        return "json"
+
+
+class RecordsView(APIView):
+    content_negotiation_class = RecordFormat
+
+    @extend_schema(
+        operation_id="listRecords",
+        summary="Read all records of a run, as far as it has come",
+        parameters=[OpenApiParameter("format", str, enum=list(FORMATS), description="Instead of Accept")],
+        responses={
+            (200, "application/json"): {"type": "array", "items": {}},
+            (200, "application/x-ndjson"): OpenApiTypes.STR,
+            (200, "text/csv"): OpenApiTypes.STR,
+            **problems(401, 404, 422),
+        },
+        tags=["runs"],
+    )
+    def get(self, request: Request, key: str) -> StreamingHttpResponse:
+        run = run_for(request.user, key)
+        return download(run, RecordFormat.name(request))
+
+
+def download(run: Run, name: str, *, attachment: bool = False) -> StreamingHttpResponse:
+    """The records as a stream in one of FORMATS; as a file for browsers."""
+    content_type, stream = FORMATS[name]
+    response = StreamingHttpResponse(stream(run), content_type=content_type)
+    if attachment:
+        response["Content-Disposition"] = f'attachment; filename="run-{run.pk}.{name}"'
+    return response

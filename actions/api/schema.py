@@ -1,0 +1,132 @@
+"""How actions, imports and runs look in /api/schema/."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from integrations.api.schema import IntegrationDocument, PaginationField
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class ObjectField(serializers.JSONField):
+    pass
+
+
+@extend_schema_field({"nullable": True})
+class AnyField(serializers.JSONField):
+    pass
+
+
+class FindingDocument(serializers.Serializer):
+    severity = serializers.ChoiceField(["error", "warning", "info"])
+    rule = serializers.CharField()
+    pointer = serializers.CharField(help_text="JSON pointer into the document")
+    message = serializers.CharField()
+    remedy = serializers.CharField(help_text="How to mend it")
+    line = serializers.IntegerField(allow_null=True)
+    column = serializers.IntegerField(allow_null=True)
+
+
+class RepairDocument(serializers.Serializer):
+    rule = serializers.CharField()
+    pointer = serializers.CharField()
+    before = AnyField()
+    after = AnyField()
+    message = serializers.CharField()
+
+
+class ImportRequest(serializers.Serializer):
+    """One of the two; or multipart/form-data with the part `file`."""
+
+    url = serializers.CharField(required=False)
+    document = serializers.CharField(required=False, help_text="The text of the document")
+    organization = serializers.CharField(required=False)
+
+
+class ImportDocument(IntegrationDocument):
+    version = serializers.CharField(help_text="Of OpenAPI, as the document names it")
+    actionCount = serializers.IntegerField()
+    findings = FindingDocument(many=True)
+    repairs = RepairDocument(many=True)
+
+
+class ParameterDocument(serializers.Serializer):
+    name = serializers.CharField()
+    type = serializers.ChoiceField(["string", "integer", "number", "boolean", "array", "object"], required=False)
+    required = serializers.BooleanField(required=False)
+    default = AnyField(required=False)
+    description = serializers.CharField(required=False)
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {**super().get_fields(), "in": serializers.ChoiceField(["path", "query", "header", "cookie"])}
+
+
+class ActionRequest(serializers.Serializer):
+    key = serializers.CharField(required=False)
+    name = serializers.CharField()
+    description = serializers.CharField(required=False)
+    method = serializers.CharField(required=False, default="GET")
+    path = serializers.CharField()
+    parameters = ParameterDocument(many=True, required=False)
+    body = ObjectField(required=False, allow_null=True, help_text="contentType, required, schema")
+    paginated = serializers.BooleanField(required=False)
+    pagination = PaginationField(required=False, allow_null=True, help_text="Null: the integration's")
+    resultsKey = serializers.CharField(required=False, allow_null=True)
+    deprecated = serializers.BooleanField(required=False)
+    tags = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class ActionDocument(ActionRequest):
+    id = serializers.UUIDField()
+    integration = serializers.UUIDField()
+    responseSchema = ObjectField(allow_null=True)
+
+
+class RenameRequest(serializers.Serializer):
+    field = serializers.ChoiceField(["name", "description"])
+    pattern = serializers.CharField()
+    replacement = serializers.CharField(required=False)
+    actions = serializers.ListField(child=serializers.UUIDField(), required=False, help_text="By default all")
+    dryRun = serializers.BooleanField(required=False)
+
+
+class RenameChange(serializers.Serializer):
+    id = serializers.UUIDField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class RenameDocument(serializers.Serializer):
+    dryRun = serializers.BooleanField()
+    count = serializers.IntegerField()
+    changes = RenameChange(many=True)
+
+
+class RunRequest(serializers.Serializer):
+    action = serializers.UUIDField()
+    connection = serializers.UUIDField()
+    inputs = ObjectField(required=False, help_text="By parameter name; the body under body")
+    pageSize = serializers.IntegerField(required=False, allow_null=True)
+    maxPages = serializers.IntegerField(required=False, allow_null=True, help_text="Null: all pages. Left out: the default page limit")
+
+
+class RunDocument(serializers.Serializer):
+    id = serializers.UUIDField()
+    action = serializers.UUIDField()
+    connection = serializers.UUIDField()
+    integration = serializers.UUIDField()
+    inputs = ObjectField()
+    pageSize = serializers.IntegerField(allow_null=True)
+    maxPages = serializers.IntegerField(allow_null=True)
+    state = serializers.ChoiceField(["queued", "running", "finished"])
+    verdict = serializers.ChoiceField(["complete", "truncated", "loop", "ambiguous", "failed", "cancelled"], allow_null=True)
+    message = serializers.CharField()
+    error = serializers.CharField(allow_null=True)
+    pages = serializers.IntegerField()
+    records = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    total = serializers.IntegerField(allow_null=True, help_text="What the vendor says there is")
+    createdAt = serializers.DateTimeField()
+    startedAt = serializers.DateTimeField(allow_null=True)
+    finishedAt = serializers.DateTimeField(allow_null=True)

@@ -1,0 +1,17 @@
+"""The API of this stage; included before that of integrations, whose path of one integration would take `import` for a slug."""
+
+from django.urls import path
+
+from actions.api import actions, runs
+
+urlpatterns = [
+    path("integrations/import", actions.ImportView.as_view(), name="api-integration-import"),
+    path("integrations/<str:key>/finalize", actions.FinalizeView.as_view(), name="api-integration-finalize"),
+    path("integrations/<str:key>/actions", actions.ActionsView.as_view(), name="api-action-list"),
+    path("integrations/<str:key>/actions/rename", actions.RenameView.as_view(), name="api-action-rename"),
+    path("actions/<str:key>", actions.ActionView.as_view(), name="api-action"),
+    path("runs", runs.RunsView.as_view(), name="api-run-list"),
+    path("runs/<str:key>", runs.RunView.as_view(), name="api-run"),
+    path("runs/<str:key>/cancel", runs.RunCancelView.as_view(), name="api-run-cancel"),
+    path("runs/<str:key>/records", runs.RecordsView.as_view(), name="api-run-records"),
+]

@@ -1,0 +1,32 @@
+"""How gunicorn serves Junction: `gunicorn --config config/gunicorn.py config.wsgi`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from config import settings
+from gunicorn.arbiter import Arbiter
+
+bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
+# Threads: "Test connection" and imports by URL wait for a vendor for up to EGRESS_TOTAL_TIMEOUT, and a page that waits must
+# not keep the others out. A few processes besides, since Python's threads share one core.
+worker_class = "gthread"
+workers = min(4, os.cpu_count() or 1)
+threads = 8
+# Load the project once, before the processes part: a fault is shown once, and memory is shared.
+preload_app = True
+# honcho kills after five seconds what has not ended by then.
+graceful_timeout = 4
+# Only what goes wrong; `when_ready` says the rest.
+loglevel = "warning"
+# No commands to a running server over a socket in the home folder, where two installations would meet.
+control_socket_disable = True
+# URLs can carry a vendor's key or a code of OAuth, so no access log.
+accesslog = None
+
+
+def when_ready(server: Arbiter) -> None:  # noqa: ARG001 - gunicorn's hook
+    """The one line that a person who typed `make run` waits for."""
+    sys.stdout.write(f"Junction is ready: {settings.PUBLIC_URL} (Ctrl-C stops it)\n")
+    sys.stdout.flush()

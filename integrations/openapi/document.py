@@ -1,0 +1,252 @@
+"""Bytes -> document: decode, parse, recognise. Refuses what is no API description with a sentence that says what it is."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from integrations.openapi import yaml12
+from integrations.openapi.findings import Report
+
+
+class DocumentError(ValueError):
+    """The file cannot be imported. The text is one or two sentences: what is wrong with the file and what to do."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one import. Beyond each of them the answer is a DocumentError, in under two seconds and bounded memory.
+
+    max_bytes             size of the file. The largest public documents (Microsoft Graph) have 21 MB; 32 MiB leaves room.
+    max_operations        Microsoft Graph has 11,000, its beta 22,000; more is no API that a person can choose from.
+    max_depth             nesting of objects and lists. Real documents stay under 60; readers that recurse fail near 1,000.
+    max_alias_expansions  values that YAML aliases stand for. Real documents stay under 100,000; an alias bomb has billions.
+    max_schema_values     values in all request and response schemas of one import after their references are resolved; shared
+                          between the operations, so that a document with many of them keeps fewer levels of each.
+    """
+
+    max_bytes: int = 32 * 1024 * 1024
+    max_operations: int = 25_000
+    max_depth: int = 200
+    max_alias_expansions: int = 1_000_000
+    max_schema_values: int = 600_000
+
+
+@dataclass
+class Document:
+    """A document as JSON-compatible values. `version` is the text of `openapi` or `swagger`, for example "3.0.1" or "2.0"."""
+
+    root: dict[str, Any]
+    version: str
+    text: str = field(repr=False)
+
+    @property
+    def is_swagger(self) -> bool:
+        return self.version.startswith("2")
+
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_HTML = re.compile(r"<(?:!doctype\s+html|html|head|body|script)\b", re.IGNORECASE)
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "This is a zip archive. Unpack it and choose the OpenAPI file inside."),
+    (b"%PDF", "This is a PDF, not an OpenAPI document. Ask the vendor for the OpenAPI (Swagger) file in JSON or YAML."),
+    (b"\x1f\x8b", "This file is compressed (gzip). Unpack it and choose the OpenAPI file inside."),
+    (b"\x89PNG", "This is an image, not an OpenAPI document. Choose the OpenAPI (Swagger) file in JSON or YAML."),
+    (b"\xff\xd8\xff", "This is an image, not an OpenAPI document. Choose the OpenAPI (Swagger) file in JSON or YAML."),
+)
+_KINDS: tuple[tuple[str, str], ...] = (
+    ("asyncapi", "This is an AsyncAPI document: it describes messages, not a REST API. Import the vendor's OpenAPI document instead."),
+    ("arazzo", "This is an Arazzo document: it describes workflows over an API. Import the OpenAPI document that it refers to."),
+    (
+        "swaggerVersion",
+        "This is a Swagger 1 document. Convert it to OpenAPI 3 first, or ask the vendor for a Swagger 2.0 or OpenAPI 3 file.",
+    ),
+    (
+        "item",
+        "This looks like a Postman collection, not an OpenAPI document. Export it as OpenAPI 3 or ask the vendor for their OpenAPI file.",
+    ),
+    ("$schema", "This looks like a JSON Schema, not an OpenAPI document. Choose the file that starts with openapi or swagger."),
+)
+_ASK = "Choose a file that starts with openapi: 3.… or swagger: 2.0."
+
+
+def parse(data: bytes, limits: Limits, report: Report) -> Document:
+    """The document that the bytes hold. Faults that could be passed over are in the report, others raise DocumentError."""
+    if len(data) > limits.max_bytes:
+        raise DocumentError(
+            f"The file has {len(data) / 1048576:.1f} MB; at most {limits.max_bytes / 1048576:g} MB can be imported. "
+            "Remove the parts that you do not need and try again."
+        )
+    for magic, sentence in _MAGIC:
+        if data.startswith(magic):
+            raise DocumentError(sentence)
+    text = decode(data, report)
+    if not text.strip():
+        raise DocumentError("The file is empty. Choose the OpenAPI (Swagger) file of the API, in JSON or YAML.")
+    start = text.lstrip()[:2000]
+    if start.startswith("<"):
+        if _HTML.search(start):
+            raise DocumentError(
+                "This is a web page (HTML), not an OpenAPI document. Open the page in a browser, look for a link to openapi.json or swagger.json, and import that file."
+            )
+        raise DocumentError("This is an XML file, not an OpenAPI document. Ask the vendor for the OpenAPI (Swagger) file in JSON or YAML.")
+    root = _json(data, text, start, limits, report)
+    return Document(root, _version(root, report), text)
+
+
+def decode(data: bytes, report: Report) -> str:
+    """Text of the bytes: UTF-8 or UTF-16 by byte order mark, UTF-16 by its zero bytes, UTF-8, at last Latin-1."""
+    for mark, name in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if data.startswith(mark):
+            return _cleaned(data[len(mark) :].decode(name, errors="replace"), report)
+    head = data[:200]
+    if len(head) > 3 and (head[1::2].count(0) > len(head) // 3 or head[0::2].count(0) > len(head) // 3):
+        return _cleaned(data.decode("utf-16-le" if head[1::2].count(0) else "utf-16-be", errors="replace"), report)
+    if data[:8192].count(0) > 8:
+        raise DocumentError("This is a binary file, not an OpenAPI document. Choose the OpenAPI (Swagger) file in JSON or YAML.")
+    try:
+        return _cleaned(data.decode("utf-8"), report)
+    except UnicodeDecodeError:
+        report.repair("document-encoding", "", None, "Latin-1", "The file is not UTF-8; it was read as Latin-1 (Windows-1252).")
+        return _cleaned(data.decode("cp1252", errors="replace"), report)
+
+
+def _cleaned(text: str, report: Report) -> str:
+    text = text.removeprefix("\ufeff")
+    if _CONTROL.search(text):
+        text, count = _CONTROL.subn(" ", text)
+        report.repair(
+            "document-control-characters", "", count, 0, f"{count} control characters, which JSON and YAML forbid, were replaced by spaces."
+        )
+    return text
+
+
+def _json(data: bytes, text: str, start: str, limits: Limits, report: Report) -> Any:
+    """JSON at orjson's speed; what it refuses is read by the tolerant readers, JSON-like text first as JSON, then as YAML."""
+    deep = start[0] in "{[" and _too_deep(text, limits.max_depth)
+    if start[0] in "{[" and not deep:
+        try:
+            root = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            root = _lenient_json(text)
+        if root is not None:
+            _report_duplicates(text, report)
+            return root
+    if deep:
+        raise DocumentError(_depth_sentence(limits))
+    try:
+        return yaml12.load(
+            text,
+            max_depth=limits.max_depth,
+            max_alias_expansions=limits.max_alias_expansions,
+            on_duplicate=lambda key, line: _duplicate(report, key, line),
+        )
+    except yaml12.YamlTooDeep:
+        raise DocumentError(_depth_sentence(limits)) from None
+    except yaml12.YamlBomb:
+        raise DocumentError(
+            f"The aliases (*name) of this YAML file multiply to more than {limits.max_alias_expansions:,} values, as in a file made to exhaust memory. "
+            "Write the repeated parts with $ref instead."
+        ) from None
+    except yaml12.YamlError as error:
+        kind = "JSON" if start[0] in "{[" else "YAML"
+        where = f" in line {error.line}, column {error.column}" if error.line else ""
+        cut = error.line >= text.count("\n") and kind == "JSON" and not text.rstrip().endswith(("}", "]"))
+        hint = "The file ends too early: download it again." if cut else "Mend that place, or download the file again."
+        raise DocumentError(f"The file cannot be read as {kind}{where}: {error}. {hint}") from None
+
+
+def _lenient_json(text: str) -> Any:
+    """JSON that only a strict reader refuses (byte order mark, other encodings, NaN, huge numbers); None if it is none."""
+    try:
+        return json.loads(text, strict=False, parse_constant=lambda _: None, parse_int=_number, parse_float=float)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _number(digits: str) -> int | float:
+    return int(digits) if len(digits) < 300 else float(digits)
+
+
+def _too_deep(text: str, limit: int) -> bool:
+    """Whether brackets outside strings nest deeper than `limit`; only the brackets are looked at, in one pass."""
+    if text.count("{") + text.count("[") <= limit:
+        return False
+    depth = 0
+    for match in re.finditer(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', text, re.DOTALL):
+        char = text[match.start()]
+        if char in "{[":
+            depth += 1
+            if depth > limit:
+                return True
+        elif char in "}]":
+            depth -= 1
+    return False
+
+
+def _depth_sentence(limits: Limits) -> str:
+    return f"The file nests objects and lists more than {limits.max_depth} levels deep, which no API description does. Ask the vendor for the original file."
+
+
+def _report_duplicates(text: str, report: Report) -> None:
+    """Keys that occur twice in one JSON object: the last one wins, as in every JSON reader, but the loss is said."""
+    if len(text) > 8_000_000:  # a second parse; beyond this size the time is worth more than the notice
+        return
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in pairs}) < len(pairs):
+            for name, count in Counter(name for name, _ in pairs).items():
+                if count > 1:
+                    _duplicate(report, name, 0)
+
+    try:
+        json.loads(text, strict=False, object_pairs_hook=note)
+    except (ValueError, RecursionError):
+        return
+
+
+def _duplicate(report: Report, key: str, line: int) -> None:
+    where = f" (line {line})" if line else ""
+    report.find(
+        "warning",
+        "duplicate-key",
+        "",
+        f"The key {key!r} occurs twice in one object{where}; the last one was taken.",
+        "Remove or rename one of them.",
+    )
+
+
+def _version(root: Any, report: Report) -> str:
+    if not isinstance(root, dict):
+        what = "a list" if isinstance(root, list) else "plain text"
+        raise DocumentError(f"The file holds {what}, not an OpenAPI document. {_ASK}")
+    value = root.get("openapi", root.get("swagger"))
+    version = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    if not version:
+        for key, sentence in _KINDS:
+            if key in root and (key != "item" or "info" in root):
+                raise DocumentError(sentence)
+        if not isinstance(root.get("paths"), dict):
+            raise DocumentError(
+                f"The file is readable, but it is no OpenAPI document: it has neither openapi nor swagger at the top. {_ASK}"
+            )
+        version = "2.0" if any(key in root for key in ("definitions", "securityDefinitions", "basePath", "host")) else "3.0.0"
+        report.repair("document-version", "", None, version, f"The document does not say its version; it was read as {version}.")
+    if version in ("2", "2.0") or ("swagger" in root and "openapi" not in root and version.startswith("2.")):
+        return "2.0"
+    if version == "3":
+        return "3.0.0"
+    if not version.startswith("3."):
+        raise DocumentError(
+            f"This is version {version[:20]} of OpenAPI or Swagger. Versions 2.0, 3.0 and 3.1 can be imported: ask the vendor for one of these."
+        )
+    return version if version.count(".") > 1 else f"{version}.0"

@@ -1,0 +1,106 @@
+"""What an import has to say: findings (faults of the document) and repairs (what was done about them)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any, Literal
+
+Severity = Literal["error", "warning", "info"]
+
+# A document may break one rule on every operation. More rows than this of one rule help nobody and cost memory.
+MAX_PER_RULE = 500
+_MAX_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault of the document as it was uploaded. `pointer` is a JSON pointer (RFC 6901) into it; line and column count from 1."""
+
+    severity: Severity
+    rule: str
+    pointer: str
+    message: str
+    remedy: str
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One change that the import made: where, what stood there, what stands there now (JSON values), and why."""
+
+    rule: str
+    pointer: str
+    before: Any
+    after: Any
+    message: str
+
+
+@dataclass
+class Report:
+    """Collects findings and repairs; every part of the import writes into the same one."""
+
+    findings: list[Finding] = field(default_factory=list)
+    repairs: list[Repair] = field(default_factory=list)
+    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def find(self, severity: Severity, rule: str, pointer: str, message: str, remedy: str) -> None:
+        if self._room("finding", rule):
+            self.findings.append(Finding(severity, rule, pointer, message, remedy))
+
+    def repair(self, rule: str, pointer: str, before: Any, after: Any, message: str) -> None:
+        if self._room("repair", rule):
+            self.repairs.append(Repair(rule, pointer, _shown(before), _shown(after), message))
+
+    def _room(self, kind: str, rule: str) -> bool:
+        self._counts[kind, rule] += 1
+        return self._counts[kind, rule] <= MAX_PER_RULE
+
+    def close(self) -> None:
+        """Say which rules had more to say than is listed."""
+        for (kind, rule), count in sorted(self._counts.items()):
+            if count > MAX_PER_RULE:
+                message = f"The rule {rule} has {count} {kind}s in this document; the first {MAX_PER_RULE} are listed."
+                self.findings.append(Finding("info", rule, "", message, "Mend the listed ones and import again to see the rest."))
+
+
+def pointer(*parts: Any, base: str = "") -> str:
+    """`base` extended by reference tokens, escaped as RFC 6901 says: ("paths", "/a") gives /paths/~1a."""
+    return base + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _shown(value: Any) -> Any:
+    """A JSON value that is small enough for a row: containers keep their kind and say their size."""
+    if isinstance(value, str):
+        return shortened(value, _MAX_SHOWN)
+    if isinstance(value, list | tuple):
+        return [_shown(item) if not isinstance(item, list | dict) else "…" for item in value[:20]]
+    if isinstance(value, dict):
+        return {str(k): _shown(v) if not isinstance(v, list | dict) else "…" for k, v in list(value.items())[:20]}
+    return value
+
+
+def shortened(text: str, length: int) -> str:
+    """At most `length` characters, the last one an ellipsis if something was cut."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+_BREAK = re.compile(r"<\s*(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^<>]{0,200}>", re.IGNORECASE)
+_DROPPED = re.compile(r"<(script|style)\b[^<>]{0,500}>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<!--.*?-->", re.DOTALL)
+
+
+def plain_text(value: Any, length: int = 10_000) -> str:
+    """Text without HTML (Markdown stays as it is), at most `length` characters; "" for what is no text."""
+    if not isinstance(value, str):
+        return ""
+    text = value[: length * 4]
+    if "<" in text:
+        text = _TAG.sub("", _BREAK.sub("\n", _DROPPED.sub("", text)))
+    if "&" in text:
+        text = unescape(text)
+    text = re.sub(r"[^\S\n]+\n", "\n", text.replace("\x00", ""))
+    return shortened(re.sub(r"\n{3,}", "\n\n", text).strip(), length)

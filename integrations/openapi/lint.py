@@ -1,0 +1,195 @@
+"""The built-in linter: one walk over the document as it was uploaded, one look at its operations, one at its circles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from integrations.openapi import rules
+from integrations.openapi.document import METHODS
+from integrations.openapi.findings import Report, pointer, shortened
+
+# Below these keys stands data, not description: nothing in it is a schema.
+_DATA = frozenset({"example", "examples", "default", "enum", "const", "x-examples"})
+_MAX_NODES = 5_000_000
+
+
+class Trail:
+    """Where a node is, as a chain from the inside out: cheap to extend, written out only when something is found."""
+
+    __slots__ = ("outer", "token")
+
+    def __init__(self, token: str, outer: Trail | None) -> None:
+        self.token, self.outer = token, outer
+
+    def tokens(self) -> list[str]:
+        found: list[str] = []
+        trail: Trail | None = self
+        while trail is not None:
+            found.append(trail.token)
+            trail = trail.outer
+        return found[::-1]
+
+
+def run(root: dict[str, Any], report: Report) -> None:
+    """Report every breach of the rules in the document as it was uploaded."""
+    info = root.get("info")
+    if not isinstance(info, dict) or not info.get("description"):
+        _breach(rules.DESCRIPTION, "/info", "The document has no description.", report)
+    _operations(root, report)
+    references: list[tuple[list[str], str]] = []
+    for node, trail, joined in _schemas(root):
+        ref = node.get("$ref")
+        if isinstance(ref, str) and ref.startswith("#/"):
+            references.append((trail.tokens() if trail else [], ref))
+        _pattern(node, trail, report)
+        _required(node, trail, report, joined=joined)
+    for place, ref in circles(references):
+        _breach(rules.CIRCULAR, place, f"The reference {shortened(ref, 200)} leads back to where it stands.", report)
+
+
+def _breach(rule: rules.Rule, place: str, message: str, report: Report) -> None:
+    report.find(rule.severity, rule.id, place, message, rule.remedy)
+
+
+def _operations(root: dict[str, Any], report: Report) -> None:
+    paths = root.get("paths")
+    if not isinstance(paths, dict) or not paths:
+        _breach(rules.NO_PATHS, "/paths", "The document has no paths, so there is nothing to call.", report)
+        return
+    first: dict[str, str] = {}
+    for path, item in paths.items():
+        if len(path) > 1 and path.endswith("/"):
+            _breach(rules.TRAILING_SLASH, pointer("paths", path), f"The path {shortened(path, 200)} ends with a slash.", report)
+        for method, operation in item.items() if isinstance(item, dict) else ():
+            if method.lower() not in METHODS or not isinstance(operation, dict) or "$ref" in operation:
+                continue
+            where = pointer("paths", path, method)
+            operation_id = operation.get("operationId")
+            if not operation_id:
+                _breach(rules.OPERATION_ID, where, f"{method.upper()} {shortened(path, 200)} has no operationId.", report)
+            elif str(operation_id) in first:
+                message = f"The operationId {shortened(str(operation_id), 100)} belongs to {first[str(operation_id)]} already."
+                _breach(rules.OPERATION_ID_UNIQUE, f"{where}/operationId", message, report)
+            else:
+                first[str(operation_id)] = f"{method.upper()} {shortened(path, 200)}"
+
+
+def _schemas(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail | None, bool]]:
+    """Every object outside of example data, each once though aliases share it; whether it is a part of an allOf, oneOf or anyOf."""
+    seen: set[int] = set()
+    # An entry: node, where, whether it maps free names (properties), whether it is joined to others.
+    stack: list[tuple[Any, Trail | None, bool, bool]] = [(root, None, False, False)]
+    while stack:
+        node, trail, names, joined = stack.pop()
+        if id(node) in seen or len(seen) > _MAX_NODES:
+            continue
+        seen.add(id(node))
+        if isinstance(node, list):
+            inside = trail is not None and trail.token in ("allOf", "oneOf", "anyOf")
+            stack.extend((child, Trail(str(n), trail), False, inside) for n, child in enumerate(node) if isinstance(child, dict | list))
+            continue
+        if not names:
+            yield node, trail, joined
+        for key, child in node.items():
+            if isinstance(child, dict | list) and (names or (key not in _DATA and not key.startswith("x-"))):
+                stack.append(
+                    (
+                        child,
+                        Trail(key, trail),
+                        not names and key in ("properties", "patternProperties"),
+                        joined and key in ("allOf", "oneOf", "anyOf"),
+                    )
+                )
+
+
+def _place(trail: Trail | None, *more: str) -> str:
+    return pointer(*(trail.tokens() if trail else []), *more)
+
+
+def _pattern(node: dict[str, Any], trail: Trail | None, report: Report) -> None:
+    pattern = node.get("pattern")
+    if isinstance(pattern, str) and (fault := rules.pattern_error(pattern)):
+        _breach(
+            rules.SCHEMA,
+            _place(trail, "pattern"),
+            f"The pattern {shortened(pattern, 100)} is not a valid regular expression: {fault}.",
+            report,
+        )
+
+
+def _required(node: dict[str, Any], trail: Trail | None, report: Report, *, joined: bool) -> None:
+    """Names in `required` without a property. Parts of a whole are passed over: their properties may stand in another part."""
+    required, properties = node.get("required"), node.get("properties")
+    if not isinstance(required, list) or not isinstance(properties, dict) or joined:
+        return
+    if any(key in node for key in ("$ref", "allOf", "oneOf", "anyOf", "patternProperties")):
+        return
+    for n, name in enumerate(required):
+        if isinstance(name, str) and name not in properties:
+            _breach(
+                rules.REQUIRED,
+                _place(trail, "required", str(n)),
+                f"The required field {shortened(name, 100)} is not in properties.",
+                report,
+            )
+
+
+def circles(references: list[tuple[list[str], str]]) -> list[tuple[str, str]]:
+    """The references that lie on a circle, as (pointer, reference), one for each circle of definitions.
+
+    A definition leads to another if a reference inside it points there; definitions that lead to each other form a circle
+    (strongly connected, Tarjan 1972).
+    """
+    targets = {ref for _, ref in references}
+    edges: dict[str, list[tuple[str, str]]] = {}
+    for tokens, ref in references:
+        place = ""
+        for token in tokens:
+            place += pointer(token)
+            if f"#{place}" in targets:
+                edges.setdefault(f"#{place}", []).append((ref, pointer(*tokens)))
+    group = _components(edges)
+    found: dict[int, tuple[str, str]] = {}
+    for source, leads in edges.items():
+        for ref, place in leads:
+            if ref in group and group[source] == group[ref]:
+                found.setdefault(group[source], (place, ref))
+    return list(found.values())
+
+
+def _components(edges: dict[str, list[tuple[str, str]]]) -> dict[str, int]:
+    """The number of the strongly connected component of every node; without recursion."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    group: dict[str, int] = {}
+    path: list[str] = []
+    for start in edges:
+        if start in index:
+            continue
+        work: list[tuple[str, Iterator[tuple[str, str]]]] = [(start, iter(edges[start]))]
+        index[start] = low[start] = len(index)
+        path.append(start)
+        while work:
+            node, leads = work[-1]
+            for ref, _ in leads:
+                if ref not in edges:
+                    continue
+                if ref not in index:
+                    index[ref] = low[ref] = len(index)
+                    path.append(ref)
+                    work.append((ref, iter(edges[ref])))
+                    break
+                if ref not in group:
+                    low[node] = min(low[node], index[ref])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    while True:
+                        member = path.pop()
+                        group[member] = index[node]
+                        if member == node:
+                            break
+    return group

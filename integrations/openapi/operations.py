@@ -1,0 +1,323 @@
+"""Document (OpenAPI 3) -> operations. What cannot be understood is reported and skipped; it never stops the import."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from integrations.definition import FORM_TYPE, JSON_TYPE
+from integrations.openapi import repair
+from integrations.openapi.document import METHODS, DocumentError, Limits
+from integrations.openapi.findings import Report, plain_text, pointer, shortened
+from integrations.openapi.references import References
+from integrations.operation import TYPES, Body, Operation, Parameter
+
+_STYLES = ("simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject")
+_MAX_BODY_VALUES = 1500  # a form that a person fills in is smaller; deeper levels are edited as JSON
+_MAX_RESPONSE_VALUES = 250  # enough to name the columns of a table and to find the list of results
+_MIN_VALUES = 25
+_SPECIFIC = "Describe it as the OpenAPI specification says, or add this action by hand."
+
+
+@dataclass
+class Draft:
+    """An operation on its way: what the document says about it, before keys and names are unique."""
+
+    method: str
+    path: str
+    where: str
+    raw: dict[str, Any]
+    parameters: list[dict[str, Any]]
+    reserved_key: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of a successful call: its JSON schema as the document has it, the names of its headers in lower case, and the largest
+    values that its query parameters allow.
+    """
+
+    schema: Any
+    where: str
+    headers: frozenset[str]
+    maxima: dict[str, int] = field(default_factory=dict)
+
+
+def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
+    """Every operation with the answer that it promises, in the order of the document."""
+    keys = repair.Keys(report)
+    drafts = list(_drafts(document, references, limits, report))
+    for draft in drafts:
+        draft.reserved_key = keys.reserve(draft.raw.get("operationId"))
+    names = Counter(_name(draft) for draft in drafts)
+    share = limits.max_schema_values // max(len(drafts), 1)
+    for draft in drafts:
+        key = keys.settle(draft.reserved_key, draft.raw.get("operationId"), draft.method, draft.path, draft.where)
+        name = _name(draft)
+        if names[name] > 1:
+            name = f"{shortened(name, 100)} ({draft.method} {shortened(draft.path, 90)})"
+        try:
+            yield _operation(draft, key, shortened(name, 200), references, share, report)
+        except ValidationError as error:
+            sentence = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            report.find(
+                "error", "operation", draft.where, f"{draft.method} {shortened(draft.path, 200)} was left out: {sentence}", _SPECIFIC
+            )
+
+
+def _drafts(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[Draft]:
+    paths = document.get("paths")
+    if not isinstance(paths, dict):
+        return
+    count = 0
+    for key, item in paths.items():
+        if key.startswith("x-"):
+            continue
+        where = pointer("paths", key)
+        resolved = references.resolve(item, where)
+        if not isinstance(resolved, dict):
+            if item is not None:
+                report.find(
+                    "error", "path-item", where, f"The path {shortened(key, 200)} has no readable content and was left out.", _SPECIFIC
+                )
+            continue
+        methods = [(name, name.lower()) for name in resolved if name.lower() in METHODS]
+        if not methods:
+            continue
+        path, inside = repair.path_key(key, where, report)
+        for name, method in methods:
+            count += 1
+            if count > limits.max_operations:
+                raise DocumentError(
+                    f"The document has more than {limits.max_operations:,} operations, the most that can be imported. Split it, or remove the paths that you do not need."
+                )
+            draft = _draft(method.upper(), path, pointer(name, base=where), resolved, name, inside, references, report)
+            if draft:
+                yield draft
+
+
+def _draft(
+    method: str,
+    path: str,
+    where: str,
+    item: dict[str, Any],
+    name: str,
+    inside: list[dict[str, Any]],
+    references: References,
+    report: Report,
+) -> Draft | None:
+    raw = references.resolve(item[name], where)
+    external = raw is None and isinstance(item[name], dict)
+    if raw is None:
+        raw = {}
+        if not external:
+            report.repair("operation", where, None, {}, "The operation has no content; it was taken as one without parameters.")
+    if not isinstance(raw, dict):
+        report.find("error", "operation", where, f"{method} {shortened(path, 200)} is no object and was left out.", _SPECIFIC)
+        return None
+    found: list[tuple[str, dict[str, Any]]] = [(where, parameter) for parameter in inside]
+    for place, items in (
+        (f"{where.rpartition('/')[0]}/parameters", item.get("parameters")),
+        (f"{where}/parameters", raw.get("parameters")),
+    ):
+        for n, declared in enumerate(items if isinstance(items, list) else []):
+            parameter = references.resolve(declared, f"{place}/{n}")
+            if not isinstance(parameter, dict):
+                if not isinstance(declared, dict):
+                    report.repair(
+                        "operation-parameters", f"{place}/{n}", declared, "removed", "A parameter that is no object was left out."
+                    )
+                continue
+            placed = repair.named_and_placed(parameter, path, f"{place}/{n}", report)
+            if placed:
+                found.append((f"{place}/{n}", placed))
+    parameters = repair.fitted_to_path(repair.once(found, report), path, where, report)
+    return Draft(method, path, where, raw, parameters)
+
+
+def _name(draft: Draft) -> str:
+    """What a person calls the operation: its summary, else its operationId in words, else method and path."""
+    summary = " ".join(plain_text(draft.raw.get("summary"), 400).split())
+    if summary:
+        return shortened(summary, 200)
+    operation_id = draft.raw.get("operationId")
+    return (humanised(operation_id) if isinstance(operation_id, str) else "") or shortened(f"{draft.method} {draft.path}", 200)
+
+
+def humanised(identifier: str) -> str:
+    """An identifier in words: listUserGroups, list_user_groups and Users-listGroups become "List user groups" and the like."""
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", identifier[:400])
+    spaced = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", spaced)
+    words = [word if word.isupper() and len(word) > 1 else word.lower() for word in re.split(r"[\W_]+", spaced) if word]
+    text = " ".join(words)
+    return shortened(text[:1].upper() + text[1:], 200)
+
+
+def _operation(draft: Draft, key: str, name: str, references: References, share: int, report: Report) -> tuple[Operation, Answer]:
+    raw = draft.raw
+    answer = _answer(raw.get("responses"), references, draft.where)
+    response = None
+    if isinstance(answer.schema, dict) and answer.schema:
+        response = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
+    parameters = [_parameter(parameter, references, draft.where, report) for parameter in draft.parameters]
+    operation = Operation(
+        key=key,
+        name=name,
+        description=plain_text(raw.get("description")) or plain_text(raw.get("summary")),
+        method=draft.method,  # type: ignore[arg-type]
+        path=draft.path,
+        parameters=[parameter for parameter in parameters if parameter],
+        body=_body(raw.get("requestBody"), references, f"{draft.where}/requestBody", _budget(share, _MAX_BODY_VALUES), report),
+        response_schema=response or None,
+        tags=[str(tag) for tag in raw["tags"] if isinstance(tag, str | int)][:50] if isinstance(raw.get("tags"), list) else [],
+        deprecated=raw.get("deprecated") is True,
+    )
+    return operation, replace(answer, maxima=_maxima(draft, references))
+
+
+def _maxima(draft: Draft, references: References) -> dict[str, int]:
+    found = {}
+    for parameter in draft.parameters:
+        schema = references.resolve(parameter.get("schema"), draft.where) if parameter["in"] == "query" else None
+        most = schema.get("maximum") if isinstance(schema, dict) else None
+        if isinstance(most, int | float) and not isinstance(most, bool) and 0 < most < 1e9:
+            found[parameter["name"]] = int(most)
+    return found
+
+
+def _budget(share: int, most: int) -> int:
+    return max(_MIN_VALUES, min(share, most))
+
+
+# --- parameters -----------------------------------------------------------------------------------------------------
+
+
+def _parameter(raw: dict[str, Any], references: References, where: str, report: Report) -> Parameter | None:
+    """A parameter; one that cannot be expressed as described is kept as text, so that it can still be sent."""
+    place = pointer("parameters", raw["name"], base=where)
+    content = raw.get("content")
+    content_type, declared = "", raw.get("schema")
+    if isinstance(content, dict) and content:
+        content_type = str(next(iter(content)))[:200]
+        media = content[next(iter(content))]
+        declared = media.get("schema") if isinstance(media, dict) else None
+    elif declared is None and "type" in raw:  # as in Swagger 2.0
+        declared = raw
+    schema = references.schema(declared, place, 40) if isinstance(declared, dict) else {}
+    kind, items = _type(schema), schema.get("items")
+    style = raw.get("style")
+    try:
+        return Parameter(
+            name=raw["name"],
+            place=raw["in"],
+            type=kind,  # type: ignore[arg-type]
+            items=_type(items) if kind == "array" and isinstance(items, dict) else "",  # type: ignore[arg-type]
+            required=raw.get("required") is True or raw.get("required") == "true" or raw["in"] == "path",
+            default=schema.get("default"),
+            enum=_enum(schema, items if kind == "array" else None),
+            format=str(schema.get("format") or "")[:100],
+            description=plain_text(raw.get("description") or schema.get("description"), 2000),
+            style=style if style in _STYLES else "",
+            explode=raw["explode"] if isinstance(raw.get("explode"), bool) else None,
+            content_type=content_type,
+        )
+    except ValidationError:
+        report.repair(
+            "operation-parameters", place, raw, {"type": "string"}, f"The parameter {shortened(raw['name'], 60)} was simplified to text."
+        )
+    try:
+        return Parameter(name=raw["name"], place=raw["in"], required=raw["in"] == "path")
+    except ValidationError:
+        report.find("error", "operation-parameters", place, f"The parameter {shortened(raw['name'], 60)} cannot be used.", _SPECIFIC)
+        return None
+
+
+def _enum(schema: dict[str, Any], items: Any) -> list[Any]:
+    values = schema.get("enum", items.get("enum") if isinstance(items, dict) else None)
+    if values is None and "const" in schema:
+        values = [schema["const"]]
+    return values[:1000] if isinstance(values, list) else []
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """The one JSON type of a schema: null aside (3.1), the first of several, looked up in oneOf and anyOf, else guessed by its keys."""
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = next((item for item in kind if item in TYPES), None)
+    if kind in TYPES:
+        return str(kind)
+    for key in ("oneOf", "anyOf"):
+        for option in schema.get(key) or ():
+            if isinstance(option, dict) and (found := option.get("type")) and found != "null":
+                return _type(option)
+    if "properties" in schema:
+        return "object"
+    return "array" if "items" in schema else "string"
+
+
+# --- bodies and answers ---------------------------------------------------------------------------------------------
+
+
+def _essence(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
+
+
+def is_json(media_type: str) -> bool:
+    """Whether a media type carries JSON: application/json, text/json, anything +json, and wildcards."""
+    essence = _essence(media_type)
+    return essence in (JSON_TYPE, "text/json", "*/*", "application/*", "json") or essence.endswith("+json")
+
+
+def _rank(media_type: str) -> int:
+    essence = _essence(media_type)
+    if essence == JSON_TYPE:
+        return 0
+    if is_json(media_type):
+        return 1 if "*" not in essence else 2
+    return {FORM_TYPE: 3, "multipart/form-data": 4}.get(essence, 5)
+
+
+def _body(raw: Any, references: References, where: str, values: int, report: Report) -> Body | None:
+    resolved = references.resolve(raw, where)
+    if not isinstance(resolved, dict):
+        return Body() if isinstance(raw, dict) else None  # in another file: a body of unknown shape
+    content = resolved.get("content")
+    description = plain_text(resolved.get("description"), 2000)
+    required = resolved.get("required") is True
+    if not isinstance(content, dict) or not content:
+        report.repair("request-body", where, None, JSON_TYPE, "The body has no media type; it was taken as JSON.")
+        return Body(required=required, description=description)
+    media_type = min((str(key) for key in content), key=_rank)  # min keeps the document's order among equals
+    media = references.resolve(content[media_type], pointer("content", media_type, base=where))
+    declared = media.get("schema") if isinstance(media, dict) else None
+    schema = references.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
+    sent = JSON_TYPE if "*" in media_type or "/" not in media_type else media_type.strip()
+    return Body(content_type=sent[:200], required=required, description=description, schema_=schema)
+
+
+def _answer(responses: Any, references: References, where: str) -> Answer:
+    """The first 2xx answer with JSON, else the first 2xx, else the default answer."""
+    if not isinstance(responses, dict):
+        return Answer(None, where, frozenset())
+    codes = sorted((code for code in responses if code[:1] == "2"), key=str.upper) or [code for code in responses if code == "default"]
+    best = Answer(None, where, frozenset())
+    for code in codes:
+        place = pointer("responses", code, base=where)
+        response = references.resolve(responses[code], place)
+        if not isinstance(response, dict):
+            continue
+        headers = response.get("headers")
+        names = frozenset(str(name).lower() for name in headers) if isinstance(headers, dict) else frozenset()
+        content = response.get("content")
+        for media_type in sorted((str(key) for key in content), key=_rank) if isinstance(content, dict) else ():
+            media = references.resolve(content[media_type], place)
+            if is_json(media_type) and isinstance(media, dict) and isinstance(media.get("schema"), dict):
+                return Answer(media["schema"], pointer("content", media_type, "schema", base=place), names)
+        if names and not best.headers:
+            best = Answer(None, place, names)
+    return best

@@ -1,0 +1,275 @@
+"""`$ref`: following references, and schemas with their references resolved, bounded in depth and size.
+
+References point into the document as it was uploaded, for Swagger 2.0 too (`#/definitions/…`). Each target is looked
+up once; schemas are expanded level by level, so that a size limit cuts the deepest levels first, and a reference back
+to a schema that is being expanded is cut where it closes the circle.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import Any
+from urllib.parse import unquote
+
+from integrations.openapi.findings import Report, shortened
+
+_MAX_CHAIN = 50  # a reference to a reference to a reference …; real documents have two or three
+_MAX_LEVELS = 12  # of a schema: forms and results deeper than this are edited as JSON
+_MAX_ALL_OF = 200  # parts of an allOf that are merged, its own allOfs included
+_DESCRIPTION = 500
+# What of a schema is kept: enough to build forms, check inputs and find results; examples and vendor extensions are not.
+_PLAIN = [
+    "type",
+    "format",
+    "title",
+    "default",
+    "const",
+    "nullable",
+    "readOnly",
+    "writeOnly",
+    "deprecated",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "required",
+    "contentMediaType",
+    "contentEncoding",
+]
+_ONE = ("items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames")
+_LIST = ("oneOf", "anyOf", "prefixItems")
+_MAP = ("properties", "patternProperties", "dependentSchemas")
+
+
+class References:
+    """The references of one document."""
+
+    def __init__(self, root: dict[str, Any], report: Report) -> None:
+        self.root = root
+        self.report = report
+        self._targets: dict[str, Any] = {}
+        self._schemas: dict[tuple[str, int], dict[str, Any]] = {}
+        self._anchors: dict[str, Any] | None = None
+
+    def target(self, ref: str, pointer: str) -> Any:
+        """What a reference points at, None if it leads nowhere (which is reported once for each target)."""
+        if ref not in self._targets:
+            self._targets[ref] = self._look_up(ref, pointer)
+        return self._targets[ref]
+
+    def resolve(self, node: Any, pointer: str) -> Any:
+        """The node itself, or what its `$ref` leads to with the keys beside `$ref` laid over it; None if it leads nowhere."""
+        seen: set[str] = set()
+        beside: dict[str, Any] = {}
+        while isinstance(node, dict) and isinstance(node.get("$ref"), str):
+            ref = node["$ref"]
+            if ref in seen or len(seen) > _MAX_CHAIN:
+                self.report.find(
+                    "error",
+                    "circular-references",
+                    pointer,
+                    f"The reference {ref} leads back to itself.",
+                    "Point it at a definition with content.",
+                )
+                return beside or None
+            seen.add(ref)
+            if len(node) > 1:
+                beside = {**{key: value for key, value in node.items() if key != "$ref"}, **beside}
+            node = self.target(ref, pointer)
+        if beside:
+            return {**node, **beside} if isinstance(node, dict) else beside
+        return node
+
+    def _look_up(self, ref: str, pointer: str) -> Any:
+        if not ref.startswith("#"):
+            self.report.find(
+                "warning",
+                "resolving-references",
+                pointer,
+                f"{shortened(ref, 200)} is in another file, which is not part of this upload.",
+                "Import the document as one bundled file to get this part.",
+            )
+            return None
+        node: Any = self.root
+        fragment = ref[1:]
+        if fragment and not fragment.startswith("/"):
+            node = self._anchor(fragment)
+        else:
+            for token in fragment.split("/")[1:]:
+                node = _step(node, token)
+                if node is None:
+                    break
+        if node is None:
+            self.report.find(
+                "error",
+                "resolving-references",
+                pointer,
+                f"The reference {shortened(ref, 200)} points at nothing in this document.",
+                "Define the missing part, or correct the reference.",
+            )
+        return node
+
+    def _anchor(self, name: str) -> Any:
+        """A schema named by `$anchor` (OpenAPI 3.1) or, as some documents do, by its bare name."""
+        if self._anchors is None:
+            self._anchors = {}
+            for drawer in (self.root.get("definitions"), _step(_step(self.root, "components"), "schemas")):
+                for key, schema in drawer.items() if isinstance(drawer, dict) else ():
+                    self._anchors.setdefault(key, schema)
+                    if isinstance(schema, dict) and isinstance(schema.get("$anchor"), str):
+                        self._anchors[schema["$anchor"]] = schema
+        return self._anchors.get(unquote(name))
+
+    def schema(self, node: Any, pointer: str, values: int) -> dict[str, Any]:
+        """A schema that stands for itself: references resolved, allOf merged, at most about `values` values; {} accepts anything.
+
+        Schemas that are a bare reference are expanded once and shared by all operations that use them.
+        """
+        if isinstance(node, dict) and isinstance(node.get("$ref"), str) and len(node) == 1:
+            key = (node["$ref"], values)
+            if key not in self._schemas:
+                self._schemas[key] = _Expansion(self, values).run(node, pointer)
+            return self._schemas[key]
+        return _Expansion(self, values).run(node, pointer)
+
+
+def _step(node: Any, token: str) -> Any:
+    """One token of a JSON pointer; percent-encoded and badly escaped tokens are tried too."""
+    if isinstance(node, list):
+        return node[int(token)] if token.isdigit() and len(token) < 9 and int(token) < len(node) else None
+    if not isinstance(node, dict):
+        return None
+    for name in (token.replace("~1", "/").replace("~0", "~"), unquote(token).replace("~1", "/").replace("~0", "~"), token):
+        if name in node:
+            return node[name]
+    return None
+
+
+class _Trail:
+    """The references that led to a schema, as a list from the innermost outwards; shared between siblings."""
+
+    __slots__ = ("outer", "ref")
+
+    def __init__(self, ref: str, outer: _Trail | None) -> None:
+        self.ref, self.outer = ref, outer
+
+    @staticmethod
+    def holds(trail: _Trail | None, ref: str) -> bool:
+        while trail is not None:
+            if trail.ref == ref:
+                return True
+            trail = trail.outer
+        return False
+
+
+class _Expansion:
+    """One schema on its way from references to values, level by level."""
+
+    def __init__(self, references: References, values: int) -> None:
+        self.references = references
+        self.left = values
+        self.queue: deque[tuple[Any, dict[str, Any], _Trail | None, int]] = deque()
+
+    def run(self, node: Any, pointer: str) -> dict[str, Any]:
+        self.pointer = pointer
+        result: dict[str, Any] = {}
+        self.queue.append((node, result, None, 0))
+        while self.queue:
+            self._expand(*self.queue.popleft())
+        return result
+
+    def _expand(self, node: Any, out: dict[str, Any], trail: _Trail | None, level: int) -> None:
+        """Fill `out` with the schema `node`."""
+        merged, trail, circle = self._merged(node, trail)
+        if circle:
+            out["$comment"] = f"Circular: {circle} is described further up."
+        for key in _PLAIN:
+            if key in merged:
+                out[key] = merged[key]
+        if isinstance(merged.get("description"), str):
+            out["description"] = shortened(merged["description"], _DESCRIPTION)
+        enum = merged.get("enum")
+        if isinstance(enum, list):
+            out["enum"] = enum
+        example = merged.get("example")
+        if example is not None and not isinstance(example, dict | list):
+            out["example"] = shortened(example, _DESCRIPTION) if isinstance(example, str) else example
+        if level >= _MAX_LEVELS or self.left <= 0:
+            if any(key in merged for key in (*_ONE, *_LIST, *_MAP)):
+                out.setdefault("$comment", "Deeper levels are left out here.")
+                if "properties" in merged:
+                    out.setdefault("type", "object")
+                out.pop("required", None)
+            return
+        self._children(merged, out, trail, level + 1)
+
+    def _children(self, merged: dict[str, Any], out: dict[str, Any], trail: _Trail | None, level: int) -> None:
+        for key in _MAP:
+            named = merged.get(key)
+            if isinstance(named, dict):
+                if len(named) > self.left:
+                    out["$comment"] = "More properties are left out here."
+                some = islice(named.items(), max(self.left, 0))
+                out[key] = {str(name): self._later(child, trail, level) for name, child in some if isinstance(child, dict | bool)}
+        for key in _ONE:
+            child = merged.get(key)
+            if isinstance(child, bool):
+                out[key] = child
+            elif isinstance(child, dict):
+                out[key] = self._later(child, trail, level)
+        for key in _LIST:
+            children = merged.get(key)
+            if isinstance(children, list):
+                out[key] = [self._later(child, trail, level) for child in children[: max(self.left, 0)] if isinstance(child, dict | bool)]
+
+    def _later(self, child: Any, trail: _Trail | None, level: int) -> dict[str, Any]:
+        place: dict[str, Any] = {}
+        self.left -= 1
+        self.queue.append((child, place, trail, level))
+        return place
+
+    def _merged(self, node: Any, trail: _Trail | None) -> tuple[dict[str, Any], _Trail | None, str]:
+        """The schema with its reference followed and its allOf merged; the references on the way; the reference that closes a circle."""
+        result: dict[str, Any] = {}
+        circle = ""
+        stack, count, chain = [node], 0, 0
+        while stack:
+            part = stack.pop()
+            if not isinstance(part, dict):
+                continue
+            ref = part.get("$ref")
+            if isinstance(ref, str):
+                chain += 1
+                if _Trail.holds(trail, ref) or chain > _MAX_CHAIN:
+                    circle = ref
+                else:
+                    trail = _Trail(ref, trail)
+                    stack.append(self.references.target(ref, self.pointer))
+                part = {key: value for key, value in part.items() if key != "$ref"}
+            count += 1
+            _lay(part, over=result)
+            inner = part.get("allOf")
+            if isinstance(inner, list) and count < _MAX_ALL_OF:
+                stack.extend(reversed(inner[:_MAX_ALL_OF]))
+        return result, trail, circle
+
+
+def _lay(part: dict[str, Any], *, over: dict[str, Any]) -> None:
+    """Join a part of an allOf to what is already known: properties and required are united, else the first word counts."""
+    for key, value in part.items():
+        if key == "properties" and isinstance(value, dict):
+            over["properties"] = {**value, **over.get("properties", {})}
+        elif key == "required" and isinstance(value, list):
+            over["required"] = list(dict.fromkeys([*over.get("required", []), *(name for name in value if isinstance(name, str))]))
+        elif key not in ("allOf", "required", "properties"):
+            over.setdefault(key, value)

@@ -1,0 +1,183 @@
+"""The import doctor: each function mends one kind of fault and says what it did.
+
+A repair never changes what goes over the wire: `/x/` stays `/x/`, ambiguous paths stay two operations. What cannot be
+mended without guessing at the wire is a finding instead.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+from integrations.openapi.findings import Report, shortened
+from integrations.operation import placeholders
+
+Raw = dict[str, Any]  # a parameter as the document has it, references resolved
+
+PLACES = ("path", "query", "header", "cookie")
+# OpenAPI: "If in is header and the name is Accept, Content-Type or Authorization, the parameter definition SHALL be ignored."
+_RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
+_MAX_KEY = 200
+_IN_BRACES = re.compile(r"\{\s*([^{}/]*?)\s*\}")
+
+
+def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
+    """The path that goes over the wire, and parameters that stood inside the key.
+
+    `/a#create` is `/a`: a fragment is never sent, documents use it to tell operations apart. `/a?type=x` is `/a` with a
+    required query parameter that can only be x.
+    """
+    path, hash_mark, _ = key.partition("#")
+    if hash_mark:
+        report.repair("path-no-fragment", where, key, path, "The part of a path from # on is never sent; it was cut off.")
+    path, question, query = path.partition("?")
+    parameters = [_from_query(name, value) for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=None)][:100]
+    if question:
+        message = "A path holds no query: its parameters were moved into the list of parameters, and the same request is sent."
+        report.repair("path-not-include-query", where, key, path, message)
+    tidy = _IN_BRACES.sub(lambda match: "{" + match.group(1) + "}", path.strip())
+    tidy = re.sub(r"[\s\x00-\x1f]", lambda match: f"%{ord(match.group(0)):02X}" if ord(match.group(0)) < 128 else "%20", tidy)
+    tidy = re.sub(r"^//+", "/", tidy if tidy.startswith("/") else f"/{tidy}")
+    if tidy != path:
+        report.repair("path-keys", where, path, tidy, "A path starts with one slash and holds no spaces.")
+    return tidy, parameters
+
+
+def _from_query(name: str, value: str) -> Raw:
+    template = re.fullmatch(r"\{([^{}]+)\}", value)
+    if template:
+        return {"name": name, "in": "query", "required": True, "schema": {"type": "string"}}
+    return {"name": name, "in": "query", "required": True, "schema": {"type": "string", "default": value, "enum": [value]}}
+
+
+def named_and_placed(parameter: Raw, path: str, where: str, report: Report) -> Raw | None:
+    """The parameter with a name and a place, or None if it cannot be sent."""
+    name, place = parameter.get("name"), parameter.get("in")
+    if isinstance(name, int | float) and not isinstance(name, bool):
+        name = str(name)
+    name = name.strip() if isinstance(name, str) else ""
+    if not name:
+        report.repair("operation-parameters", where, parameter, "removed", "A parameter without a name cannot be sent; it was left out.")
+        return None
+    if len(name) > 200:
+        report.find(
+            "error",
+            "operation-parameters",
+            where,
+            f"The parameter {shortened(name, 60)} has a name of {len(name)} characters.",
+            "Shorten it to 200.",
+        )
+        return None
+    known = str(place).strip().lower() if isinstance(place, str) else ""
+    if known not in PLACES:
+        known = "path" if name in placeholders(path) else "query"
+    if known != place:
+        report.repair(
+            "operation-parameters", where, place, known, f"The parameter {shortened(name, 60)} has no known place; it was set to {known}."
+        )
+    if known == "header" and name.lower() in _RESERVED_HEADERS:
+        message = f"The header {name} is set by the authentication and the body; OpenAPI says that such parameters are ignored."
+        report.repair("parameter-reserved-header", where, name, "removed", message)
+        return None
+    return {**parameter, "name": name, "in": known}
+
+
+def once(parameters: list[tuple[str, Raw]], report: Report) -> list[tuple[str, Raw]]:
+    """Each parameter once by place and name (headers without regard to case): the last declaration counts, in the first's place."""
+    found: dict[tuple[str, str], tuple[str, Raw]] = {}
+    for where, parameter in parameters:
+        key = (parameter["in"], parameter["name"].lower() if parameter["in"] == "header" else parameter["name"])
+        if key in found and found[key][0].rpartition("/")[0] == where.rpartition("/")[0]:
+            message = f"The parameter {shortened(parameter['name'], 60)} is declared twice; the last one was taken."
+            report.repair("operation-parameters", where, found[key][1], parameter, message)
+        found[key] = (where, parameter)
+    return list(found.values())
+
+
+def fitted_to_path(parameters: list[tuple[str, Raw]], path: str, where: str, report: Report) -> list[Raw]:
+    """Path parameters as the path needs them: undeclared ones added, superfluous ones dropped, spelling taken from the path."""
+    wanted = placeholders(path)
+    declared = {parameter["name"] for _, parameter in parameters if parameter["in"] == "path"}
+    absent = {name.lower(): name for name in wanted if name not in declared}
+    kept: list[Raw] = []
+    for place, parameter in parameters:
+        name = parameter["name"]
+        if parameter["in"] == "path" and name not in wanted:
+            spelled = absent.pop(name.lower(), None)
+            if spelled is None:
+                message = f"The path has no {{{shortened(name, 60)}}}; the parameter was left out."
+                report.repair("path-params", place, name, "removed", message)
+                continue
+            report.repair("path-params", place, name, spelled, f"The path spells this parameter {{{shortened(spelled, 60)}}}.")
+            parameter = {**parameter, "name": spelled}  # noqa: PLW2901 - the row under its right name
+        kept.append(parameter)
+    for name in absent.values():
+        added = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        report.repair(
+            "path-params", where, None, added, f"The path parameter {{{shortened(name, 60)}}} was not declared; it was added as text."
+        )
+        kept.append(added)
+    return kept
+
+
+def words_of(method: str, path: str) -> str:
+    """A key from method and path: GET /users/{id}/posts gives get_users_id_posts."""
+    words = re.findall(r"[A-Za-z0-9]+", path)
+    return "_".join([method.lower(), *words])[:_MAX_KEY] if words else f"{method.lower()}_root"
+
+
+class Keys:
+    """Gives every operation a key of its own, which is its operationId wherever that is possible."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.taken: set[str] = set()
+        self.numbers: dict[str, int] = {}
+
+    def reserve(self, operation_id: Any) -> str:
+        """The key that an operationId stands for, "" if it is none or taken already."""
+        key = self.readable(operation_id)
+        if not key or key.lower() in self.taken:
+            return ""
+        self.taken.add(key.lower())
+        return key
+
+    @staticmethod
+    def readable(operation_id: Any) -> str:
+        """An operationId as letters, digits and . _ -: what a URL, a file name and a template can hold."""
+        if isinstance(operation_id, int) and not isinstance(operation_id, bool):
+            operation_id = str(operation_id)
+        if not isinstance(operation_id, str):
+            return ""
+        return re.sub(r"[^A-Za-z0-9._-]+", "_", operation_id.strip()[: _MAX_KEY * 2]).strip("_")[:_MAX_KEY]
+
+    def settle(self, reserved: str, operation_id: Any, method: str, path: str, where: str) -> str:
+        """The key of an operation; whatever differs from its operationId is reported."""
+        place = f"{where}/operationId"
+        if reserved:
+            if reserved != operation_id:
+                message = "An operationId has letters, digits and . _ - only; the key of the action was made so."
+                self.report.repair("operation-operationId-valid-in-url", place, operation_id, reserved, message)
+            return reserved
+        wanted = self.readable(operation_id)
+        key = self.numbered(wanted or words_of(method, path))
+        if wanted:
+            self.report.repair(
+                "operation-operationId-unique", place, operation_id, key, "Another operation has this operationId; a number was added."
+            )
+        else:
+            before = operation_id if isinstance(operation_id, str) else None
+            self.report.repair(
+                "operation-operationId", place, before, key, "The operation has no operationId; one was made from its method and path."
+            )
+        return key
+
+    def numbered(self, wanted: str) -> str:
+        """`wanted`, or `wanted_2`, `wanted_3` … if it is taken."""
+        key, base = wanted, wanted[: _MAX_KEY - 8]
+        while key.lower() in self.taken:
+            number = self.numbers[base.lower()] = self.numbers.get(base.lower(), 1) + 1
+            key = f"{base}_{number}"
+        self.taken.add(key.lower())
+        return key

@@ -1,0 +1,69 @@
+"""The built-in rules: ids, severities and remedies. Ids and severities are those of the linter vacuum where it has the rule."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from integrations.openapi.findings import Severity
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the linter: its id, how grave a breach is, and how to mend one."""
+
+    id: str
+    severity: Severity
+    remedy: str
+
+
+DESCRIPTION = Rule("info-description", "error", "Add a description under info, or enter one in the details of the integration.")
+OPERATION_ID = Rule("operation-operationId", "error", "Add an operationId that is unique in the document.")
+OPERATION_ID_UNIQUE = Rule("operation-operationId-unique", "error", "Give each operation an operationId of its own.")
+CIRCULAR = Rule("circular-references", "error", "Remove the $ref that leads back, or accept that the schema is cut there.")
+TRAILING_SLASH = Rule(
+    "path-keys-no-trailing-slash", "warning", "Remove the slash at the end if the API answers without it; it is sent as written."
+)
+SCHEMA = Rule("oas-schema-check", "error", "Correct the pattern; a tester for regular expressions shows the place.")
+REQUIRED = Rule("oas-schema-check", "error", "Add the field to properties, or remove it from required.")
+NO_PATHS = Rule("path-declarations-must-exist", "warning", "Add paths to the document, or add actions by hand.")
+
+_MAX_PATTERN = 5000
+_CLASS = re.compile(r"\[(\^?)((?:\\.|[^\]\\])*)\]", re.DOTALL)
+
+
+def pattern_error(pattern: str) -> str:
+    """Why a pattern is no regular expression of JavaScript's kind (ECMA-262), "" if it is one. It is compiled, never run.
+
+    Python's compiler decides, after what JavaScript writes differently is rewritten. (The package `regex` is no choice here: it unrolls
+    nested repetitions and can be made to exhaust memory while compiling.)
+    """
+    if len(pattern) > _MAX_PATTERN:
+        return ""  # longer than any that a person wrote; not worth the compiler's time
+    try:
+        re.compile(_for_python(pattern))
+    except (re.error, OverflowError, RecursionError) as error:
+        message = getattr(error, "msg", "") or "it repeats or nests too often"
+        position = getattr(error, "pos", None)
+        return f"{message} (at character {position + 1})" if position is not None else message
+    return ""
+
+
+def _for_python(pattern: str) -> str:
+    text = re.sub(r"(?<!\\)((?:\\\\)*)\\[pP]\{[^{}]{1,60}\}", r"\1\\w", pattern)
+    text = re.sub(r"(?<!\\)((?:\\\\)*)\\u\{([0-9A-Fa-f]{1,6})\}", r"\1.", text)
+    text = re.sub(r"(?<!\\)((?:\\\\)*)\\[cC][A-Za-z]", r"\1.", text)
+    text = re.sub(r"\(\?<(?![=!])", "(?P<", text)
+    text = re.sub(r"(?<!\\)((?:\\\\)*)\\k<([^<>]*)>", r"\1(?P=\2)", text)
+    text = re.sub(r"(?<!\\)((?:\\\\)*)\\([aeghijlmoqyzAEGHIJKLMNOQRTUXYZ])", r"\1\2", text)  # JavaScript: the letter itself
+    text = text.replace("[^]", "(?:.|\\n)").replace("[]", "(?!)")
+    return _CLASS.sub(_class_for_python, text)
+
+
+def _class_for_python(match: re.Match[str]) -> str:
+    r"""Inside a class a hyphen beside \w, \d or \s stands for itself, and a bracket needs no escape."""
+    inside = re.sub(r"(\\[wWdDsS])-", r"\1\\-", match.group(2))
+    inside = re.sub(r"(?<!\\)-(\\[wWdDsS])", r"\\-\1", inside)
+    inside = inside.replace("[", "\\[").replace("\\\\[", "\\[") if "[" in inside else inside
+    inside = re.sub(r"(&&|\|\||~~|--)", lambda double: "\\" + double.group(1)[0] + "\\" + double.group(1)[1], inside)
+    return f"[{match.group(1)}{inside}]"

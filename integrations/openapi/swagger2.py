@@ -1,0 +1,237 @@
+"""Swagger 2.0 -> OpenAPI 3.0.
+
+The result shares schemas with the document it came from, and their references still read `#/definitions/…`: they are
+followed in the original. Everything that 3.0 says differently is rewritten: servers, parameters, bodies, answers and
+security schemes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from integrations.openapi.document import METHODS
+from integrations.openapi.findings import Report, pointer
+from integrations.openapi.references import References
+
+_SCHEMA_KEYS = [
+    "type",
+    "format",
+    "items",
+    "default",
+    "maximum",
+    "exclusiveMaximum",
+    "minimum",
+    "exclusiveMinimum",
+    "maxLength",
+    "minLength",
+    "pattern",
+    "maxItems",
+    "minItems",
+    "uniqueItems",
+    "enum",
+    "multipleOf",
+    "example",
+]
+# collectionFormat -> (style, explode) in the query; path and header know only the comma. Tabs have no style in 3.0.
+_STYLES: dict[str, tuple[str, bool]] = {
+    "csv": ("form", False),
+    "multi": ("form", True),
+    "ssv": ("spaceDelimited", False),
+    "pipes": ("pipeDelimited", False),
+}
+_FLOWS = {"implicit": "implicit", "password": "password", "application": "clientCredentials", "accessCode": "authorizationCode"}
+_FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+
+
+def convert(root: dict[str, Any], references: References, report: Report) -> dict[str, Any]:
+    """The document as OpenAPI 3.0. Faults on the way are repaired or reported, never raised."""
+    return _Conversion(root, references, report).run()
+
+
+class _Conversion:
+    def __init__(self, root: dict[str, Any], references: References, report: Report) -> None:
+        self.root, self.references, self.report = root, references, report
+        self.consumes = _types(root.get("consumes"))
+        self.produces = _types(root.get("produces"))
+
+    def run(self) -> dict[str, Any]:
+        converted: dict[str, Any] = {"openapi": "3.0.3", "info": self.root.get("info"), "servers": self.servers()}
+        paths = self.root.get("paths")
+        converted["paths"] = (
+            {key: self.path_item(item, pointer("paths", key)) if str(key).startswith("/") else item for key, item in paths.items()}
+            if isinstance(paths, dict)
+            else paths
+        )
+        schemes = self.root.get("securityDefinitions")
+        converted["components"] = {
+            "schemas": self.root.get("definitions"),
+            "securitySchemes": {name: self.scheme(scheme) for name, scheme in schemes.items()} if isinstance(schemes, dict) else {},
+        }
+        for key in ("security", "tags", "externalDocs"):
+            if key in self.root:
+                converted[key] = self.root[key]
+        return converted
+
+    def servers(self) -> list[dict[str, Any]]:
+        host, base = self.root.get("host"), self.root.get("basePath")
+        base = base.strip() if isinstance(base, str) else ""
+        base = base if base.startswith("/") or not base else f"/{base}"
+        if not isinstance(host, str) or not host.strip():
+            return [{"url": base or "/"}]
+        schemes = [scheme.lower() for scheme in _types(self.root.get("schemes"))]
+        host = host.strip().rstrip("/")
+        if "://" in host:
+            scheme, _, bare = host.partition("://")
+            self.report.repair("oas2-api-host", "/host", host, bare, "The host of a Swagger 2.0 document is a name without https://.")
+            host, schemes = bare, schemes or [scheme.lower()]
+        return [{"url": f"{scheme}://{host}{base}"} for scheme in schemes or ["https"]]
+
+    def path_item(self, item: Any, where: str) -> Any:
+        resolved = self.references.resolve(item, where)
+        if not isinstance(resolved, dict):
+            return item
+        shared = self.parameters(resolved.get("parameters"), f"{where}/parameters")
+        result: dict[str, Any] = {key: value for key, value in resolved.items() if key.lower() not in METHODS and key != "parameters"}
+        # A body that all operations of the path share is declared once, above them.
+        plain = [(place, parameter) for place, parameter in shared if parameter.get("in") not in ("body", "formData")]
+        if plain:
+            result["parameters"] = [self.parameter(parameter, place) for place, parameter in plain]
+        bodies = [pair for pair in shared if pair[1].get("in") in ("body", "formData")]
+        for method, operation in resolved.items():
+            if method.lower() in METHODS:
+                result[method] = self.operation(operation, bodies, pointer(method, base=where))
+        return result
+
+    def parameters(self, items: Any, where: str) -> list[tuple[str, dict[str, Any]]]:
+        found = []
+        for n, item in enumerate(items if isinstance(items, list) else []):
+            resolved = self.references.resolve(item, f"{where}/{n}")
+            if isinstance(resolved, dict):
+                found.append((f"{where}/{n}", resolved))
+            elif item is None:
+                self.report.repair("operation-parameters", f"{where}/{n}", None, "removed", "A parameter is empty (null) and was left out.")
+        return found
+
+    def operation(self, operation: Any, bodies: list[tuple[str, dict[str, Any]]], where: str) -> Any:
+        if not isinstance(operation, dict):
+            return operation
+        result = {
+            key: value for key, value in operation.items() if key not in ("parameters", "responses", "consumes", "produces", "schemes")
+        }
+        own = self.parameters(operation.get("parameters"), f"{where}/parameters")
+        taken = {(parameter.get("name"), parameter.get("in")) for _, parameter in own}
+        if any(parameter.get("in") == "body" for _, parameter in own):
+            bodies = []
+        found = own + [pair for pair in bodies if (pair[1].get("name"), pair[1].get("in")) not in taken]
+        plain = [self.parameter(parameter, place) for place, parameter in found if parameter.get("in") not in ("body", "formData")]
+        if plain:
+            result["parameters"] = plain
+        body = self.body(found, _types(operation.get("consumes")) or self.consumes, where)
+        if body:
+            result["requestBody"] = body
+        if isinstance(operation.get("responses"), dict):
+            produces = _types(operation.get("produces")) or self.produces
+            result["responses"] = {
+                str(code): self.response(response, produces, pointer("responses", code, base=where))
+                for code, response in operation["responses"].items()
+            }
+        return result
+
+    def parameter(self, old: dict[str, Any], where: str) -> dict[str, Any]:
+        if "schema" in old or "content" in old:  # written as 3.0 in a 2.0 document; the meaning is clear
+            return old
+        new = {key: old[key] for key in ("name", "in", "description", "required", "deprecated") if key in old}
+        new["schema"] = self.schema(old)
+        if old.get("type") == "array":
+            new["style"], new["explode"] = self.style(old, where)
+        return new
+
+    def schema(self, old: dict[str, Any]) -> dict[str, Any]:
+        schema = {key: old[key] for key in _SCHEMA_KEYS if key in old}
+        if schema.get("type") == "file":
+            schema.update(type="string", format="binary")
+        return schema
+
+    def style(self, old: dict[str, Any], where: str) -> tuple[str, bool]:
+        name = old.get("collectionFormat") or "csv"
+        if old.get("in") in ("path", "header"):
+            return "simple", False
+        if name not in _STYLES:
+            self.report.repair(
+                "collection-format",
+                where,
+                name,
+                "csv",
+                f"OpenAPI 3 has no array format {str(name)[:50]!r}; the values are sent separated by commas.",
+            )
+        return _STYLES.get(name, _STYLES["csv"])
+
+    def body(self, found: list[tuple[str, dict[str, Any]]], consumes: list[str], where: str) -> dict[str, Any] | None:
+        bodies = [pair for pair in found if pair[1].get("in") == "body"]
+        fields = [pair for pair in found if pair[1].get("in") == "formData"]
+        if bodies:
+            for _, extra in bodies[1:]:
+                name = extra.get("name")
+                self.report.repair(
+                    "oas2-one-body", where, name, "removed", f"An operation has one body; the second, {name!r}, was left out."
+                )
+            if fields:
+                names = [field.get("name") for _, field in fields]
+                self.report.repair(
+                    "oas2-body-and-form",
+                    where,
+                    names,
+                    "removed",
+                    "An operation sends either a body or form fields; the body was kept, the fields were left out.",
+                )
+            parameter = bodies[0][1]
+            schema = parameter.get("schema")
+            if schema is None and "type" in parameter:
+                schema = self.schema(parameter)
+            return {
+                "description": parameter.get("description") or "",
+                "required": parameter.get("required") is True,
+                "content": {media: {"schema": schema or {}} for media in consumes or ["application/json"]},
+            }
+        if not fields:
+            return None
+        files = any(field.get("type") == "file" for _, field in fields)
+        media = next((media for media in consumes if media.split(";")[0].strip() in ((_MULTIPART,) if files else (_FORM, _MULTIPART))), "")
+        properties = {}
+        for _, form_field in fields:
+            properties[str(form_field.get("name"))] = {**self.schema(form_field), "description": form_field.get("description") or ""}
+        schema = {"type": "object", "properties": properties}
+        required = [str(form_field.get("name")) for _, form_field in fields if form_field.get("required") is True]
+        if required:
+            schema["required"] = required
+        return {"required": bool(required), "content": {media or (_MULTIPART if files else _FORM): {"schema": schema}}}
+
+    def response(self, response: Any, produces: list[str], where: str) -> Any:
+        old = self.references.resolve(response, where)
+        if not isinstance(old, dict):
+            return {}
+        new: dict[str, Any] = {key: old[key] for key in ("description", "headers") if key in old}
+        if isinstance(old.get("schema"), dict):
+            new["content"] = {media: {"schema": old["schema"]} for media in produces or ["application/json"]}
+        elif "content" in old:
+            new["content"] = old["content"]
+        return new
+
+    def scheme(self, old: Any) -> Any:
+        if not isinstance(old, dict):
+            return old
+        match old.get("type"):
+            case "basic":
+                return {"type": "http", "scheme": "basic", "description": old.get("description")}
+            case "oauth2" if "flows" not in old and isinstance(old.get("flow"), str):
+                flow = {key: old[key] for key in ("authorizationUrl", "tokenUrl", "refreshUrl", "scopes") if key in old}
+                return {"type": "oauth2", "description": old.get("description"), "flows": {_FLOWS.get(old["flow"], old["flow"]): flow}}
+        return old
+
+
+def _types(value: Any) -> list[str]:
+    """A list of texts; one text counts as a list of one."""
+    if isinstance(value, str):
+        return [value]
+    return [item for item in value if isinstance(item, str) and item.strip()] if isinstance(value, list) else []

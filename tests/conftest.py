@@ -1,0 +1,26 @@
+"""What all tests share. The fixtures are in the modules of `pytest_plugins`: the cast, the services that run, the browser."""
+
+from tests import environment  # noqa: I001 - before Django loads
+
+import os
+
+import django
+import pytest
+from django.conf import settings
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+django.setup()
+# The workers of xdist inherit the environment, and would load settings before they have prepared their own.
+del os.environ["DJANGO_SETTINGS_MODULE"]
+# Real hashing takes a third of a second per user; nothing here is worth protecting.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+pytest_plugins = ["tests.cast", "tests.backends", "tests.browser.browser"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """SQLite's test database is a file, as in operation, so that the web server's threads and workers see the same rows."""
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database["TEST"]["NAME"] = str(environment.DATA_DIR / "test.sqlite3")

@@ -1,0 +1,59 @@
+"""The settings of the tests, as environment variables: imported by `tests/conftest.py` before Django loads.
+
+Every pytest process (with xdist, every worker) has a data folder of its own, and in it its database file, its keys and the
+socket of its broker. DATABASE_URL and REDIS_URL are taken over when they are set: then each process has a database and a
+number of Redis's databases to itself.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+# What a developer may have set for a Junction of their own, and must not change what a test sees.
+FOREIGN = (
+    "ADMIN_PASSWORD ADMIN_USERNAME DEBUG EGRESS_CONNECT_TIMEOUT EGRESS_READ_TIMEOUT EGRESS_TOTAL_TIMEOUT ENCRYPTION_KEYS HOST "
+    "ORGANIZATION_NAME PORT PUBLIC_URL RUN_LEASE_SECONDS RUN_RECOVER_SECONDS SECRET_KEY"
+).split()
+
+DATA_DIR = Path(tempfile.mkdtemp(prefix="junction-test-"))
+_owner = os.getpid()
+
+
+def prepare() -> None:
+    if "config.settings" in sys.modules:
+        # pytest-django loads them before any conftest when this variable is set, and then they are the developer's own.
+        pytest.exit("Unset DJANGO_SETTINGS_MODULE: the tests make settings of their own.", returncode=pytest.ExitCode.USAGE_ERROR)
+    for name in FOREIGN:
+        os.environ.pop(name, None)
+    os.environ |= {
+        "DATA_DIR": str(DATA_DIR),
+        "EGRESS_ALLOW": "loopback",  # the vendor of the tests is on this machine
+        # Playwright runs an event loop in the thread of the tests, which makes Django suspect async code.
+        "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
+    }
+    if os.environ.get("REDIS_URL"):
+        os.environ["REDIS_URL"] = own_database(os.environ["REDIS_URL"], os.environ.get("PYTEST_XDIST_WORKER", ""))
+    atexit.register(_remove)
+
+
+def own_database(redis_url: str, worker: str) -> str:
+    """The same server with a database number for this pytest process: 1 without xdist, else 2 to 15."""
+    number = re.fullmatch(r"gw(\d+)", worker)
+    return urlsplit(redis_url)._replace(path=f"/{2 + int(number[1]) % 14 if number else 1}").geturl()
+
+
+def _remove() -> None:
+    if os.getpid() == _owner:  # not in a child that was forked
+        shutil.rmtree(DATA_DIR, ignore_errors=True)
+
+
+prepare()
