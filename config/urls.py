@@ -9,6 +9,9 @@ from integrations.api.views import UnknownView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="integration-list"), name="home"),
+    path("", include("integrations.accounts.urls")),
+    path("", include("integrations.urls")),
+    path("", include("actions.urls")),
     path("api/", include("actions.api.urls")),
     path("api/", include("connections.api.urls")),
     path("api/", include("integrations.api.urls")),

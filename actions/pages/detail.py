@@ -11,6 +11,7 @@ from actions.wizard.views import LISTED, matching
 from connections.models import Connection
 from integrations.models import Integration, Organization
 from integrations.permissions import integration_for, may_edit
+from integrations.wizard.forms import StatusForm
 
 
 @require_GET
@@ -34,6 +35,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "listed": Paginator(matching(revision.actions.all(), query), LISTED).get_page(request.GET.get("page")),
         "action_count": revision.actions.count(),
         "connections": connections,
+        "status_form": StatusForm(initial={"status": integration.status}),
         "installable": bool(organization and Integration.objects.installable_by(organization).filter(pk=integration.pk).exists()),
     }
     if request.htmx.target == "actions":  # type: ignore[attr-defined]

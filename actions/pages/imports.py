@@ -13,7 +13,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from actions import importing
-from actions.fetching import fetch_document
 from integrations.models import Organization, Role
 from integrations.permissions import integration_for
 from integrations.refusals import Invalid, Refusal
@@ -64,10 +63,11 @@ class ImportForm(RefusableForm):
         values = self.cleaned_data
         match values["given"]:
             case "file":
+                importing.check_size(values["file"].size)
                 return values["file"].read(), values["file"].name, ""
             case "url":
                 address = values["url"].strip()
-                return fetch_document(address), address, address
+                return importing.fetch(address), address, address
         return values["text"].encode(), "Pasted text", ""
 
     def refuse(self, refusal: Refusal) -> None:

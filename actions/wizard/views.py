@@ -21,6 +21,7 @@ from integrations.models import Integration, Revision
 from integrations.permissions import integration_for
 from integrations.refusals import Refusal
 from integrations.wizard import shell, steps
+from integrations.wizard.forms import StatusForm
 
 LISTED = 50  # actions on one page of the list
 PREVIEWED = 200  # rows of a preview; the rest is counted
@@ -163,6 +164,7 @@ def finalize(request: HttpRequest, integration: Integration) -> HttpResponse:
         "more_gaps": max(len(gaps) - GAPS_SHOWN, 0),
         "locked": finalizing.LOCKED,
         "asks_again": "confirm" in request.GET,
+        "status_form": StatusForm(initial={"status": integration.status}),
     }
     return shell.render_step(request, integration, "finalize", "actions/step_finalize.html", context)
 

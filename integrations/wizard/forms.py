@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from integrations import addresses, icons, services
 from integrations.definition import Definition
 from integrations.models import Integration
-from integrations.widgets import AffixedInput, ChoiceCards, DropZone
+from integrations.widgets import AffixedInput, Card, ChoiceCards, DropZone
 from integrations.wizard.auth_forms import AUTH_FORMS
 from integrations.wizard.base_forms import StepForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
@@ -164,3 +164,26 @@ class PaginationTypeForm(StepForm):
         fresh = PAGINATION_FORMS[kind].part().dump()
         kept = {name: value for name, value in present.dump().items() if name in fresh}
         services.change_definition(integration=self.saved, pagination={**fresh, **kept, "type": kind})
+
+
+class StatusCards(ChoiceCards):
+    """Draft is shown with its meaning, but what has been finalized never goes back to it."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if value == Integration.Status.DRAFT:
+            option["attrs"]["disabled"] = True
+        return option
+
+
+class StatusForm(forms.Form):
+    status = forms.ChoiceField(
+        choices=Integration.Status.choices,
+        widget=StatusCards(
+            cards={
+                "draft": Card("Not finalized: it can be edited, but not installed. No longer possible, because it has been finalized.", (), "file-pen-line"),
+                "published": Card("Your organization and every organization below it can install it.", (), "eye"),
+                "hidden": Card("Nobody can install it. It can still be edited.", (), "eye-off"),
+            }
+        ),
+    )
