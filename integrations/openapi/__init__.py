@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integrations.definition import Auth, Definition, Pagination
-from integrations.openapi import lint, operations, paging, positions, repair, security, servers, swagger2
+from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, swagger2
 from integrations.openapi.document import Document, DocumentError, Limits, parse
 from integrations.openapi.findings import Finding, Repair, Report, plain_text
 from integrations.openapi.references import References
@@ -97,7 +97,9 @@ def _imported(document: Document, source_url: str, limits: Limits, plain_http: C
         version=document.version,
         title=" ".join(plain_text(info.get("title"), 200).split()) or "Untitled API",
         description=plain_text(info.get("description")),
-        definition=Definition(api_base_uri=base, auth=auth, pagination=pagination, headers=repair.common_accept(found, report)),
+        definition=Definition(
+            api_base_uri=base, auth=auth, pagination=pagination, headers=repair.common_accept(found, report), ping=ping.suggest(found)
+        ),
         auth_choices=[(choice.scheme, choice.auth) for choice in choices],
         operations=found,
         findings=report.findings,
