@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from pydantic import ValidationError
 
 from integrations.definition import (
     DEFAULT_PAGE_SIZE,
     MAX_DEFAULT_PAGE_SIZE,
+    PAGINATION,
     IndexPagination,
     LinkPagination,
     NoPagination,
@@ -200,13 +203,16 @@ def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int
     if results is None:
         return None
     queries = [parameter for parameter in operation.parameters if parameter.place == "query"]
-    guesses = list(_guesses(queries, fields, results, schema, headers))
-    if not guesses:
-        return None
-    best = max(guesses, key=lambda guess: guess.score)
     size = _first(queries, _SIZE)
     common = {"results_key": results, "default_page_size": _page_size(size, maxima), "page_size_param": size.name if size else ""}
-    return Suggestion(best.pagination.model_copy(update=common), best.score, best.evidence)
+    try:
+        guesses = list(_guesses(queries, fields, results, schema, headers))
+        if not guesses:
+            return None
+        best = max(guesses, key=lambda guess: guess.score)
+        return replace(best, pagination=PAGINATION.validate_python({**best.pagination.model_dump(), **common}))
+    except ValidationError:  # a name in the answer that no field can hold, such as one of 500 characters
+        return None
 
 
 def _guesses(
