@@ -249,7 +249,7 @@ def _first(queries: list[Parameter], names: list[str]) -> Parameter | None:
 def _start(parameter: Parameter, usual: int) -> int:
     if isinstance(parameter.default, int) and not isinstance(parameter.default, bool) and 0 <= parameter.default <= 1:
         return parameter.default
-    return 0 if _ZERO.search(parameter.description) else usual
+    return 0 if _ZERO.search(" ".join(parameter.description.split())) else usual
 
 
 def _page_size(size: Parameter | None, maxima: dict[str, int]) -> int:

@@ -21,7 +21,7 @@ PLACES = ("path", "query", "header", "cookie")
 # Header parameters with these names shall be ignored, says OpenAPI 3.
 _RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 _MAX_KEY = 200
-_IN_BRACES = re.compile(r"\{\s*([^{}/]*?)\s*\}")
+_IN_BRACES = re.compile(r"\{([^{}/]*)\}")
 
 
 def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
@@ -38,7 +38,7 @@ def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
     if question:
         message = "A path holds no query: its parameters were moved into the list of parameters, and the same request is sent."
         report.repair("path-not-include-query", where, key, path, message)
-    tidy = _IN_BRACES.sub(lambda match: "{" + match.group(1) + "}", path.strip())
+    tidy = _IN_BRACES.sub(lambda match: "{" + match.group(1).strip() + "}", path.strip())
     tidy = re.sub(r"[\s\x00-\x1f]", lambda match: f"%{ord(match.group(0)):02X}" if ord(match.group(0)) < 128 else "%20", tidy)
     tidy = re.sub(r"^//+", "/", tidy if tidy.startswith("/") else f"/{tidy}")
     if tidy != path:
