@@ -6,7 +6,8 @@ references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
 servers.py     base URI                       security.py    authentication
 drafts.py      paths -> drafts                operations.py  drafts -> operations
 repair.py      the import doctor              paging.py      pagination
-findings.py    findings and repairs           positions.py   line and column
+answers.py     results, links, cursors        positions.py   line and column
+findings.py    findings and repairs
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def _schemas(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail | Non
             stack.extend(
                 (child, Trail(str(n), trail), False, inside)
                 for n, child in enumerate(node[:_MAX_CHILDREN])
-                if isinstance(child, dict | list)
+                if child and isinstance(child, dict | list)
             )
             continue
         if not names:

@@ -81,7 +81,7 @@ def _pieces(text: str) -> Iterator[str]:
         if text[position] == "[":
             inside = _INSIDE.match(text, position + 1)
             if inside is None:
-                yield text[position:]
+                yield "["  # never closed: the compiler says so
                 return
             yield _class_for_python(inside)
             position = inside.end()
