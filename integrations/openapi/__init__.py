@@ -4,9 +4,10 @@ document.py    bytes -> document              yaml12.py      YAML as JSON-compat
 lint.py        faults of the document         rules.py       the rules, and patterns
 references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
 servers.py     base URI                       security.py    authentication
-paths.py       paths -> drafts                operations.py  drafts -> operations
+drafts.py      paths -> drafts                operations.py  drafts -> operations
 repair.py      the import doctor              paging.py      pagination
-findings.py    findings and repairs           positions.py   line and column
+answers.py     results, links, cursors        positions.py   line and column
+findings.py    findings and repairs
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ def _imported(document: Document, source_url: str, limits: Limits, plain_http: C
     choices = security.choices(three, references=references, base=base, where=schemes, report=report)
     auth = security.default(three, choices, report=report)
     found, pagination = _operations(three, references, limits, report)
+    repair.without_credential(found, auth, report)
     info = document.root.get("info")
     info = info if isinstance(info, dict) else {}
     return Imported(
