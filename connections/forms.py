@@ -56,7 +56,11 @@ class ConnectionForm(forms.Form):
 
     @property
     def settings(self) -> dict[str, str]:
-        return {"baseUri": self._entered().get(BASE_URI, "")} if BASE_URI in self.fields else {}
+        """The public settings. An address may be typed as people say it, without https://."""
+        if BASE_URI not in self.fields:
+            return {}
+        address = self._entered()[BASE_URI]
+        return {"baseUri": f"https://{address}" if address and "://" not in address and address[0] != "/" else address}
 
     def _entered(self) -> dict[str, str]:
         """The values as they were sent: a form with gaps can still be tested, and the services say what is missing."""
