@@ -22,7 +22,7 @@ from actions.permissions import run_for
 from connections.models import Connection
 from integrations.api.schema import problems
 from integrations.api.views import json_object
-from integrations.permissions import is_uuid
+from integrations.permissions import is_uuid, signed_in
 from integrations.refusals import Conflict, Invalid
 
 _ACCEPTED = {
@@ -74,7 +74,7 @@ class RunsView(APIView):
         rows = Run.objects.visible_to(request.user).select_related("action", "connection")
         connection = request.query_params.get("connection", "")
         if connection:
-            rows = rows.filter(connection=connection) if is_uuid(connection) else rows.none()
+            rows = rows.filter(connection_id=connection) if is_uuid(connection) else rows.none()
         offset = request.query_params.get("offset", "0")
         start = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 10 else 0
         return Response([represent(run) for run in rows[start : start + LISTED]])
@@ -99,7 +99,7 @@ class RunsView(APIView):
         run = runs.start(
             action=action,
             connection=connection,
-            user=request.user,
+            user=signed_in(request),
             inputs=inputs,
             page_size=payload.get("pageSize"),
             max_pages=payload.get("maxPages", runs.DEFAULT_LIMIT),

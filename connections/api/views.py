@@ -17,7 +17,7 @@ from connections.permissions import connection_for
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Role
-from integrations.permissions import integration_for, organization_for
+from integrations.permissions import integration_for, organization_for, signed_in
 from integrations.refusals import Invalid
 
 WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault"}
@@ -77,7 +77,7 @@ class ConnectionsView(APIView):
             raise Invalid({"integration": ["There is no such integration that you may see. Send its id or slug."]}) from None
         connection = services.create(
             organization=organization,
-            user=request.user,
+            user=signed_in(request),
             integration=integration,
             name=str(payload.get("name") or ""),
             credentials=payload.get("credentials") or {},
