@@ -146,9 +146,13 @@ def runs_now(run: Run) -> bool:
 
 
 def _usable(request: HttpRequest, integration: Integration) -> list[Connection]:
-    """Connections that the user may run with: first those of the current organization, then those below it."""
+    """Connections that the user may run with: first those of the current organization, then those below it by name."""
     rows = Connection.objects.usable_by(request.user).filter(integration=integration, organization__in=organizations_at(request))
-    return list(rows.select_related("organization").order_by("organization__path", "name"))
+    here = request.organization  # type: ignore[attr-defined]
+    return sorted(
+        rows.select_related("organization").order_by("name"),
+        key=lambda row: (row.organization_id != here.pk, row.organization.name, row.organization_id),
+    )
 
 
 def _earlier(request: HttpRequest, action: Action) -> Run | None:

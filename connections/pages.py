@@ -35,7 +35,7 @@ def connection_list(request: HttpRequest) -> HttpResponse:
     """The connections of the current organization and of those below it."""
     organizations = organizations_at(request)
     rows = Connection.objects.visible_to(request.user).filter(organization__in=organizations).select_related("integration", "organization")
-    page = Paginator(rows.order_by("integration__name", "organization__path", "name"), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(rows.order_by("integration__name", "organization__name", "name", "pk"), PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "connections/list.html", {"page": page, "several": len(organizations) > 1})
 
 
