@@ -24,6 +24,7 @@ from actions.runs import DEFAULT_LIMIT, LARGEST_PAGE_SIZE, Plan
 from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE
 from integrations.operation import Body, Operation, Parameter
+from integrations.wizard.base_forms import RefusableForm
 
 INPUTS: Final = "inputs."
 BODY_FIELD: Final = INPUTS + BODY
@@ -33,7 +34,7 @@ MOST_TICK_BOXES: Final = 12
 SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
-class RunForm(forms.Form):
+class RunForm(RefusableForm):
     """`again` is an earlier run whose values the form starts with."""
 
     def __init__(
@@ -53,6 +54,9 @@ class RunForm(forms.Form):
             self._add_paging(again)
         if again:
             self._fill(again.inputs)
+
+    def json_name(self, field: str) -> str:
+        return field
 
     # --- what the template draws -----------------------------------------------------------------------------------
 

@@ -13,12 +13,13 @@ from django import forms
 from connections.auth import CredentialField, scheme_of
 from connections.services import NAME_LENGTH
 from integrations.definition import Definition
+from integrations.wizard.base_forms import RefusableForm
 
 CREDENTIALS = "credentials."
 BASE_URI = "settings.baseUri"
 
 
-class ConnectionForm(forms.Form):
+class ConnectionForm(RefusableForm):
     """`stored` names the credentials that the connection has, `defaults` those that come with the integration.
 
     No credential is ever sent back. Where htmx swaps the form, static/js/keep-typed.js carries over what was typed.
@@ -48,6 +49,9 @@ class ConnectionForm(forms.Form):
             )
         for field in scheme_of(definition.auth).credential_fields():
             self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
+
+    def json_name(self, field: str) -> str:
+        return field
 
     @property
     def credentials(self) -> dict[str, str]:
