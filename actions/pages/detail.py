@@ -23,7 +23,9 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     draft, current = integration.draft, integration.current
     revision = current or integration.working
     query = request.GET.get("q", "").strip()
-    connections = Connection.objects.filter(integration=integration, organization=organization) if organization else Connection.objects.none()
+    connections = (
+        Connection.objects.filter(integration=integration, organization=organization) if organization else Connection.objects.none()
+    )
     context = {
         "integration": integration,
         "editor": editor,

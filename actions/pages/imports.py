@@ -80,7 +80,7 @@ def import_document(request: HttpRequest) -> HttpResponse:
     organization: Organization | None = request.organization  # type: ignore[attr-defined]
     if not organization or not Organization.objects.visible_to(request.user, Role.BUILDER).filter(pk=organization.pk).exists():
         raise PermissionDenied
-    form = ImportForm(request.POST or None, request.FILES or None)
+    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if request.method == "POST" and form.is_valid():
         try:
             data, source, url = form.document()

@@ -12,7 +12,7 @@ from actions import services
 from actions.models import Action
 from integrations.definition import JSON_TYPE, Part
 from integrations.models import Integration
-from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, undeclared
+from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, placeholders
 from integrations.refusals import Invalid, Refusal
 from integrations.wizard.auth_forms import text
 from integrations.wizard.base_forms import RefusableForm
@@ -46,7 +46,9 @@ class ActionForm(RefusableForm):
     paginated = forms.BooleanField(
         required=False, label="Paginated", help_text="The answer is a list that comes in pages; a run fetches them one after the other."
     )
-    deprecated = forms.BooleanField(required=False, label="Deprecated", help_text="It still works, but should not be used for anything new.")
+    deprecated = forms.BooleanField(
+        required=False, label="Deprecated", help_text="It still works, but should not be used for anything new."
+    )
     results_key = forms.CharField(
         required=False,
         label="Results key",
@@ -92,12 +94,17 @@ class ParameterForm(RefusableForm):
     json_names = {"place": "in"}
 
     was = forms.CharField(required=False, widget=forms.HiddenInput)
-    name = forms.CharField(required=False, widget=text())
-    place = forms.ChoiceField(required=False, label="In", choices=[(name, name) for name in ("query", *[p for p in PLACES if p != "query"])])
-    type = forms.ChoiceField(required=False, choices=[(name, name) for name in TYPES])
+    name = forms.CharField(required=False, widget=text(placeholder="Name", **{"aria-label": "Name"}))
+    place = forms.ChoiceField(
+        required=False,
+        label="In",
+        choices=[(name, name) for name in ("query", *[p for p in PLACES if p != "query"])],
+        widget=forms.Select(attrs={"aria-label": "In"}),
+    )
+    type = forms.ChoiceField(required=False, choices=[(name, name) for name in TYPES], widget=forms.Select(attrs={"aria-label": "Type"}))
     required = forms.BooleanField(required=False)
-    default = forms.CharField(required=False, widget=text())
-    description = forms.CharField(required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    default = forms.CharField(required=False, widget=text(placeholder="Default", **{"aria-label": "Default"}))
+    description = forms.CharField(required=False, widget=text(placeholder="Description", **{"aria-label": "Description"}))
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -193,12 +200,8 @@ class ActionEditor:
     def save(self) -> tuple[Action, list[str]]:
         """Save to the draft; also the names of path parameters that were added because the path holds them. Raises `Refusal`."""
         values = self._values()
-        added: list[str] = []
-        if values["path"]:
-            draft = Operation.model_construct(
-                path=values["path"], parameters=[Parameter.model_construct(name=p["name"], place=p["in"]) for p in values["parameters"]]
-            )
-            added = undeclared(draft)
+        declared = {parameter["name"] for parameter in values["parameters"] if parameter["in"] == "path"}
+        added = [name for name in placeholders(values["path"]) if name not in declared]
         values["parameters"] += [{"name": name, "in": "path", "required": True} for name in added]
         if self.action is None:
             return services.add(integration=self.integration, values=values), added
@@ -260,7 +263,9 @@ def _row(parameter: Parameter) -> dict[str, Any]:
 class RenameForm(RefusableForm):
     """Regex Replace over several actions."""
 
-    field = forms.ChoiceField(label="Change", choices=[("name", "Name"), ("description", "Description")], widget=forms.RadioSelect, initial="name")
+    field = forms.ChoiceField(
+        label="Change", choices=[("name", "Name"), ("description", "Description")], widget=forms.RadioSelect, initial="name"
+    )
     pattern = forms.CharField(
         required=False,
         strip=False,
@@ -275,7 +280,11 @@ class RenameForm(RefusableForm):
     )
     scope = forms.ChoiceField(
         label="In",
-        choices=[("all", "All actions"), ("filtered", "The actions that the search shows"), ("checked", "The actions with a tick in the list")],
+        choices=[
+            ("all", "All actions"),
+            ("filtered", "The actions that the search shows"),
+            ("checked", "The actions with a tick in the list"),
+        ],
         widget=forms.RadioSelect,
         initial="all",
     )

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -104,7 +104,7 @@ def delete_action(request: HttpRequest, slug: str, uid: UUID) -> HttpResponse:
 def rename(request: HttpRequest, slug: str) -> HttpResponse:
     """Regex Replace. htmx asks for the preview alone; without scripts the page has buttons for preview and applying."""
     integration = integration_for(request.user, slug, edit=True)
-    form = RenameForm(request.POST or None, initial={"q": request.GET.get("q", "")})
+    form = RenameForm(request.POST if request.method == "POST" else None, initial={"q": request.GET.get("q", "")})
     checked = request.POST.getlist("uid")
     changes: list[dict[str, Any]] | None = None
     applies = "apply" in request.POST and not request.htmx  # type: ignore[attr-defined]
@@ -116,7 +116,9 @@ def rename(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             if applies:
                 count = len(changes)
-                messages.success(request, f"{count} action{'' if count == 1 else 's'} changed." if count else "Nothing matched; no action changed.")
+                messages.success(
+                    request, f"{count} action{'' if count == 1 else 's'} changed." if count else "Nothing matched; no action changed."
+                )
                 return redirect(actions_url(integration, q=form.cleaned_data["q"]))
     context = {"integration": integration, "rename": form, "changes": changes, "checked": checked, "shown": (changes or [])[:PREVIEWED]}
     context["more"] = max(len(changes or []) - PREVIEWED, 0)

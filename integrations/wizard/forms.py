@@ -95,7 +95,7 @@ class HostForm(StepForm):
         if settings.EGRESS_ALLOW or self.initial.get("scheme") == "http":
             self.fields["scheme"].choices = [("https", "https://"), ("http", "http://")]  # type: ignore[attr-defined]
             self.fields["scheme"].help_text = "http:// only to networks that the operator of this Junction named in EGRESS_ALLOW."
-            self.fields["host"].widget.prefix = ""  # type: ignore[attr-defined]
+            self.fields["host"].widget.prefix = ""
         else:
             del self.fields["scheme"]
         if self.integration and self.integration.current:
@@ -181,7 +181,11 @@ class StatusForm(forms.Form):
         choices=Integration.Status.choices,
         widget=StatusCards(
             cards={
-                "draft": Card("Not finalized: it can be edited, but not installed. No longer possible, because it has been finalized.", (), "file-pen-line"),
+                "draft": Card(
+                    "Not finalized: it can be edited, but not installed. No longer possible, because it has been finalized.",
+                    (),
+                    "file-pen-line",
+                ),
                 "published": Card("Your organization and every organization below it can install it.", (), "eye"),
                 "hidden": Card("Nobody can install it. It can still be edited.", (), "eye-off"),
             }

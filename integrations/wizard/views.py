@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 
 from integrations import services
 from integrations.definition import missing
@@ -29,7 +29,7 @@ def new(request: HttpRequest) -> HttpResponse:
     organization: Organization | None = request.organization  # type: ignore[attr-defined]
     if not organization or not Organization.objects.visible_to(request.user, Role.BUILDER).filter(pk=organization.pk).exists():
         raise PermissionDenied
-    form = DetailsForm(request.POST or None, request.FILES or None)
+    form = DetailsForm(request.POST, request.FILES) if request.method == "POST" else DetailsForm()
     if request.method == "POST" and form.is_valid():
         try:
             integration = services.create(organization=organization, user=request.user, **form.details())  # type: ignore[arg-type]
@@ -87,7 +87,9 @@ def _gaps_in(*names: str) -> Callable[[Revision], bool]:
 
 def register() -> None:
     for found in (
-        steps.Step("details", "Details", form_step("details", lambda _: DetailsForm, "integrations/step_details.html"), _gaps_in("details")),
+        steps.Step(
+            "details", "Details", form_step("details", lambda _: DetailsForm, "integrations/step_details.html"), _gaps_in("details")
+        ),
         steps.Step("host", "Host and method", form_step("host", lambda _: HostForm, "integrations/step_host.html"), _gaps_in("host")),
         steps.Step(
             "auth",
