@@ -195,7 +195,7 @@ class Walk:
         self.plan = plan_of(run.action)
         self.strategy = self.plan.strategy
         stored = run.pages.order_by("number").values_list("token", "digest")
-        self.guard = Guard(Mark(fingerprint(self.strategy.position(token)), digest) for token, digest in stored)
+        self.guard = Guard(Mark(fingerprint(self.strategy.position(token or {})), digest) for token, digest in stored)
 
     def to_the_end(self) -> None:
         """Fetch page after page until there is none, a limit is met, or something goes wrong."""
@@ -226,12 +226,13 @@ class Walk:
         past_the_end = answer.status >= 400 or answer.status == 204
         body = None if past_the_end else self._body(answer)
         rows = [] if past_the_end else records(body, self.plan.results_key, many=self.plan.is_paged)
-        seen = PageSeen(answer.status, Headers(answer.headers), body, outgoing.url, len(rows))
+        seen = PageSeen(answer.status, Headers(answer.headers), body, answer.url, len(rows))
         step = self.strategy.advance(token, seen)
         position = self.strategy.position(token)
         repeat = self.guard.after(position, rows)
         if repeat:
-            return self._loop(repeat)
+            self._loop(repeat)
+            return None
         packed = results.pack(rows)
         # An empty page at the end is no page; an empty one in the middle moves the checkpoint, so it is.
         worth_storing = rows or isinstance(step, Next) or (self.run.page_count == 0 and not past_the_end)
@@ -339,7 +340,8 @@ class Walk:
             raise PaginationError(f"Page {self.run.page_count + 1} cannot be read. {error}") from None
 
     def _page_size(self) -> int:
-        return self.run.page_size or getattr(self.strategy.pagination, "default_page_size", 0)
+        default: int = getattr(self.strategy.pagination, "default_page_size", 0)
+        return self.run.page_size or default
 
 
 def _finished(verdict: str, message: str) -> dict[str, Any]:

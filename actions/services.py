@@ -10,13 +10,13 @@ from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import transaction
 from django.db.models import Max, Q
 from django.utils.text import slugify
 from pydantic import ValidationError
 
 from actions import naming
-from actions.models import Action
+from actions.models import Action, ActionQuerySet
 from integrations import services as integrations
 from integrations.models import Integration, Revision
 from integrations.operation import Operation
@@ -112,7 +112,7 @@ def rename(
     return [{"id": str(action.uid), "before": before, "after": after} for action, before, after in changed]
 
 
-def search(rows: models.QuerySet[Action], text: str) -> models.QuerySet[Action]:
+def search(rows: ActionQuerySet, text: str) -> ActionQuerySet:
     """The actions with this text in name, key, path or method."""
     return rows.filter(Q(name__icontains=text) | Q(key__icontains=text) | Q(path__icontains=text) | Q(method__iexact=text))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from config import settings
 from gunicorn.arbiter import Arbiter
+
+from config import settings
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 # Threads: "Test connection" and imports by URL wait for a vendor for up to EGRESS_TOTAL_TIMEOUT, and a page that waits must

@@ -108,6 +108,14 @@ def merged_credentials(connection: Connection, given: dict[str, str]) -> dict[st
     return {field: value for field, value in merged.items() if value != ""}
 
 
+def stored_fields(connection: Connection) -> list[str]:
+    """The names of the credentials that a connection holds; none where they cannot be opened any more."""
+    try:
+        return sorted(open_sealed(connection.credential.sealed, context=connection.credential.context))
+    except SecretError:
+        return []
+
+
 def delete(*, connection: Connection) -> None:
     """Forget a connection, its secrets and its runs."""
     connection.delete()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Protocol
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -47,7 +48,7 @@ class MemoryTokens:
 class StoredTokens:
     """In the row of a connection's credential, shared by all processes; a newer generation is never overwritten."""
 
-    def __init__(self, connection_id: object) -> None:
+    def __init__(self, connection_id: UUID) -> None:
         self._connection_id = connection_id
         self._generation = 0
 

@@ -16,7 +16,8 @@ SESSION_KEY = "organization"
 def current_organization(request: HttpRequest) -> Organization | None:
     """The organization chosen in the switcher, if the user still sees it, else the topmost one of the user's."""
     mine = Organization.objects.visible_to(request.user)
-    chosen = mine.filter(pk=request.session.get(SESSION_KEY)).first() if request.session.get(SESSION_KEY) else None
+    key: str | None = request.session.get(SESSION_KEY)
+    chosen = mine.filter(pk=key).first() if key else None
     return chosen or mine.first()
 
 

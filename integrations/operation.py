@@ -70,7 +70,7 @@ class Operation(Part):
     @field_validator("path")
     @classmethod
     def _relative(cls, value: str) -> str:
-        if "://" in value or value.startswith("//"):
+        if "://" in value.partition("?")[0] or value.startswith("//"):
             raise ValueError("The path is relative to the base URI, for example /users/{id}. Leave out scheme and host.")
         if re.search(r"[\s\x00-\x1f]", value):
             raise ValueError("A path holds no spaces and no line breaks; write %20 for a space.")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest
+from rest_framework.request import Request
 
-from integrations.models import Integration, Organization
+from integrations.models import Integration, Organization, User
 from integrations.refusals import Invalid
+
+
+def signed_in(request: HttpRequest | Request) -> User:
+    """The user of a request that got past the check that somebody is signed in."""
+    return cast("User", request.user)
 
 
 def is_uuid(text: Any) -> bool:

@@ -23,7 +23,7 @@ from integrations.api import representation
 from integrations.api.schema import IntegrationDocument, problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role
-from integrations.permissions import integration_for, is_uuid, may_edit, organization_for
+from integrations.permissions import integration_for, is_uuid, may_edit, organization_for, signed_in
 from integrations.refusals import Conflict, Invalid
 
 _WRITABLE = {
@@ -87,7 +87,7 @@ class ImportView(APIView):
             request.user, Role.BUILDER, request.data.get("organization") if isinstance(request.data, dict) else None
         )
         data, source, url = self._document(request)
-        report = importing.import_document(data=data, organization=organization, user=request.user, source=source, source_url=url)
+        report = importing.import_document(data=data, organization=organization, user=signed_in(request), source=source, source_url=url)
         integration = report.integration
         body = {
             **representation.full(integration, editor=True),
@@ -127,7 +127,7 @@ class FinalizeView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key, edit=True)
-        finalize.finalize(integration=integration, user=request.user)
+        finalize.finalize(integration=integration, user=signed_in(request))
         integration.refresh_from_db()
         return Response(representation.full(integration, editor=True))
 

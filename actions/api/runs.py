@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
@@ -14,20 +14,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from actions import results, runs
+from actions import runs
 from actions.api.schema import RunDocument, RunRequest
+from actions.downloads import FORMATS, download
 from actions.models import Action, Run
+from actions.permissions import run_for
 from connections.models import Connection
 from integrations.api.schema import problems
 from integrations.api.views import json_object
-from integrations.permissions import is_uuid
+from integrations.permissions import is_uuid, signed_in
 from integrations.refusals import Conflict, Invalid
 
-FORMATS = {
-    "json": ("application/json", results.as_json),
-    "ndjson": ("application/x-ndjson", results.as_ndjson),
-    "csv": ("text/csv; charset=utf-8", results.as_csv),
-}
 _ACCEPTED = {
     "application/json": "json",
     "application/x-ndjson": "ndjson",
@@ -62,17 +59,6 @@ def represent(run: Run) -> dict[str, Any]:
     }
 
 
-def run_for(user: Any, key: str, *, operate: bool = False) -> Run:
-    """The run that the user sees; with `operate` one that the user may cancel."""
-    rows = Run.objects.visible_to(user).select_related("action", "connection")
-    found = rows.filter(pk=key).first() if is_uuid(key) else None
-    if found is None:
-        raise Http404
-    if operate and not Connection.objects.usable_by(user).filter(pk=found.connection_id).exists():
-        raise PermissionDenied
-    return found
-
-
 class RunsView(APIView):
     @extend_schema(
         operation_id="listRuns",
@@ -88,7 +74,7 @@ class RunsView(APIView):
         rows = Run.objects.visible_to(request.user).select_related("action", "connection")
         connection = request.query_params.get("connection", "")
         if connection:
-            rows = rows.filter(connection=connection) if is_uuid(connection) else rows.none()
+            rows = rows.filter(connection_id=connection) if is_uuid(connection) else rows.none()
         offset = request.query_params.get("offset", "0")
         start = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 10 else 0
         return Response([represent(run) for run in rows[start : start + LISTED]])
@@ -113,7 +99,7 @@ class RunsView(APIView):
         run = runs.start(
             action=action,
             connection=connection,
-            user=request.user,
+            user=signed_in(request),
             inputs=inputs,
             page_size=payload.get("pageSize"),
             max_pages=payload.get("maxPages", runs.DEFAULT_LIMIT),
@@ -162,7 +148,7 @@ class RunCancelView(APIView):
         tags=["runs"],
     )
     def post(self, request: Request, key: str) -> Response:
-        return Response(represent(runs.cancel(run=run_for(request.user, key, operate=True))))
+        return Response(represent(runs.cancel(run=run_for(request.user, key, use=True))))
 
 
 class RecordFormat(BaseContentNegotiation):
@@ -206,12 +192,3 @@ class RecordsView(APIView):
     def get(self, request: Request, key: str) -> StreamingHttpResponse:
         run = run_for(request.user, key)
         return download(run, RecordFormat.name(request))
-
-
-def download(run: Run, name: str, *, attachment: bool = False) -> StreamingHttpResponse:
-    """The records as a stream in one of FORMATS; as a file for browsers."""
-    content_type, stream = FORMATS[name]
-    response = StreamingHttpResponse(stream(run), content_type=content_type)
-    if attachment:
-        response["Content-Disposition"] = f'attachment; filename="run-{run.pk}.{name}"'
-    return response

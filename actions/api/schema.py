@@ -54,7 +54,7 @@ class ImportDocument(IntegrationDocument):
 class ParameterDocument(serializers.Serializer):
     name = serializers.CharField()
     type = serializers.ChoiceField(["string", "integer", "number", "boolean", "array", "object"], required=False)
-    required = serializers.BooleanField(required=False)
+    required = serializers.BooleanField(required=False)  # type: ignore[assignment]  # a member of the document
     default = AnyField(required=False)
     description = serializers.CharField(required=False)
 

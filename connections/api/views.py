@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -14,26 +13,15 @@ from rest_framework.views import APIView
 from connections import services
 from connections.api.schema import ConnectionDocument, ConnectionRequest, TestDocument
 from connections.models import Connection
-from connections.secrets import SecretError, open_sealed
+from connections.permissions import connection_for
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Role
-from integrations.permissions import integration_for, is_uuid, organization_for
+from integrations.permissions import integration_for, organization_for, signed_in
 from integrations.refusals import Invalid
 
 WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault"}
 READ_ONLY = {"id", "authType", "credentialFields", "state", "message", "testedAt", "createdAt", "updatedAt"}
-
-
-def connection_for(user: Any, key: str, *, use: bool = False) -> Connection:
-    """The connection that the user sees; with `use` one that the user may change, test and run with."""
-    rows = Connection.objects.visible_to(user).select_related("integration", "organization", "credential")
-    found = rows.filter(pk=key).first() if is_uuid(key) else None
-    if found is None:
-        raise Http404
-    if use and not Connection.objects.usable_by(user).filter(pk=found.pk).exists():
-        raise PermissionDenied
-    return found
 
 
 def represent(connection: Connection) -> dict[str, Any]:
@@ -43,7 +31,7 @@ def represent(connection: Connection) -> dict[str, Any]:
         "integration": str(connection.integration_id),
         "organization": str(connection.organization_id),
         "authType": services.definition_of(connection.integration).auth.type,
-        "credentialFields": _stored_fields(connection),
+        "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
         "isDefault": connection.is_default,
         "state": connection.state,
@@ -89,7 +77,7 @@ class ConnectionsView(APIView):
             raise Invalid({"integration": ["There is no such integration that you may see. Send its id or slug."]}) from None
         connection = services.create(
             organization=organization,
-            user=request.user,
+            user=signed_in(request),
             integration=integration,
             name=str(payload.get("name") or ""),
             credentials=payload.get("credentials") or {},
@@ -172,10 +160,3 @@ def _payload(request: Request) -> dict[str, Any]:
     if payload.get("name") is not None and not isinstance(payload["name"], str):
         raise Invalid({"name": ["Enter text."]})
     return payload
-
-
-def _stored_fields(connection: Connection) -> list[str]:
-    try:
-        return sorted(open_sealed(connection.credential.sealed, context=connection.credential.context))
-    except SecretError:
-        return []

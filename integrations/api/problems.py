@@ -27,8 +27,8 @@ def problem(*, code: int, kind: str, title: str, detail: str, **more: Any) -> Re
     """A problem document. `kind` is the stable part of its type; `more` are extension members such as `errors`."""
     body = {"type": f"urn:junction:problem:{kind}", "title": title, "status": code, "detail": detail, **more}
     response = Response(body, status=code, content_type="application/problem+json")
-    response.accepted_renderer = ProblemRenderer()  # type: ignore[attr-defined]
-    response.accepted_media_type = "application/problem+json"  # type: ignore[attr-defined]
+    response.accepted_renderer = ProblemRenderer()
+    response.accepted_media_type = "application/problem+json"
     response.renderer_context = {}  # type: ignore[attr-defined]
     return response
 

@@ -23,7 +23,7 @@ from integrations.api import definitions, representation
 from integrations.api.schema import IntegrationCollection, IntegrationDocument, IntegrationRequest, problems
 from integrations.definition import Definition
 from integrations.models import Integration, Role
-from integrations.permissions import integration_for, is_uuid, may_edit, organization_for
+from integrations.permissions import integration_for, is_uuid, may_edit, organization_for, signed_in
 from integrations.refusals import Invalid
 from integrations.signals import secrets_given
 
@@ -90,7 +90,7 @@ class IntegrationsView(APIView):
         with transaction.atomic():
             integration = services.create(
                 organization=organization,
-                user=request.user,
+                user=signed_in(request),
                 name=_text(payload, "name"),
                 description=_text(payload, "description"),
                 type=_text(payload, "type") or "custom",

@@ -27,6 +27,7 @@ class Limits:
     max_operations        Microsoft Graph has 11,000, its beta 22,000; more is no API that a person can choose from.
     max_depth             nesting of objects and lists. Real documents stay under 60; readers that recurse fail near 1,000.
     max_alias_expansions  values that YAML aliases stand for. Real documents stay under 100,000; an alias bomb has billions.
+    max_yaml_values       values in a YAML file; its reader takes a microsecond for each. GitHub's document has 600,000.
     max_schema_values     values in all request and response schemas of one import after their references are resolved; shared
                           between the operations, so that a document with many of them keeps fewer levels of each.
     """
@@ -35,7 +36,8 @@ class Limits:
     max_operations: int = 25_000
     max_depth: int = 200
     max_alias_expansions: int = 1_000_000
-    max_schema_values: int = 600_000
+    max_yaml_values: int = 2_000_000
+    max_schema_values: int = 400_000
 
 
 @dataclass
@@ -54,7 +56,8 @@ class Document:
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSTORABLE = re.compile(r"\\(?:0|x00|u0000|U00000000|u[dD][89a-fA-F])")
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|body|script)\b", re.IGNORECASE)
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "This is a zip archive. Unpack it and choose the OpenAPI file inside."),
@@ -99,7 +102,7 @@ def parse(data: bytes, limits: Limits, report: Report) -> Document:
                 "This is a web page (HTML), not an OpenAPI document. Open the page in a browser, look for a link to openapi.json or swagger.json, and import that file."
             )
         raise DocumentError("This is an XML file, not an OpenAPI document. Ask the vendor for the OpenAPI (Swagger) file in JSON or YAML.")
-    root = _json(data, text, start, limits, report)
+    root = _storable(_json(data, text, start, limits, report), text)
     return Document(root, _version(root, report), text)
 
 
@@ -144,14 +147,14 @@ def _json(data: bytes, text: str, start: str, limits: Limits, report: Report) ->
     if deep:
         raise DocumentError(_depth_sentence(limits))
     try:
-        return yaml12.load(
-            text,
-            max_depth=limits.max_depth,
-            max_alias_expansions=limits.max_alias_expansions,
-            on_duplicate=lambda key, line: _duplicate(report, key, line),
-        )
+        bounds = yaml12.Bounds(values=limits.max_yaml_values, alias_expansions=limits.max_alias_expansions, depth=limits.max_depth)
+        return yaml12.load(text, bounds, on_duplicate=lambda key, line: _duplicate(report, key, line))
     except yaml12.YamlTooDeep:
         raise DocumentError(_depth_sentence(limits)) from None
+    except yaml12.YamlTooLong:
+        raise DocumentError(
+            f"The YAML file holds more than {limits.max_yaml_values:,} values, too many to read in reasonable time. Convert it to JSON and import that."
+        ) from None
     except yaml12.YamlBomb:
         raise DocumentError(
             f"The aliases (*name) of this YAML file multiply to more than {limits.max_alias_expansions:,} values, as in a file made to exhaust memory. "
@@ -163,6 +166,14 @@ def _json(data: bytes, text: str, start: str, limits: Limits, report: Report) ->
         cut = error.line >= text.count("\n") and kind == "JSON" and not text.rstrip().endswith(("}", "]"))
         hint = "The file ends too early: download it again." if cut else "Mend that place, or download the file again."
         raise DocumentError(f"The file cannot be read as {kind}{where}: {error}. {hint}") from None
+
+
+def _storable(root: Any, text: str) -> Any:
+    """The values without what no database and no UTF-8 can hold: NUL and halves of surrogate pairs, which escapes can smuggle in."""
+    if not _UNSTORABLE.search(text):
+        return root
+    written = _NUL.sub(r"\1", json.dumps(root))
+    return orjson.loads(json.dumps(json.loads(written), ensure_ascii=False).encode("utf-8", errors="replace"))
 
 
 def _lenient_json(text: str) -> Any:

@@ -46,18 +46,25 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     repairs: list[Repair] = field(default_factory=list)
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _said: set[tuple[str, str, str]] = field(default_factory=set)
 
     def find(self, severity: Severity, rule: str, pointer: str, message: str, remedy: str) -> None:
-        if self._room("finding", rule):
+        if self._room("finding", rule, pointer + message):
             self.findings.append(Finding(severity, rule, pointer, message, remedy))
 
     def repair(self, rule: str, pointer: str, before: Any, after: Any, message: str) -> None:
-        if self._room("repair", rule):
+        if self._room("repair", rule, pointer + message):
             self.repairs.append(Repair(rule, pointer, _shown(before), _shown(after), message))
 
-    def _room(self, kind: str, rule: str) -> bool:
+    def _room(self, kind: str, rule: str, content: str) -> bool:
+        """Whether there is room for a row that is not there yet (a parameter of a path is met once for each of its methods)."""
+        if (kind, rule, content) in self._said:
+            return False
         self._counts[kind, rule] += 1
-        return self._counts[kind, rule] <= MAX_PER_RULE
+        if self._counts[kind, rule] > MAX_PER_RULE:
+            return False
+        self._said.add((kind, rule, content))
+        return True
 
     def close(self) -> None:
         """Say which rules had more to say than is listed."""
@@ -89,8 +96,9 @@ def shortened(text: str, length: int) -> str:
 
 
 _BREAK = re.compile(r"<\s*(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^<>]{0,200}>", re.IGNORECASE)
-_DROPPED = re.compile(r"<(script|style)\b[^<>]{0,500}>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<!--.*?-->", re.DOTALL)
+# What is dropped with its content: (opening, closing).
+_DROPPED = (("<script", "</script"), ("<style", "</style"), ("<!--", "-->"))
+_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
 
 
 def plain_text(value: Any, length: int = 10_000) -> str:
@@ -99,8 +107,22 @@ def plain_text(value: Any, length: int = 10_000) -> str:
         return ""
     text = value[: length * 4]
     if "<" in text:
-        text = _TAG.sub("", _BREAK.sub("\n", _DROPPED.sub("", text)))
+        text = _TAG.sub("", _BREAK.sub("\n", _without_scripts(text)))
     if "&" in text:
         text = unescape(text)
     text = re.sub(r"[^\S\n]+\n", "\n", text.replace("\x00", ""))
     return shortened(re.sub(r"\n{3,}", "\n\n", text).strip(), length)
+
+
+def _without_scripts(text: str) -> str:
+    """The text without scripts, styles and comments; one pass for each, however many there are."""
+    for opening, closing in _DROPPED:
+        folded = text.lower()
+        if opening not in folded or len(folded) != len(text):
+            continue
+        kept, end = [], 0
+        while (start := folded.find(opening, end)) >= 0 and (stop := folded.find(closing, start)) >= 0:
+            kept.append(text[end:start])
+            end = stop if closing != "-->" else stop + len(closing)
+        text = "".join(kept) + text[end:]
+    return text

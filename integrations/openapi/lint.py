@@ -37,12 +37,13 @@ def run(root: dict[str, Any], report: Report) -> None:
     if not isinstance(info, dict) or not info.get("description"):
         _breach(rules.DESCRIPTION, "/info", "The document has no description.", report)
     _operations(root, report)
+    patterns = rules.Patterns()
     references: list[tuple[list[str], str]] = []
     for node, trail, joined in _schemas(root):
         ref = node.get("$ref")
         if isinstance(ref, str) and ref.startswith("#/"):
             references.append((trail.tokens() if trail else [], ref))
-        _pattern(node, trail, report)
+        _pattern(node, trail, patterns, report)
         _required(node, trail, report, joined=joined)
     for place, ref in circles(references):
         _breach(rules.CIRCULAR, place, f"The reference {shortened(ref, 200)} leads back to where it stands.", report)
@@ -59,6 +60,8 @@ def _operations(root: dict[str, Any], report: Report) -> None:
         return
     first: dict[str, str] = {}
     for path, item in paths.items():
+        if path.startswith("x-"):
+            continue
         if len(path) > 1 and path.endswith("/"):
             _breach(rules.TRAILING_SLASH, pointer("paths", path), f"The path {shortened(path, 200)} ends with a slash.", report)
         for method, operation in item.items() if isinstance(item, dict) else ():
@@ -107,9 +110,9 @@ def _place(trail: Trail | None, *more: str) -> str:
     return pointer(*(trail.tokens() if trail else []), *more)
 
 
-def _pattern(node: dict[str, Any], trail: Trail | None, report: Report) -> None:
+def _pattern(node: dict[str, Any], trail: Trail | None, patterns: rules.Patterns, report: Report) -> None:
     pattern = node.get("pattern")
-    if isinstance(pattern, str) and (fault := rules.pattern_error(pattern)):
+    if isinstance(pattern, str) and (fault := patterns.fault(pattern)):
         _breach(
             rules.SCHEMA,
             _place(trail, "pattern"),
@@ -164,10 +167,10 @@ def _components(edges: dict[str, list[tuple[str, str]]]) -> dict[str, int]:
     low: dict[str, int] = {}
     group: dict[str, int] = {}
     path: list[str] = []
-    for start in edges:
+    for start, first in edges.items():
         if start in index:
             continue
-        work: list[tuple[str, Iterator[tuple[str, str]]]] = [(start, iter(edges[start]))]
+        work: list[tuple[str, Iterator[tuple[str, str]]]] = [(start, iter(first))]
         index[start] = low[start] = len(index)
         path.append(start)
         while work:

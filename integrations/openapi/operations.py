@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from integrations.definition import FORM_TYPE, JSON_TYPE
-from integrations.openapi import repair
-from integrations.openapi.document import METHODS, DocumentError, Limits
+from integrations.openapi import paths, repair
+from integrations.openapi.document import Limits
 from integrations.openapi.findings import Report, plain_text, pointer, shortened
+from integrations.openapi.paths import SPECIFIC, Draft
 from integrations.openapi.references import References
 from integrations.operation import TYPES, Body, Operation, Parameter
 
@@ -21,19 +22,6 @@ _STYLES = ("simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited
 _MAX_BODY_VALUES = 1500  # a form that a person fills in is smaller; deeper levels are edited as JSON
 _MAX_RESPONSE_VALUES = 250  # enough to name the columns of a table and to find the list of results
 _MIN_VALUES = 25
-_SPECIFIC = "Describe it as the OpenAPI specification says, or add this action by hand."
-
-
-@dataclass
-class Draft:
-    """An operation on its way: what the document says about it, before keys and names are unique."""
-
-    method: str
-    path: str
-    where: str
-    raw: dict[str, Any]
-    parameters: list[dict[str, Any]]
-    reserved_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +39,7 @@ class Answer:
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
     """Every operation with the answer that it promises, in the order of the document."""
     keys = repair.Keys(report)
-    drafts = list(_drafts(document, references, limits, report))
+    drafts = list(paths.read(document, references, limits, report))
     for draft in drafts:
         draft.reserved_key = keys.reserve(draft.raw.get("operationId"))
     names = Counter(_name(draft) for draft in drafts)
@@ -62,82 +50,12 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
         if names[name] > 1:
             name = f"{shortened(name, 100)} ({draft.method} {shortened(draft.path, 90)})"
         try:
-            yield _operation(draft, key, shortened(name, 200), references, share, report)
+            yield _operation(draft, {"key": key, "name": shortened(name, 200)}, references, share, report)
         except ValidationError as error:
             sentence = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             report.find(
-                "error", "operation", draft.where, f"{draft.method} {shortened(draft.path, 200)} was left out: {sentence}", _SPECIFIC
+                "error", "operation", draft.where, f"{draft.method} {shortened(draft.path, 200)} was left out: {sentence}", SPECIFIC
             )
-
-
-def _drafts(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[Draft]:
-    paths = document.get("paths")
-    if not isinstance(paths, dict):
-        return
-    count = 0
-    for key, item in paths.items():
-        if key.startswith("x-"):
-            continue
-        where = pointer("paths", key)
-        resolved = references.resolve(item, where)
-        if not isinstance(resolved, dict):
-            if item is not None:
-                report.find(
-                    "error", "path-item", where, f"The path {shortened(key, 200)} has no readable content and was left out.", _SPECIFIC
-                )
-            continue
-        methods = [(name, name.lower()) for name in resolved if name.lower() in METHODS]
-        if not methods:
-            continue
-        path, inside = repair.path_key(key, where, report)
-        for name, method in methods:
-            count += 1
-            if count > limits.max_operations:
-                raise DocumentError(
-                    f"The document has more than {limits.max_operations:,} operations, the most that can be imported. Split it, or remove the paths that you do not need."
-                )
-            draft = _draft(method.upper(), path, pointer(name, base=where), resolved, name, inside, references, report)
-            if draft:
-                yield draft
-
-
-def _draft(
-    method: str,
-    path: str,
-    where: str,
-    item: dict[str, Any],
-    name: str,
-    inside: list[dict[str, Any]],
-    references: References,
-    report: Report,
-) -> Draft | None:
-    raw = references.resolve(item[name], where)
-    external = raw is None and isinstance(item[name], dict)
-    if raw is None:
-        raw = {}
-        if not external:
-            report.repair("operation", where, None, {}, "The operation has no content; it was taken as one without parameters.")
-    if not isinstance(raw, dict):
-        report.find("error", "operation", where, f"{method} {shortened(path, 200)} is no object and was left out.", _SPECIFIC)
-        return None
-    found: list[tuple[str, dict[str, Any]]] = [(where, parameter) for parameter in inside]
-    for place, items in (
-        (f"{where.rpartition('/')[0]}/parameters", item.get("parameters")),
-        (f"{where}/parameters", raw.get("parameters")),
-    ):
-        for n, declared in enumerate(items if isinstance(items, list) else []):
-            parameter = references.resolve(declared, f"{place}/{n}")
-            if not isinstance(parameter, dict):
-                if not isinstance(declared, dict):
-                    report.repair(
-                        "operation-parameters", f"{place}/{n}", declared, "removed", "A parameter that is no object was left out."
-                    )
-                continue
-            placed = repair.named_and_placed(parameter, path, f"{place}/{n}", report)
-            if placed:
-                found.append((f"{place}/{n}", placed))
-    parameters = repair.fitted_to_path(repair.once(found, report), path, where, report)
-    return Draft(method, path, where, raw, parameters)
 
 
 def _name(draft: Draft) -> str:
@@ -150,15 +68,16 @@ def _name(draft: Draft) -> str:
 
 
 def humanised(identifier: str) -> str:
-    """An identifier in words: listUserGroups, list_user_groups and Users-listGroups become "List user groups" and the like."""
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", identifier[:400])
-    spaced = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", spaced)
+    """An identifier in words: listUserGroups, list_user_groups and list-userGroups all become "List user groups"."""
+    spaced = re.sub(r"([a-z])([A-Z0-9])", r"\1 \2", identifier[:400].replace("OAuth", "Oauth"))
+    spaced = re.sub(r"([A-Z0-9])([A-Z][a-z])", r"\1 \2", spaced)
     words = [word if word.isupper() and len(word) > 1 else word.lower() for word in re.split(r"[\W_]+", spaced) if word]
     text = " ".join(words)
     return shortened(text[:1].upper() + text[1:], 200)
 
 
-def _operation(draft: Draft, key: str, name: str, references: References, share: int, report: Report) -> tuple[Operation, Answer]:
+def _operation(draft: Draft, known: dict[str, str], references: References, share: int, report: Report) -> tuple[Operation, Answer]:
+    """The operation of a draft with `known` key and name, and its answer. Raises pydantic's ValidationError if it cannot be expressed."""
     raw = draft.raw
     answer = _answer(raw.get("responses"), references, draft.where)
     response = None
@@ -166,13 +85,12 @@ def _operation(draft: Draft, key: str, name: str, references: References, share:
         response = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
     parameters = [_parameter(parameter, references, draft.where, report) for parameter in draft.parameters]
     operation = Operation(
-        key=key,
-        name=name,
+        **known,
         description=plain_text(raw.get("description")) or plain_text(raw.get("summary")),
-        method=draft.method,  # type: ignore[arg-type]
+        method=draft.method,
         path=draft.path,
         parameters=[parameter for parameter in parameters if parameter],
-        body=_body(raw.get("requestBody"), references, f"{draft.where}/requestBody", _budget(share, _MAX_BODY_VALUES), report),
+        body=_body(draft, references, _budget(share, _MAX_BODY_VALUES), report),
         response_schema=response or None,
         tags=[str(tag) for tag in raw["tags"] if isinstance(tag, str | int)][:50] if isinstance(raw.get("tags"), list) else [],
         deprecated=raw.get("deprecated") is True,
@@ -215,10 +133,10 @@ def _parameter(raw: dict[str, Any], references: References, where: str, report: 
         return Parameter(
             name=raw["name"],
             place=raw["in"],
-            type=kind,  # type: ignore[arg-type]
-            items=_type(items) if kind == "array" and isinstance(items, dict) else "",  # type: ignore[arg-type]
+            type=kind,
+            items=_type(items) if kind == "array" and isinstance(items, dict) else "",
             required=raw.get("required") is True or raw.get("required") == "true" or raw["in"] == "path",
-            default=schema.get("default"),
+            default=schema.get("default", repair.fixed_accept(raw) or None),
             enum=_enum(schema, items if kind == "array" else None),
             format=str(schema.get("format") or "")[:100],
             description=plain_text(raw.get("description") or schema.get("description"), 2000),
@@ -233,7 +151,7 @@ def _parameter(raw: dict[str, Any], references: References, where: str, report: 
     try:
         return Parameter(name=raw["name"], place=raw["in"], required=raw["in"] == "path")
     except ValidationError:
-        report.find("error", "operation-parameters", place, f"The parameter {shortened(raw['name'], 60)} cannot be used.", _SPECIFIC)
+        report.find("error", "operation-parameters", place, f"The parameter {shortened(raw['name'], 60)} cannot be used.", SPECIFIC)
         return None
 
 
@@ -282,7 +200,13 @@ def _rank(media_type: str) -> int:
     return {FORM_TYPE: 3, "multipart/form-data": 4}.get(essence, 5)
 
 
-def _body(raw: Any, references: References, where: str, values: int, report: Report) -> Body | None:
+def _sends_nothing(method: str, schema: dict[str, Any]) -> bool:
+    """Whether a body is an empty form on a method that needs none, as generators declare for every GET."""
+    return method in ("GET", "HEAD", "DELETE") and schema.get("type") == "object" and not schema.get("properties")
+
+
+def _body(draft: Draft, references: References, values: int, report: Report) -> Body | None:
+    raw, where = draft.raw.get("requestBody"), f"{draft.where}/requestBody"
     resolved = references.resolve(raw, where)
     if not isinstance(resolved, dict):
         return Body() if isinstance(raw, dict) else None  # in another file: a body of unknown shape
@@ -296,6 +220,8 @@ def _body(raw: Any, references: References, where: str, values: int, report: Rep
     media = references.resolve(content[media_type], pointer("content", media_type, base=where))
     declared = media.get("schema") if isinstance(media, dict) else None
     schema = references.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
+    if not required and _sends_nothing(draft.method, schema):
+        return None
     sent = JSON_TYPE if "*" in media_type or "/" not in media_type else media_type.strip()
     return Body(content_type=sent[:200], required=required, description=description, schema_=schema)
 
@@ -314,7 +240,8 @@ def _answer(responses: Any, references: References, where: str) -> Answer:
         headers = response.get("headers")
         names = frozenset(str(name).lower() for name in headers) if isinstance(headers, dict) else frozenset()
         content = response.get("content")
-        for media_type in sorted((str(key) for key in content), key=_rank) if isinstance(content, dict) else ():
+        content = content if isinstance(content, dict) else {}
+        for media_type in sorted(content, key=_rank):
             media = references.resolve(content[media_type], place)
             if is_json(media_type) and isinstance(media, dict) and isinstance(media.get("schema"), dict):
                 return Answer(media["schema"], pointer("content", media_type, "schema", base=place), names)

@@ -28,18 +28,32 @@ SCHEMA = Rule("oas-schema-check", "error", "Correct the pattern; a tester for re
 REQUIRED = Rule("oas-schema-check", "error", "Add the field to properties, or remove it from required.")
 NO_PATHS = Rule("path-declarations-must-exist", "warning", "Add paths to the document, or add actions by hand.")
 
-_MAX_PATTERN = 5000
-_CLASS = re.compile(r"\[(\^?)((?:\\.|[^\]\\])*)\]", re.DOTALL)
+# Compiling takes some microseconds for each character: longer patterns, and those after so many characters in all, are not checked.
+_MAX_PATTERN = 5_000
+_MAX_PATTERNS = 300_000
+_ESCAPE_OR_CLASS = re.compile(r"\\.|\[(\^?)((?:\\.|[^\]\\])*)\]", re.DOTALL)
 
 
-def pattern_error(pattern: str) -> str:
-    """Why a pattern is no regular expression of JavaScript's kind (ECMA-262), "" if it is one. It is compiled, never run.
+class Patterns:
+    """Says what is wrong with patterns, each distinct one compiled once and never run."""
 
-    Python's compiler decides, after what JavaScript writes differently is rewritten. (The package `regex` is no choice here: it unrolls
-    nested repetitions and can be made to exhaust memory while compiling.)
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        self._left = _MAX_PATTERNS
+
+    def fault(self, pattern: str) -> str:
+        """Why a pattern is no regular expression of JavaScript's kind (ECMA-262), "" if it is one."""
+        if pattern not in self._known:
+            self._left -= len(pattern)
+            self._known[pattern] = _fault(pattern) if len(pattern) <= _MAX_PATTERN and self._left >= 0 else ""
+        return self._known[pattern]
+
+
+def _fault(pattern: str) -> str:
+    """Python's compiler decides, after what JavaScript writes differently is rewritten.
+
+    The package `regex` is no choice here: it unrolls nested repetitions and can be made to exhaust memory while compiling.
     """
-    if len(pattern) > _MAX_PATTERN:
-        return ""  # longer than any that a person wrote; not worth the compiler's time
     try:
         re.compile(_for_python(pattern))
     except (re.error, OverflowError, RecursionError) as error:
@@ -56,14 +70,17 @@ def _for_python(pattern: str) -> str:
     text = re.sub(r"\(\?<(?![=!])", "(?P<", text)
     text = re.sub(r"(?<!\\)((?:\\\\)*)\\k<([^<>]*)>", r"\1(?P=\2)", text)
     text = re.sub(r"(?<!\\)((?:\\\\)*)\\([aeghijlmoqyzAEGHIJKLMNOQRTUXYZ])", r"\1\2", text)  # JavaScript: the letter itself
-    text = text.replace("[^]", "(?:.|\\n)").replace("[]", "(?!)")
-    return _CLASS.sub(_class_for_python, text)
+    return _ESCAPE_OR_CLASS.sub(_class_for_python, text)
 
 
 def _class_for_python(match: re.Match[str]) -> str:
-    r"""Inside a class a hyphen beside \w, \d or \s stands for itself, and a bracket needs no escape."""
+    r"""Inside a class a hyphen beside \w, \d or \s stands for itself and a bracket needs no escape; [] matches nothing, [^] everything."""
+    if match.group(2) is None:  # an escape outside of classes
+        return match.group(0)
+    if not match.group(2):
+        return "(?:.|\n)" if match.group(1) else "(?!)"
     inside = re.sub(r"(\\[wWdDsS])-", r"\1\\-", match.group(2))
     inside = re.sub(r"(?<!\\)-(\\[wWdDsS])", r"\\-\1", inside)
-    inside = inside.replace("[", "\\[").replace("\\\\[", "\\[") if "[" in inside else inside
+    inside = re.sub(r"\\.|\[", lambda found: "\\[" if found.group(0) == "[" else found.group(0), inside)
     inside = re.sub(r"(&&|\|\||~~|--)", lambda double: "\\" + double.group(1)[0] + "\\" + double.group(1)[1], inside)
     return f"[{match.group(1)}{inside}]"

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from integrations.definition import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
 from integrations.openapi.document import METHODS
-from integrations.openapi.findings import Report, plain_text, pointer
+from integrations.openapi.findings import Report, pointer, shortened
 from integrations.openapi.references import References
 
 # The word before a key in the Authorization header, as descriptions write it: "Authorization: SSWS {key}", "`Token token=<key>`".
@@ -43,18 +43,24 @@ def choices(document: dict[str, Any], *, references: References, base: str, wher
     found: list[Choice] = []
     for name, item in schemes.items() if isinstance(schemes, dict) else ():
         place = pointer(name, base=where)
-        scheme = references.resolve(item, place)
-        if not isinstance(scheme, dict):
+        content = references.resolve(item, place)
+        if not isinstance(content, dict):
             report.find("warning", "security-scheme", place, f"The security scheme {name} has no content.", "Describe it, or remove it.")
             continue
+        scheme = _Scheme(str(name), content, base, _scopes(document, str(name)), place, report)
         try:
-            found += [Choice(str(name), auth) for auth in _auths(str(name), scheme, document, base, place, report)]
+            found += [Choice(scheme.name, auth) for auth in scheme.auths()]
         except ValidationError as error:
             text = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-            report.find(
-                "warning", "security-scheme", place, f"The security scheme {name} cannot be used. {text}", "Set up authentication by hand."
-            )
+            scheme.warn(f"The security scheme {name} cannot be used. {text}", "Set up authentication by hand.")
     return found
+
+
+def _scopes(document: dict[str, Any], name: str) -> list[str]:
+    """The scopes of a scheme that the document requires for all operations."""
+    security = document.get("security")
+    named = [item.get(name) for item in security if isinstance(item, dict)] if isinstance(security, list) else []
+    return [str(scope) for names in named if isinstance(names, list) for scope in names]
 
 
 def default(document: dict[str, Any], found: list[Choice], *, report: Report) -> Auth:
@@ -106,135 +112,113 @@ def _usage(document: dict[str, Any]) -> Counter[str]:
     return usage
 
 
-def _auths(name: str, scheme: dict[str, Any], document: dict[str, Any], base: str, place: str, report: Report) -> list[Auth]:
-    kind = str(scheme.get("type", "")).lower()
-    http = str(scheme.get("scheme", "")).lower()
-    if kind == "apikey":
-        return [_api_key(name, scheme, place, report)]
-    if kind == "basic" or (kind == "http" and http == "basic"):
-        return [BasicAuth()]
-    if kind == "bearer" or (kind == "http" and http == "bearer"):
-        return [BearerAuth()]
-    if kind == "http" and http in ("token", "apikey"):
-        return [ApiKeyAuth(api_key_name="Authorization", api_key_preamble=str(scheme["scheme"]))]
-    if kind == "oauth2":
-        return _oauth2(name, scheme, document, base, place, report)
-    what = {
-        "openidconnect": "OpenID Connect",
-        "mutualtls": "client certificates (mutual TLS)",
-        "http": f"HTTP {http or 'without a scheme'}",
-    }
-    message = f"The security scheme {name} asks for {what.get(kind, repr(kind))}, which cannot be set up automatically."
-    report.find("warning", "security-scheme", place, message, "Choose another authentication method that the vendor offers.")
-    return []
+@dataclass(frozen=True)
+class _Scheme:
+    """One security scheme of the document, and what is needed to read it."""
 
+    name: str
+    content: dict[str, Any]
+    base: str
+    required_scopes: list[str]
+    place: str
+    report: Report
 
-def _api_key(name: str, scheme: dict[str, Any], place: str, report: Report) -> Auth:
-    location = str(scheme.get("in", "")).strip().lower()
-    if location not in ("header", "query", "cookie"):
-        report.repair(
-            "security-scheme",
-            f"{place}/in",
-            scheme.get("in"),
-            "header",
-            f"The API key of {name} has no known place; the header is the usual one.",
+    def warn(self, message: str, remedy: str) -> None:
+        self.report.find("warning", "security-scheme", self.place, message, remedy)
+
+    def auths(self) -> list[Auth]:
+        """The ways to authenticate that this scheme offers. Raises pydantic's ValidationError if a value cannot be sent."""
+        kind = str(self.content.get("type", "")).lower()
+        http = str(self.content.get("scheme", "")).lower()
+        if kind == "apikey":
+            return [self._api_key()]
+        if kind == "basic" or (kind == "http" and http == "basic"):
+            return [BasicAuth()]
+        if kind == "bearer" or (kind == "http" and http == "bearer"):
+            return [BearerAuth()]
+        if kind == "http" and http in ("token", "apikey"):
+            return [ApiKeyAuth(api_key_name="Authorization", api_key_preamble=str(self.content["scheme"]))]
+        if kind == "oauth2":
+            return self._oauth2()
+        names = {"openidconnect": "OpenID Connect", "mutualtls": "client certificates (mutual TLS)", "http": f"HTTP {http}"}
+        self.warn(
+            f"The security scheme {self.name} asks for {names.get(kind, repr(kind))}, which cannot be set up automatically.",
+            "Choose another authentication method that the vendor offers.",
         )
-        location = "header"
-    key = scheme.get("name")
-    if not isinstance(key, str) or not key.strip():
-        report.repair(
-            "security-scheme",
-            f"{place}/name",
-            key,
-            "Authorization",
-            f"The API key of {name} has no name; Authorization is the usual header.",
-        )
-        key, location = "Authorization", "header"
-    preamble = ""
-    if location == "header" and key.strip().lower() == "authorization":
-        match = _PREAMBLE.search(plain_text(scheme.get("description"), 2000)) or _PREAMBLE.search(str(scheme.get("description", ""))[:2000])
-        preamble = match.group(1) if match else ""
-    return ApiKeyAuth(api_key_name=key, api_key_location=location, api_key_preamble=preamble)  # type: ignore[arg-type]
+        return []
 
+    def _api_key(self) -> Auth:
+        scheme = self.content
+        location = str(scheme.get("in", "")).strip().lower()
+        if location not in ("header", "query", "cookie"):
+            message = f"The API key of {self.name} has no known place; the header is the usual one."
+            self.report.repair("security-scheme", f"{self.place}/in", scheme.get("in"), "header", message)
+            location = "header"
+        key = scheme.get("name")
+        if not isinstance(key, str) or not key.strip():
+            message = f"The API key of {self.name} has no name; Authorization is the usual header."
+            self.report.repair("security-scheme", f"{self.place}/name", key, "Authorization", message)
+            key, location = "Authorization", "header"
+        preamble = ""
+        if location == "header" and key.strip().lower() == "authorization":
+            # In plain text `Token token=<KEY>` would lose its <KEY>, which is what tells the preamble.
+            match = _PREAMBLE.search(str(scheme.get("description") or "")[:2000])
+            preamble = match.group(1) if match else ""
+        return ApiKeyAuth.model_validate({"api_key_name": key, "api_key_location": location, "api_key_preamble": preamble})
 
-def _oauth2(name: str, scheme: dict[str, Any], document: dict[str, Any], base: str, place: str, report: Report) -> list[Auth]:
-    flows = scheme.get("flows")
-    if not isinstance(flows, dict) and isinstance(scheme.get("flow"), dict):
-        flows = scheme["flow"]
-        report.repair(
-            "security-scheme-flows",
-            place,
-            {"flow": flows},
-            {"flows": flows},
-            f"The flows of {name} are called flow; they were read as flows.",
-        )
-    flows = flows if isinstance(flows, dict) else {}
-    found: list[Auth] = []
-    for flow_name in _FLOWS:
-        flow = flows.get(flow_name)
-        if not isinstance(flow, dict) or (flow_name == "implicit" and found):
-            continue
-        grant = "client_credentials" if flow_name == "clientCredentials" else "authorization_code"
-        found.append(
-            OAuth2Auth(
-                grant_type=grant,  # type: ignore[arg-type]
-                auth_uri=_url(flow.get("authorizationUrl"), base, f"{place}/flows/{flow_name}/authorizationUrl", report),
-                token_uri=_url(flow.get("tokenUrl"), base, f"{place}/flows/{flow_name}/tokenUrl", report),
-                scope=_scope(name, flow, document, place, report),
+    def _oauth2(self) -> list[Auth]:
+        flows = self.content.get("flows")
+        if not isinstance(flows, dict) and isinstance(self.content.get("flow"), dict):
+            flows = self.content["flow"]
+            message = f"The flows of {self.name} are called flow; they were read as flows."
+            self.report.repair("security-scheme-flows", self.place, {"flow": flows}, {"flows": flows}, message)
+        flows = flows if isinstance(flows, dict) else {}
+        found: list[Auth] = []
+        for name in _FLOWS:
+            flow = flows.get(name)
+            if isinstance(flow, dict) and not (name == "implicit" and found):
+                found.append(self._flow(name, flow))
+        if not found:
+            names = ", ".join(str(key) for key in flows) or "none"
+            self.warn(
+                f"The OAuth 2.0 flows of {self.name} ({names}) cannot be set up automatically.",
+                "Choose client credentials or authorization code if the vendor offers them.",
             )
-        )
-        if flow_name == "implicit":
-            message = f"{name} offers only OAuth 2.0's implicit flow, which no server can use; it was read as authorization code."
-            report.find(
-                "warning",
-                "security-scheme",
-                place,
-                message,
+        return found
+
+    def _flow(self, name: str, flow: dict[str, Any]) -> Auth:
+        if name == "implicit":
+            self.warn(
+                f"{self.name} offers only OAuth 2.0's implicit flow, which no server can use; it was read as authorization code.",
                 "Enter the token URL from the vendor's documentation, or choose another method.",
             )
-    if not found:
-        names = ", ".join(str(key) for key in flows) or "none"
-        message = f"The OAuth 2.0 flows of {name} ({names}) cannot be set up automatically."
-        report.find(
-            "warning", "security-scheme", place, message, "Choose client credentials or authorization code if the vendor offers them."
+        where = f"{self.place}/flows/{name}"
+        return OAuth2Auth(
+            grant_type="client_credentials" if name == "clientCredentials" else "authorization_code",
+            auth_uri=self._url(flow.get("authorizationUrl"), f"{where}/authorizationUrl"),
+            token_uri=self._url(flow.get("tokenUrl"), f"{where}/tokenUrl"),
+            scope=self._scope(flow),
         )
-    return found
 
+    def _scope(self, flow: dict[str, Any]) -> str:
+        """The scopes that the whole document requires, else all that the flow knows, joined by spaces."""
+        scopes = flow.get("scopes")
+        known = [str(scope) for scope in scopes] if isinstance(scopes, dict | list) else []
+        chosen = " ".join(dict.fromkeys(scope for scope in self.required_scopes if scope in known)) or " ".join(known)
+        if len(chosen) > 4000:
+            self.warn(f"{self.name} has too many scopes to ask for all of them.", "Enter the scopes that your actions need.")
+            return ""
+        return chosen
 
-def _scope(name: str, flow: dict[str, Any], document: dict[str, Any], place: str, report: Report) -> str:
-    """The scopes that the whole document requires, else all that the flow knows, joined by spaces."""
-    scopes = flow.get("scopes")
-    scopes = [str(scope) for scope in scopes] if isinstance(scopes, dict | list) else []
-    security = document.get("security")
-    required = [requirement.get(name) for requirement in security if isinstance(requirement, dict)] if isinstance(security, list) else []
-    named = [str(scope) for names in required if isinstance(names, list) for scope in names]
-    chosen = " ".join(dict.fromkeys(scope for scope in named if scope in scopes)) or " ".join(scopes)
-    if len(chosen) > 4000:
-        report.find(
-            "info",
-            "security-scheme",
-            place,
-            f"{name} has too many scopes to ask for all of them.",
-            "Enter the scopes that your actions need.",
-        )
-        return ""
-    return chosen
-
-
-def _url(value: Any, base: str, place: str, report: Report) -> str:
-    """An absolute URL; a relative one is resolved against the base URI. "" with a finding if it is none."""
-    if not isinstance(value, str) or not value.strip():
-        return ""
-    url = value.strip()
-    try:
-        url = url if "://" in url else urljoin(base, url) if "://" in base else url
-        return OAuth2Auth(token_uri=url.split("#")[0]).token_uri
-    except (ValidationError, ValueError):
-        report.find(
-            "warning",
-            "security-scheme",
-            place,
-            f"{value[:200]} is not a URL that can be called.",
-            "Enter the URL from the vendor's documentation.",
-        )
-        return ""
+    def _url(self, value: Any, where: str) -> str:
+        """An absolute URL; a relative one is resolved against the base URI. "" with a finding if it is none."""
+        if not isinstance(value, str) or not value.strip():
+            return ""
+        url = value.strip()
+        try:
+            url = url if "://" in url else urljoin(self.base, url) if "://" in self.base else url
+            return OAuth2Auth(token_uri=url.split("#")[0]).token_uri
+        except ValueError:  # pydantic's ValidationError is one
+            message = f"{shortened(value, 200)} is not a URL that can be called."
+            self.report.find("warning", "security-scheme", where, message, "Enter the URL from the vendor's documentation.")
+            return ""

@@ -10,6 +10,7 @@ from integrations import addresses
 from integrations.openapi.findings import Report, pointer, shortened
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
+_TRIAL = re.compile(r"https?://(?:localhost|127\.|[^/]*\b(?:sandbox|staging|mock|dev|test)\b)", re.IGNORECASE)
 _NO_HOST = "The document names no host."
 _ASK_HOST = "Enter the host of the API, or let each connection bring its own."
 
@@ -23,8 +24,7 @@ def base_uri(document: dict[str, Any], *, source_url: str, where: str, report: R
     urls = _server_urls(document, where, report)
     if not urls:
         urls = [("/", where)]
-    absolute = [(url, place) for url, place in urls if re.match(r"https?://", url, re.IGNORECASE)]
-    chosen, place = next((pair for pair in absolute if pair[0].lower().startswith("https")), None) or next(iter(absolute), urls[0])
+    chosen, place = min(urls, key=lambda pair: _rank(pair[0]))  # min keeps the document's order among equals
     resolved = _resolved(chosen, source_url)
     if resolved.lower().startswith("http://"):
         secure = "https" + resolved[4:]
@@ -48,6 +48,11 @@ def base_uri(document: dict[str, Any], *, source_url: str, where: str, report: R
     if not base.host:
         report.find("warning", "oas3-api-servers", where, _NO_HOST, _ASK_HOST)
     return str(base)
+
+
+def _rank(url: str) -> tuple[bool, bool, bool]:
+    """Absolute before relative, a server for everyone before one for trials, https before http."""
+    return (not re.match(r"https?://", url, re.IGNORECASE), bool(_TRIAL.match(url)), not url.lower().startswith("https"))
 
 
 def other_servers(document: dict[str, Any], base: str, report: Report) -> None:

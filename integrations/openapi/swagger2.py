@@ -7,6 +7,7 @@ security schemes.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from integrations.openapi.document import METHODS
@@ -120,10 +121,10 @@ class _Conversion:
             key: value for key, value in operation.items() if key not in ("parameters", "responses", "consumes", "produces", "schemes")
         }
         own = self.parameters(operation.get("parameters"), f"{where}/parameters")
-        taken = {(parameter.get("name"), parameter.get("in")) for _, parameter in own}
+        taken = {(str(parameter.get("name")), str(parameter.get("in"))) for _, parameter in own}
         if any(parameter.get("in") == "body" for _, parameter in own):
             bodies = []
-        found = own + [pair for pair in bodies if (pair[1].get("name"), pair[1].get("in")) not in taken]
+        found = own + [pair for pair in bodies if (str(pair[1].get("name")), str(pair[1].get("in"))) not in taken]
         plain = [self.parameter(parameter, place) for place, parameter in found if parameter.get("in") not in ("body", "formData")]
         if plain:
             result["parameters"] = plain
@@ -141,7 +142,7 @@ class _Conversion:
     def parameter(self, old: dict[str, Any], where: str) -> dict[str, Any]:
         if "schema" in old or "content" in old:  # written as 3.0 in a 2.0 document; the meaning is clear
             return old
-        new = {key: old[key] for key in ("name", "in", "description", "required", "deprecated") if key in old}
+        new: dict[str, Any] = {key: old[key] for key in ("name", "in", "description", "required", "deprecated") if key in old}
         new["schema"] = self.schema(old)
         if old.get("type") == "array":
             new["style"], new["explode"] = self.style(old, where)
@@ -154,7 +155,7 @@ class _Conversion:
         return schema
 
     def style(self, old: dict[str, Any], where: str) -> tuple[str, bool]:
-        name = old.get("collectionFormat") or "csv"
+        name = str(old.get("collectionFormat") or "csv")
         if old.get("in") in ("path", "header"):
             return "simple", False
         if name not in _STYLES:
@@ -163,7 +164,7 @@ class _Conversion:
                 where,
                 name,
                 "csv",
-                f"OpenAPI 3 has no array format {str(name)[:50]!r}; the values are sent separated by commas.",
+                f"OpenAPI 3 has no array format {name[:50]!r}; the values are sent separated by commas.",
             )
         return _STYLES.get(name, _STYLES["csv"])
 
@@ -235,3 +236,9 @@ def _types(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [item for item in value if isinstance(item, str) and item.strip()] if isinstance(value, list) else []
+
+
+def original_pointer(place: str) -> str:
+    """Where a place of the converted document is in the uploaded one: bodies were parameters, media types stood apart."""
+    place = re.sub(r"^(/paths/[^/]*/[^/]*)/requestBody\b.*", r"\1/parameters", place)
+    return re.sub(r"/content/[^/]*", "", place)

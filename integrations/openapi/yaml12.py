@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -39,6 +40,19 @@ class YamlBomb(YamlError):
     """Aliases would multiply the text beyond the allowed number of values."""
 
 
+class YamlTooLong(YamlError):
+    """The text holds more values than allowed."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a text may hold: values in all, values that aliases stand for, levels of nesting."""
+
+    values: int
+    alias_expansions: int
+    depth: int
+
+
 def scalar(text: str) -> Any:
     """A plain (unquoted) scalar by the core schema; numbers that JSON cannot hold stay text."""
     if not text:
@@ -59,13 +73,18 @@ def scalar(text: str) -> Any:
     return text
 
 
-def load(text: str, *, max_depth: int, max_alias_expansions: int, on_duplicate: Callable[[str, int], None]) -> Any:
-    """The first document of `text`. Raises YamlError; `on_duplicate(key, line)` hears of keys that occur twice (the last wins)."""
-    builder = _Builder(max_depth, max_alias_expansions, on_duplicate)
+def load(text: str, bounds: Bounds, *, on_duplicate: Callable[[str, int], None]) -> Any:
+    """The first document of `text`; one that is no object is not read to its end. Raises YamlError.
+
+    `on_duplicate(key, line)` hears of keys that occur twice in an object (the last one wins).
+    """
+    builder = _Builder(bounds, on_duplicate)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.DocumentEndEvent):
                 break
+            if isinstance(event, yaml.SequenceStartEvent) and not builder.stack:
+                return []
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -79,9 +98,9 @@ def load(text: str, *, max_depth: int, max_alias_expansions: int, on_duplicate: 
 class _Builder:
     """Builds values from events with a stack of its own: no recursion, however deep the text nests."""
 
-    def __init__(self, max_depth: int, max_alias_expansions: int, on_duplicate: Callable[[str, int], None]) -> None:
+    def __init__(self, bounds: Bounds, on_duplicate: Callable[[str, int], None]) -> None:
         self.root: Any = None
-        self.max_depth, self.max_alias_expansions, self.on_duplicate = max_depth, max_alias_expansions, on_duplicate
+        self.bounds, self.on_duplicate = bounds, on_duplicate
         self.stack: list[tuple[Any, Any, int, str | None, Any]] = []
         self.node: Any = None  # the container that is being filled
         self.key: Any = None  # its pending key
@@ -94,13 +113,15 @@ class _Builder:
         kind = event.__class__
         if kind is yaml.ScalarEvent:
             self.values += 1
+            if self.values > self.bounds.values + self.expanded:
+                raise YamlTooLong("it holds too many values", event.start_mark.line + 1, event.start_mark.column + 1)
             value = scalar(event.value) if event.implicit[0] else _tagged(event)
             if event.anchor:
                 self.anchors[event.anchor] = (value, 1)
             self.add(value, event)
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             self.values += 1
-            if len(self.stack) >= self.max_depth:
+            if len(self.stack) >= self.bounds.depth:
                 raise YamlTooDeep("it nests too deeply", event.start_mark.line + 1, event.start_mark.column + 1)
             if self.node.__class__ is dict and self.key is None:
                 raise YamlError("a list or an object stands as a key", event.start_mark.line + 1, event.start_mark.column + 1)
@@ -122,7 +143,7 @@ class _Builder:
         value, size = self.anchors[event.anchor]
         self.expanded += size
         self.values += size
-        if self.expanded > self.max_alias_expansions:
+        if self.expanded > self.bounds.alias_expansions:
             raise YamlBomb("its aliases multiply too far", event.start_mark.line + 1, event.start_mark.column + 1)
         return value
 

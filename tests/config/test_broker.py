@@ -14,7 +14,7 @@ from django.conf import settings
 
 from config.broker import wait
 from config.celery import QUEUES, app
-from tests.backends import Worker, stop
+from tests.backends import Worker, eventually, stop
 
 
 def serve(folder: Path) -> subprocess.Popen[bytes]:
@@ -59,10 +59,10 @@ def test_wait_ends_with_a_sentence_when_nothing_answers(tmp_path: Path) -> None:
 
 
 def test_worker_serves_all_queues(worker: Worker) -> None:
-    found: list[dict[str, list[dict[str, str]]]] = []
-    for _ in range(20):
-        found = [found for found in [app.control.inspect(timeout=1).active_queues()] if found]
-        if found:
-            break
-    (queues,) = found[0].values()
-    assert sorted(queue["name"] for queue in queues) == sorted(QUEUES)
+    def names() -> list[str]:
+        """The queues of the worker, once it answers."""
+        answers = app.control.inspect(timeout=0.5).active_queues() or {}
+        return sorted(queue["name"] for queues in answers.values() for queue in queues)
+
+    eventually(names)
+    assert names() == sorted(QUEUES)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from django.core.checks import CheckMessage
 from pytest_django import Settings
 
 from config import checks
 from config.networks import parse_networks
 
 
-def ids(messages: list[checks.CheckMessage]) -> list[str | None]:
+def ids(messages: list[CheckMessage]) -> list[str | None]:
     return [message.id for message in messages]
 
 

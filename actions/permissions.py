@@ -1,0 +1,35 @@
+"""From a user to actions and runs; fails closed. Strangers get 404, members whose role is too low get 403."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from actions.models import Action, Run
+from connections.permissions import may_use
+from integrations.models import Integration
+from integrations.permissions import is_uuid
+
+
+def runnable_action(integration: Integration, uid: Any) -> Action:
+    """The action as the integration's newest finalized revision has it, which is what runs use."""
+    revision = integration.current
+    found = revision.actions.filter(uid=uid).first() if revision and is_uuid(uid) else None
+    if found is None:
+        raise Http404
+    return found
+
+
+def run_for(user: Any, key: Any, *, use: bool = False) -> Run:
+    """The run that the user sees; with `use` one that the user may cancel."""
+    rows = Run.objects.visible_to(user).select_related(
+        "action__revision__integration", "connection__integration", "connection__organization", "created_by"
+    )
+    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    if use and not may_use(user, found.connection):
+        raise PermissionDenied
+    return found

@@ -1,0 +1,125 @@
+"""What a page shows of a run: figures, a window of its records as a table or as JSON, its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import orjson
+from django.utils import timezone
+
+from actions import results
+from actions.models import Run
+
+WINDOW: Final = 50  # records, or pages, at once
+MOST_COLUMNS: Final = 60
+CELL_LENGTH: Final = 200  # characters of a cell
+TEXT_LENGTH: Final = 200_000  # characters of JSON on one page
+LONG_WAIT: Final = timedelta(seconds=15)  # in the queue; then something may be wrong with the workers
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value of the table. `kind` is text, number, null or nested."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    columns: list[str]
+    rows: list[list[Cell]]
+    hidden: int  # columns beyond MOST_COLUMNS
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Time and speed of a run; `rate` in records a second. `value` of `limit` is done, where the end is known."""
+
+    elapsed: timedelta | None
+    rate: float | None
+    value: int | None
+    limit: int | None
+    sentence: str
+
+
+def figures(run: Run) -> Figures:
+    """Where a run stands now."""
+    now = run.finished_at or timezone.now()
+    elapsed = now - run.started_at if run.started_at else None
+    rate = run.record_count / elapsed.total_seconds() if elapsed and elapsed.total_seconds() > 0.05 and run.record_count else None
+    limit, value = None, None
+    if run.total:
+        limit, value = run.total, min(run.record_count, run.total)
+    if run.max_pages and (not limit or run.page_count * limit > run.max_pages * run.record_count):
+        # The run ends at whichever comes first: the one of which more is done.
+        limit, value = run.max_pages, min(run.page_count, run.max_pages)
+    return Figures(elapsed, rate, value, limit, _sentence(run))
+
+
+def table(records: Iterable[Any]) -> Table:
+    """Records as rows; the columns in the order in which the records bring them."""
+    rows = [record if isinstance(record, dict) else {"value": record} for record in records]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    shown = columns[:MOST_COLUMNS]
+    return Table(shown, [[cell(row, name) for name in shown] for row in rows], len(columns) - len(shown))
+
+
+def cell(row: dict[str, Any], name: str) -> Cell:
+    value = row.get(name)
+    match value:
+        case None:
+            return Cell("null", "null" if name in row else "")
+        case bool():
+            return Cell("text", "true" if value else "false")
+        case int() | float():
+            return Cell("number", str(value))
+        case list() | dict():
+            return Cell("nested", _short(orjson.dumps(value).decode()))
+    return Cell("text", _short(str(value)))
+
+
+def window(run: Run, view: str, start: int) -> dict[str, Any]:
+    """Template values for one part of a run: `view` is table, json or pages; `start` counts from 0."""
+    total = run.page_count if view == "pages" else run.record_count
+    start = max(0, min(start, max(0, total - 1)) // WINDOW * WINDOW)
+    found: dict[str, Any] = {"view": view, "start": start, "total": total}
+    if view == "pages":
+        rows: list[Any] = list(run.pages.order_by("number").defer("records")[start : start + WINDOW])
+        found["pages"] = rows
+    else:
+        rows = results.window(run, start, WINDOW)
+        found |= {"table": table(rows)} if view == "table" else {"json": _json(rows)}
+    return found | {
+        "first": start + 1,
+        "last": start + len(rows),
+        "before": start - WINDOW if start else None,
+        "after": start + WINDOW if start + len(rows) < total else None,
+        "full": len(rows) == WINDOW,
+    }
+
+
+def _sentence(run: Run) -> str:
+    if run.is_finished:
+        return run.message
+    if run.cancel_requested:
+        return "Cancelling: the page that is on its way is the last one."
+    if run.state == Run.State.RUNNING:
+        return f"Fetching page {run.page_count + 1}."
+    if timezone.now() - run.created_at > LONG_WAIT:
+        return "Still waiting for a worker. If this goes on, ask your administrator whether the workers run."
+    return "Waiting for a worker."
+
+
+def _json(rows: list[Any]) -> str:
+    text = orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode()
+    return (
+        text if len(text) <= TEXT_LENGTH else f"{text[:TEXT_LENGTH]}\n… The rest of this window is too long to show. Download it instead."
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= CELL_LENGTH else f"{text[:CELL_LENGTH]}…"

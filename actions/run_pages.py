@@ -1,0 +1,168 @@
+"""Pages of runs: start one, watch it, read and download its records, see all."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from actions import runs
+from actions.downloads import FORMATS, download
+from actions.models import Action, Run
+from actions.permissions import run_for, runnable_action
+from actions.result_views import figures, window
+from actions.run_forms import RunForm
+from connections.models import Connection
+from connections.pages import organizations_at
+from connections.permissions import may_use
+from integrations.form_errors import add_refusal
+from integrations.models import Integration, User
+from integrations.permissions import integration_for, is_uuid
+from integrations.refusals import Refusal
+
+PER_PAGE: Final = 25
+VIEWS: Final = {"table": "Table", "json": "JSON", "pages": "Pages"}
+UNFINISHED: Final = "unfinished"
+
+
+@require_http_methods(["GET", "POST"])
+def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
+    """The form of a run. `?from=` names an earlier run whose values it starts with."""
+    integration = integration_for(request.user, slug)
+    if not request.may_operate:  # type: ignore[attr-defined]
+        raise PermissionDenied
+    action = runnable_action(integration, uid)
+    context: dict[str, Any] = {"integration": integration, "action": action}
+    connections = _usable(request, integration)
+    if not connections:
+        organization = request.organization  # type: ignore[attr-defined]
+        context["connectable"] = Integration.objects.installable_by(organization).filter(pk=integration.pk).exists()
+        return render(request, "runs/new.html", context)
+    form = RunForm(
+        request.POST if request.method == "POST" else None,
+        plan=runs.plan_of(action),
+        connections=connections,
+        again=_earlier(request, action),
+    )
+    if form.is_bound and form.is_valid():
+        try:
+            run = runs.start(
+                action=action,
+                connection=form.connection,
+                user=cast("User", request.user),
+                inputs=form.inputs,
+                page_size=form.page_size,
+                max_pages=form.max_pages,
+            )
+        except Refusal as refusal:
+            add_refusal(form, refusal)
+        else:
+            return redirect("run-detail", run.pk)
+    return render(request, "runs/new.html", context | {"form": form, "plan": form.plan}, status=422 if form.errors else 200)
+
+
+@require_GET
+def run_list(request: HttpRequest) -> HttpResponse:
+    """Runs of the current organization and of those below it, the newest first."""
+    organizations = organizations_at(request)
+    rows = Run.objects.visible_to(request.user).filter(connection__organization__in=organizations)
+    used = Integration.objects.filter(connections__runs__in=rows).distinct()
+    chosen = {"integration": request.GET.get("integration", ""), "verdict": request.GET.get("verdict", "")}
+    if chosen["integration"]:
+        rows = rows.filter(connection__integration__slug=chosen["integration"])
+    if chosen["verdict"] == UNFINISHED:
+        rows = rows.exclude(state=Run.State.FINISHED)
+    elif chosen["verdict"]:
+        rows = rows.filter(verdict=chosen["verdict"])
+    rows = rows.select_related("action", "connection__integration", "connection__organization").defer("action__content", "inputs")
+    context = {
+        "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),
+        "several": len(organizations) > 1,
+        "integrations": used,
+        "verdicts": [(UNFINISHED, "On its way"), *Run.Verdict.choices],
+        "chosen": chosen,
+        "filtered": any(chosen.values()),
+    }
+    return render(request, "runs/list.html", context)
+
+
+@require_GET
+def run_detail(request: HttpRequest, pk: Any) -> HttpResponse:
+    run = run_for(request.user, pk)
+    context = _status(request, run) | _records(request, run)
+    context["may_run"] = context["may_cancel"] and runs_now(run)
+    return render(request, "runs/detail.html", context)
+
+
+@require_GET
+def run_status(request: HttpRequest, pk: Any) -> HttpResponse:
+    """What changes while a run goes on. `?records=` and `?pages=` say what the page shows, so that it fetches only what is new."""
+    run = run_for(request.user, pk)
+    response = render(request, "runs/status.html", _status(request, run))
+    if run.is_finished:
+        response["HX-Trigger"] = "run-finished"
+    elif str(run.page_count) != request.GET.get("pages"):
+        response["HX-Trigger"] = "run-grew"
+    return response
+
+
+@require_GET
+def run_records(request: HttpRequest, pk: Any) -> HttpResponse:
+    """One window of the records: a fragment, or with the frame where a person opens the address."""
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect(f"{reverse('run-detail', args=[pk])}?{request.GET.urlencode()}")
+    return render(request, "runs/records.html", _records(request, run_for(request.user, pk)))
+
+
+@require_GET
+def run_download(request: HttpRequest, pk: Any, form: str) -> StreamingHttpResponse:
+    """All stored records as a file, page by page, so that its size does not matter."""
+    run = run_for(request.user, pk)
+    if form not in FORMATS:
+        raise Http404
+    return download(run, form, attachment=True)
+
+
+@require_POST
+def run_cancel(request: HttpRequest, pk: Any) -> HttpResponse:
+    run = runs.cancel(run=run_for(request.user, pk, use=True))
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("run-detail", run.pk)
+    response = render(request, "runs/status.html", _status(request, run_for(request.user, pk)))
+    if run.is_finished:
+        response["HX-Trigger"] = "run-finished"
+    return response
+
+
+def runs_now(run: Run) -> bool:
+    """Whether the run's action is still part of its integration."""
+    current = run.action.revision.integration.current
+    return current is not None and current.actions.filter(uid=run.action.uid).exists()
+
+
+def _usable(request: HttpRequest, integration: Integration) -> list[Connection]:
+    """Connections that the user may run with: first those of the current organization, then those below it."""
+    rows = Connection.objects.usable_by(request.user).filter(integration=integration, organization__in=organizations_at(request))
+    return list(rows.select_related("organization").order_by("organization__path", "name"))
+
+
+def _earlier(request: HttpRequest, action: Action) -> Run | None:
+    key = request.GET.get("from", "")
+    found = Run.objects.visible_to(request.user).filter(pk=key).first() if is_uuid(key) else None
+    return found if found and found.action.uid == action.uid else None
+
+
+def _status(request: HttpRequest, run: Run) -> dict[str, Any]:
+    return {"run": run, "figures": figures(run), "may_cancel": may_use(request.user, run.connection)}
+
+
+def _records(request: HttpRequest, run: Run) -> dict[str, Any]:
+    view = request.GET.get("view", "table")
+    start = request.GET.get("start", "")
+    shown = window(run, view if view in VIEWS else "table", int(start) if start.isdecimal() and len(start) < 12 else 0)
+    return {"run": run, "window": shown, "views": VIEWS, "downloads": [(name, name.upper()) for name in FORMATS]}

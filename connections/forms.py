@@ -1,0 +1,80 @@
+"""The form of a connection: its name, what the scheme asks for, and the address where the definition leaves it open.
+
+Fields are named as the services' errors name them (`credentials.apiKey`, `settings.baseUri`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django import forms
+
+from connections.auth import CredentialField, scheme_of
+from connections.services import NAME_LENGTH
+from integrations.definition import Definition
+
+CREDENTIALS = "credentials."
+BASE_URI = "settings.baseUri"
+
+
+class ConnectionForm(forms.Form):
+    """`stored` names the credentials that the connection has, `defaults` those that come with the integration.
+
+    No credential is ever sent back. Where htmx swaps the form, static/js/keep-typed.js carries over what was typed.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        definition: Definition,
+        stored: Collection[str] = (),
+        defaults: Collection[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"] = forms.CharField(
+            max_length=NAME_LENGTH,
+            help_text="By which you tell it from others, for example Production.",
+            widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        )
+        if definition.host_at_connect:
+            path = definition.base.path
+            self.fields[BASE_URI] = forms.CharField(
+                label="Address of your server",
+                max_length=2000,
+                help_text="For example https://git.example.com." + (f" Without a path of its own, {path} is added." if path else ""),
+                widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "url"}),
+            )
+        for field in scheme_of(definition.auth).credential_fields():
+            self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What was entered. An empty field is no credential: the stored one or the default holds."""
+        return {name.removeprefix(CREDENTIALS): value for name, value in self._entered().items() if name.startswith(CREDENTIALS) and value}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"baseUri": self._entered().get(BASE_URI, "")} if BASE_URI in self.fields else {}
+
+    def _entered(self) -> dict[str, str]:
+        """The values as they were sent: a form with gaps can still be tested, and the services say what is missing."""
+        return {name: str(self.data.get(self.add_prefix(name), "")).strip() for name in self.fields}
+
+
+def _input(field: CredentialField, *, stored: bool, default: bool) -> forms.CharField:
+    attrs: dict[str, Any] = {"autocomplete": field.autocomplete, "spellcheck": "false", "autocapitalize": "off", "data-keep": True}
+    notes = [field.help]
+    if stored:
+        attrs["placeholder"] = "Stored. Leave empty to keep it."
+    elif default:
+        notes.append("Leave empty to use the one that comes with the integration.")
+    widget = forms.PasswordInput(attrs=attrs) if field.secret else forms.TextInput(attrs=attrs)
+    return forms.CharField(
+        label=field.label,
+        required=field.required and not stored and not default,
+        help_text=" ".join(filter(None, notes)),
+        widget=widget,
+        strip=False,
+    )

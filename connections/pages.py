@@ -1,0 +1,210 @@
+"""Pages of connections: list, connect, edit, test, delete."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from connections import services
+from connections.auth import scheme_of
+from connections.client import default_credentials
+from connections.forms import BASE_URI, ConnectionForm
+from connections.models import Connection
+from connections.permissions import connection_for, may_use
+from connections.ping import TestResult
+from connections.secrets import SecretError
+from integrations.definition import Definition
+from integrations.form_errors import add_refusal
+from integrations.models import Integration, Organization, User
+from integrations.permissions import integration_for
+from integrations.refusals import Invalid, Refusal
+
+PER_PAGE = 50
+
+
+@require_GET
+def connection_list(request: HttpRequest) -> HttpResponse:
+    """The connections of the current organization and of those below it."""
+    organizations = organizations_at(request)
+    rows = Connection.objects.visible_to(request.user).filter(organization__in=organizations).select_related("integration", "organization")
+    page = Paginator(rows.order_by("integration__name", "organization__path", "name"), PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "connections/list.html", {"page": page, "several": len(organizations) > 1})
+
+
+@require_http_methods(["GET", "POST"])
+def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
+    """Connect the current organization to an integration."""
+    integration = _connectable(request, slug)
+    context: dict[str, Any] = {"integration": integration}
+    try:
+        services.check_installable(integration, current(request))
+        definition = services.definition_of(integration)
+        context |= {"definition": definition, "scheme": scheme_of(definition.auth)}
+        form = _form(request, integration, definition)
+    except Refusal as refusal:
+        return render(request, "connections/new.html", context | {"refusal": refusal.message}, status=409)
+    if form.is_bound and form.is_valid():
+        try:
+            connection = services.create(
+                organization=current(request),
+                user=cast("User", request.user),
+                integration=integration,
+                name=form.cleaned_data["name"],
+                credentials=form.credentials,
+                settings=form.settings,
+            )
+        except Refusal as refusal:
+            add_refusal(form, refusal)
+        else:
+            messages.success(request, f"{current(request)} is connected to {integration} as {connection.name}.")
+            return _go(request, reverse("connection-detail", args=[connection.pk]))
+    return _show(request, "new", context | {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
+    """What is known of a connection; whoever may use it edits it here."""
+    connection = connection_for(request.user, pk, use=request.method == "POST")
+    definition = services.definition_of(connection.integration)
+    context = {
+        "connection": connection,
+        "integration": connection.integration,
+        "definition": definition,
+        "scheme": scheme_of(definition.auth),
+        "may_use": may_use(request.user, connection),
+    }
+    form = _form(request, connection.integration, definition, connection)
+    if form.is_bound and form.is_valid():
+        moved = form.settings if form.settings != {key: connection.settings.get(key) for key in form.settings} else None
+        try:
+            services.change(
+                connection=connection, name=form.cleaned_data["name"], credentials=form.credentials or None, settings=moved or None
+            )
+        except Refusal as refusal:
+            # What `change` tried stands on the instance; the page shows what is stored.
+            context["connection"] = connection_for(request.user, pk)
+            add_refusal(form, refusal)
+        else:
+            messages.success(request, "The connection was saved.")
+            return _go(request, reverse("connection-detail", args=[connection.pk]))
+    return _show(request, "detail", context | {"form": form})
+
+
+@require_POST
+def connection_try(request: HttpRequest, slug: str) -> HttpResponse:
+    """Test what is in the form of a new connection, without saving it."""
+    integration = _connectable(request, slug)
+    return _tried(request, integration, current(request), None)
+
+
+@require_POST
+def connection_test(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Test what is in the form of a connection; where it differs in nothing, the stored one, whose state is remembered."""
+    connection = connection_for(request.user, pk, use=True)
+    return _tried(request, connection.integration, connection.organization, connection)
+
+
+@require_POST
+def connection_make_default(request: HttpRequest, pk: Any) -> HttpResponse:
+    connection = connection_for(request.user, pk, use=True)
+    try:
+        services.change(connection=connection, is_default=True)
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, f"{connection.name} is the default now: a run uses it unless another one is chosen.")
+    return redirect("connection-detail", connection.pk)
+
+
+@require_http_methods(["GET", "POST"])
+def connection_delete(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Asks first where scripts are off; otherwise a dialog has asked."""
+    connection = connection_for(request.user, pk, use=True)
+    if request.method == "GET":
+        return render(request, "connections/delete.html", {"connection": connection})
+    services.delete(connection=connection)
+    messages.success(request, f"The connection {connection.name} was deleted.")
+    return redirect("connection-list")
+
+
+def current(request: HttpRequest) -> Organization:
+    """The organization that the user works for; whoever has none may not do this."""
+    organization: Organization | None = request.organization or None  # type: ignore[attr-defined]
+    if organization is None:
+        raise PermissionDenied
+    return organization
+
+
+def organizations_at(request: HttpRequest) -> list[Organization]:
+    """The current organization and those below it; none for somebody without one."""
+    here = request.organization  # type: ignore[attr-defined]
+    return list(Organization.objects.below([here])) if here else []
+
+
+def _connectable(request: HttpRequest, slug: str) -> Integration:
+    integration = integration_for(request.user, slug)
+    if not request.may_operate:  # type: ignore[attr-defined]
+        raise PermissionDenied
+    return integration
+
+
+def _form(request: HttpRequest, integration: Integration, definition: Definition, connection: Connection | None = None) -> ConnectionForm:
+    try:
+        defaults = list(default_credentials(integration.pk, definition))
+    except SecretError as error:
+        raise Refusal(str(error)) from None
+    return ConnectionForm(
+        request.POST if request.method == "POST" else None,
+        initial={"name": connection.name, BASE_URI: connection.settings.get("baseUri", "")} if connection else {},
+        definition=definition,
+        stored=services.stored_fields(connection) if connection else [],
+        defaults=defaults,
+    )
+
+
+def _tried(request: HttpRequest, integration: Integration, organization: Organization, connection: Connection | None) -> HttpResponse:
+    context: dict[str, Any] = {"connection": connection}
+    try:
+        form = _form(request, integration, services.definition_of(integration), connection)
+        context["result"] = _test(form, integration, organization, connection)
+        if connection:
+            connection.refresh_from_db()
+    except Invalid as refusal:
+        context["sentences"] = [sentence for sentences in refusal.errors.values() for sentence in sentences]
+    except Refusal as refusal:
+        context["sentences"] = [refusal.message]
+    return render(request, "connections/test_result.html", context)
+
+
+def _test(form: ConnectionForm, integration: Integration, organization: Organization, connection: Connection | None) -> TestResult:
+    credentials, settings = form.credentials, form.settings
+    if connection is None:
+        return services.try_out(integration=integration, organization=organization, credentials=credentials, settings=settings)
+    address = settings.get("baseUri") or connection.settings.get("baseUri")
+    if not credentials and address == connection.settings.get("baseUri"):
+        return services.test(connection=connection)
+    return services.try_out(
+        integration=integration,
+        organization=organization,
+        credentials=services.merged_credentials(connection, credentials),
+        settings={"baseUri": address} if settings else {},
+    )
+
+
+def _show(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:
+    """The page, or for htmx only its form."""
+    fragment = request.htmx  # type: ignore[attr-defined]
+    template = f"connections/{page}_form.html" if fragment else f"connections/{page}.html"
+    return render(request, template, context, status=422 if context["form"].errors else 200)
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)  # type: ignore[attr-defined]

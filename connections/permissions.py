@@ -1,0 +1,27 @@
+"""From a user to connections; fails closed. Strangers get 404, members whose role is too low get 403."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from connections.models import Connection
+from integrations.permissions import is_uuid
+
+
+def connection_for(user: Any, key: Any, *, use: bool = False) -> Connection:
+    """The connection that the user sees; with `use` one that the user may change, test and run with."""
+    rows = Connection.objects.visible_to(user).select_related("integration", "organization", "credential")
+    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    if use and not may_use(user, found):
+        raise PermissionDenied
+    return found
+
+
+def may_use(user: Any, connection: Connection) -> bool:
+    """Whether the user may change, test and run with a connection that the user sees."""
+    return Connection.objects.usable_by(user).filter(pk=connection.pk).exists()

@@ -1,0 +1,15 @@
+"""Pages of this stage."""
+
+from django.urls import path
+
+from connections import pages
+
+urlpatterns = [
+    path("integrations/<slug:slug>/connect/", pages.connection_new, name="connection-new"),
+    path("integrations/<slug:slug>/connect/try/", pages.connection_try, name="connection-try"),
+    path("connections/", pages.connection_list, name="connection-list"),
+    path("connections/<uuid:pk>/", pages.connection_detail, name="connection-detail"),
+    path("connections/<uuid:pk>/test/", pages.connection_test, name="connection-test"),
+    path("connections/<uuid:pk>/default/", pages.connection_make_default, name="connection-default"),
+    path("connections/<uuid:pk>/delete/", pages.connection_delete, name="connection-delete"),
+]

@@ -1,0 +1,104 @@
+"""Paths of a document (OpenAPI 3) -> drafts of operations: path items and operations joined, parameters repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from integrations.openapi import repair
+from integrations.openapi.document import METHODS, DocumentError, Limits
+from integrations.openapi.findings import Report, pointer, shortened
+from integrations.openapi.references import References
+
+SPECIFIC = "Describe it as the OpenAPI specification says, or add this action by hand."
+
+
+@dataclass
+class Draft:
+    """An operation on its way: what the document says about it, before keys and names are unique.
+
+    `raw` is the operation with its references followed, `parameters` are those of path item and operation, each with name and place,
+    `where` is its pointer.
+    """
+
+    method: str
+    path: str
+    where: str
+    raw: dict[str, Any]
+    parameters: list[dict[str, Any]]
+    reserved_key: str = ""
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A path item: the path that goes over the wire, the parameters that stood in its key, its pointer and its content."""
+
+    path: str
+    inside: list[dict[str, Any]]
+    where: str
+    content: dict[str, Any]
+
+
+def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[Draft]:
+    """A draft of every operation, in the order of the document. Raises DocumentError beyond the limit of operations."""
+    count = 0
+    for item in _items(document, references, report):
+        for name in item.content:
+            if name.lower() not in METHODS:
+                continue
+            count += 1
+            if count > limits.max_operations:
+                raise DocumentError(
+                    f"The document has more than {limits.max_operations:,} operations, the most that can be imported. "
+                    "Split it, or remove the paths that you do not need."
+                )
+            draft = _draft(item, name, references, report)
+            if draft:
+                yield draft
+
+
+def _items(document: dict[str, Any], references: References, report: Report) -> Iterator[_Item]:
+    paths = document.get("paths")
+    for key, value in paths.items() if isinstance(paths, dict) else ():
+        if key.startswith("x-"):
+            continue
+        where = pointer("paths", key)
+        content = references.resolve(value, where)
+        if not isinstance(content, dict):
+            if value is not None:
+                report.find(
+                    "error", "path-item", where, f"The path {shortened(key, 200)} has no readable content and was left out.", SPECIFIC
+                )
+        elif any(name.lower() in METHODS for name in content):
+            path, inside = repair.path_key(key, where, report)
+            yield _Item(path, inside, where, content)
+
+
+def _draft(item: _Item, name: str, references: References, report: Report) -> Draft | None:
+    where, method = pointer(name, base=item.where), name.upper()
+    declared = item.content[name]
+    raw = references.resolve(declared, where)
+    if raw is None:
+        raw = {}
+        if declared is None:
+            report.repair("operation", where, None, {}, "The operation has no content; it was taken as one without parameters.")
+    if not isinstance(raw, dict):
+        report.find("error", "operation", where, f"{method} {shortened(item.path, 200)} is no object and was left out.", SPECIFIC)
+        return None
+    found = [(where, parameter) for parameter in item.inside]
+    for place, parameters in ((item.where, item.content.get("parameters")), (where, raw.get("parameters"))):
+        found += _parameters(parameters, item.path, f"{place}/parameters", references, report)
+    return Draft(method, item.path, where, raw, repair.fitted_to_path(repair.once(found, report), item.path, where, report))
+
+
+def _parameters(declared: Any, path: str, where: str, references: References, report: Report) -> Iterator[tuple[str, dict[str, Any]]]:
+    for n, value in enumerate(declared if isinstance(declared, list) else []):
+        place = f"{where}/{n}"
+        parameter = references.resolve(value, place)
+        if isinstance(parameter, dict):
+            placed = repair.named_and_placed(parameter, path, place, report)
+            if placed:
+                yield place, placed
+        elif not isinstance(value, dict):
+            report.repair("operation-parameters", place, value, "removed", "A parameter that is no object was left out.")
