@@ -18,8 +18,6 @@ from integrations.wizard.auth_forms import text
 from integrations.wizard.base_forms import RefusableForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS, PaginationForm
 
-LOCKED_HELP = "Locked since the integration was finalized."
-
 
 class ActionForm(RefusableForm):
     json_names = {
@@ -51,9 +49,9 @@ class ActionForm(RefusableForm):
     )
     results_key = forms.CharField(
         required=False,
-        label="Results key",
+        label="Results key of this action",
         widget=text(),
-        help_text="Only if this action's records lie elsewhere than the integration's pagination says.",
+        help_text="Only if its records lie elsewhere than the pagination says. It goes before the results key of the pagination.",
     )
     pagination_type = forms.ChoiceField(
         required=False,
@@ -147,7 +145,7 @@ class ActionEditor:
         if self.is_locked:
             for name in services.LOCKED:
                 self.form.fields[name].disabled = True
-                self.form.fields[name].help_text = LOCKED_HELP
+                self.form.fields[name].help_text = ""  # the page says once why all of them are locked
         self.parameters = ParameterRows(data, prefix="parameters", initial=[_row(found) for found in self._present.values()])
         own = self.operation.pagination if self.operation else None
         self.paginations: dict[str, PaginationForm] = {}

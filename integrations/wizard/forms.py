@@ -178,6 +178,8 @@ class StatusCards(ChoiceCards):
 
 class StatusForm(forms.Form):
     status = forms.ChoiceField(
+        label="Who can install it",
+        required=False,
         choices=Integration.Status.choices,
         widget=StatusCards(
             cards={

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from actions import finalize as finalizing
 from actions import services
 from actions.models import Action
 from integrations import services as integrations
@@ -330,3 +331,14 @@ def test_hidden_integrations_are_not_seen_below(client: Client, cast: Cast, make
     integration = make_integration(status="hidden")
     client.force_login(cast.carol)
     assert client.get(reverse("integration-detail", args=[integration.slug])).status_code == 404
+
+
+def test_report_stays_with_the_import_when_a_new_draft_is_open(browser: Client, bob: User) -> None:
+    browser.post(IMPORT, {"text": json.dumps(DOCUMENT)})
+    made = Integration.objects.get()
+    findings = made.working.findings
+    finalizing.finalize(integration=made, user=bob)
+    integrations.change_definition(integration=made, headers={"Accept": "text/plain"})
+    page = browser.get(reverse("integration-report", args=[made.slug]))
+    assert (page.context["revision"].number, page.context["revision"].findings) == (1, findings)
+    assert sum(group["count"] for group in page.context["found"]) == len(findings)
