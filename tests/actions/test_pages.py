@@ -257,6 +257,8 @@ def test_only_the_actions_with_a_tick_are_renamed(browser: Client, draft: Integr
     data = {"field": "name", "pattern": "Users", "replacement": "People", "scope": "checked", "uid": [str(uid), "nonsense"], "apply": "1"}
     browser.post(rename_url(draft), data)
     assert names(draft) == ["Users 0 Get", "People 1 Get", "Users 2 Get"]
+    refused = browser.post(rename_url(draft), {**data, "uid": []})
+    assert refused.context["rename"].errors["scope"] == ["No action has a tick. Tick some in the list first, or choose other actions here."]
 
 
 @pytest.mark.parametrize(
