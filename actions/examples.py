@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actions.inputs import is_given
+from actions.inputs import is_given, usable_default
 from actions.requests import BODY, labelled
 from integrations.operation import Operation, Parameter
 
@@ -29,7 +29,7 @@ def example_inputs(operation: Operation, *, optional: bool = False) -> dict[str,
     inputs = {
         label: _parameter(parameter)
         for label, parameter in labelled(operation).items()
-        if parameter.required or optional or parameter.default
+        if parameter.required or optional or usable_default(parameter) is not None
     }
     if operation.body and (operation.body.required or optional):
         inputs[BODY] = example(operation.body.schema_)
@@ -91,8 +91,9 @@ def _object(schema: dict[str, Any], depth: int) -> dict[str, Any]:
 
 
 def _parameter(parameter: Parameter) -> Any:
-    if is_given(parameter.default):
-        return parameter.default
+    default = usable_default(parameter)
+    if default is not None:
+        return default
     kind = parameter.items or "string" if parameter.type == "array" else parameter.type
     option = next((option for option in parameter.enum if is_given(option)), None)
     value: Any = option if option is not None else example({"type": kind, "format": parameter.format})

@@ -42,6 +42,14 @@ def convert(value: Any, parameter: Parameter, label: str) -> Any:
     return converted
 
 
+def usable_default(parameter: Parameter) -> Any:
+    """The default, unless it is none for its own type: documents hold such, and the caller cannot help it."""
+    try:
+        return convert(parameter.default, parameter, parameter.name) if is_given(parameter.default) else None
+    except ValueError:
+        return None
+
+
 def text_of(value: Any) -> str:
     """A value as it stands in a URL, a header or a form."""
     if isinstance(value, bool):

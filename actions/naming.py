@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from math import prod
 from typing import Literal
 
 import regex
@@ -11,6 +12,11 @@ import regex
 # Seconds for all texts together; an honest pattern needs milliseconds.
 TIME_LIMIT = 1.0
 LONGEST_PATTERN = 500
+# Of one {count}: compiling writes the repeated part out that often, and a large number takes all the memory there is.
+MOST_REPEATS = 250
+_COUNT = regex.compile(r"\{(\d*),?(\d*)\}")
+# Recursion takes gigabytes within the time limit.
+_RECURSION = regex.compile(r"\(\?(?:R|[+-]?\d|&|P>)")
 
 # What a replacement may hold: $$ \\ $1 ${1} ${name} \1 \g<1> \g<name> $& and $0 for the whole match.
 _REFERENCE = regex.compile(
@@ -32,6 +38,8 @@ def rename(texts: Iterable[str], pattern: str, replacement: str) -> list[tuple[s
     Groups are written \\1, \\g<name>, $1, ${1} or ${name}, a dollar sign $$. A group that took no part in a match is
     empty. Raises PatternError.
     """
+    if len(replacement) > LONGEST_PATTERN:
+        raise PatternError(f"The replacement is longer than {LONGEST_PATTERN} characters. Shorten it.", field="replacement")
     compiled = _compile(pattern)
     parts = _parse(replacement, compiled)
 
@@ -43,7 +51,7 @@ def rename(texts: Iterable[str], pattern: str, replacement: str) -> list[tuple[s
     for text in texts:
         try:
             renamed.append((text, compiled.sub(replaced, text, timeout=max(end - time.monotonic(), 0.001))))
-        except TimeoutError:
+        except (TimeoutError, MemoryError):
             raise PatternError(
                 "The pattern takes too long on these texts. Avoid repetition inside repetition such as (.*)* and name what you look for."
             ) from None
@@ -55,13 +63,21 @@ def _compile(pattern: str) -> regex.Pattern[str]:
         raise PatternError("Enter a pattern to look for.")
     if len(pattern) > LONGEST_PATTERN:
         raise PatternError(f"The pattern is longer than {LONGEST_PATTERN} characters. Shorten it.")
+    bare = regex.sub(r"\\.|\s", "", pattern)
+    if _RECURSION.search(bare):
+        raise PatternError("The pattern calls itself or one of its groups, which is not offered here. Write the part out.")
+    counts = [int(digits) for pair in _COUNT.findall(bare) for digits in pair if digits]
+    if max(counts, default=0) > MOST_REPEATS or prod(counts) > MOST_REPEATS**2:
+        raise PatternError(
+            f"The pattern repeats too often. Use numbers up to {MOST_REPEATS} in braces, and few of them inside one another."
+        )
     try:
         return regex.compile(pattern)
     except regex.error as error:
         where = f" at character {error.pos + 1}" if error.pos is not None else ""
         raise PatternError(f"The pattern is not a valid regular expression: {error.msg}{where}.") from None
-    except (OverflowError, RecursionError, MemoryError):
-        raise PatternError("The pattern repeats too often. Use smaller numbers in braces.") from None
+    except RecursionError:
+        raise PatternError("The pattern is nested too deeply. Use fewer parentheses.") from None
 
 
 def _parse(replacement: str, pattern: regex.Pattern[str]) -> list[str | tuple[str | int]]:

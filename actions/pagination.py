@@ -157,7 +157,7 @@ class _Counting(Strategy[P]):
             more = says_more(page.body)
             message = "An empty page followed." if not more else "An empty page followed, although the server says that there is more."
             return self._end(counted, "empty_page", message, sure=not more)
-        if total is not None and received >= total:
+        if total is not None and received >= total and not says_more(page.body):
             return End("total", True, f"All {total} records that the server counts were received.")
         if page.count < largest and total is None and not says_more(page.body):
             return self._end(counted, "short_page", f"The last page was short: {page.count} records after pages of {largest}.")

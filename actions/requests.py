@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from actions import bodies
-from actions.inputs import InputError, convert, is_given, text_of
+from actions.inputs import InputError, convert, is_given, text_of, usable_default
 from connections.exchange import Outgoing, Pairs, with_query, without_names
 from integrations.definition import JSON_TYPE
 from integrations.operation import Operation, Parameter, placeholders
@@ -44,7 +44,7 @@ def build(
     for parameter in parameters:
         label = _label(parameter, parameters)
         value = given.get((parameter.place, parameter.name))
-        value = value if is_given(value) else parameter.default
+        value = value if is_given(value) else usable_default(parameter)
         if not is_given(value) or (parameter.place == "path" and value in ([], {})):
             if parameter.required:
                 problems.setdefault(label, []).append(f"{label} is missing.")
@@ -137,6 +137,8 @@ def _url(
     for segment in path.split("/"):
         text = filled(segment)
         names = _PLACEHOLDER.findall(segment)
+        if not text and any(("path", name) in values for name in names):
+            problems.setdefault(names[0], []).append(f"{names[0]} is missing.")
         # A server would read these as "here" and "one up"; percent-encoding does not hide them from it.
         if names and text in (".", ".."):
             problems.setdefault(names[0], []).append(f"{names[0]} cannot be {text}, because that has a meaning of its own in a path.")

@@ -29,12 +29,16 @@ def total_of(body: Any, headers: Headers, results_key: str, *, count: int, recei
     """
     named = list(_figures(body, results_key))
     filtered = [figure for name, figure in named if name in _FILTERED]
-    if filtered:
-        candidates = filtered
-    else:
-        candidates = [figure for wanted in (_TOTALS, _COUNTS) for name, figure in named if name in wanted]
-        candidates += [int(headers.get(name)) for name in _HEADERS if headers.get(name).isdecimal()]
-    return next((figure for figure in candidates if figure >= received and figure != count), None)
+    totals = [figure for name, figure in named if name in _TOTALS] + [
+        int(headers.get(name)) for name in _HEADERS if headers.get(name).isdecimal()
+    ]
+    counts = [figure for name, figure in named if name in _COUNTS]
+    # Of several figures the largest: one that is too large costs a request, one that is too small would cost records.
+    for candidates in [filtered] if filtered else [totals, counts]:
+        trusted = [figure for figure in candidates if figure >= received and figure != count]
+        if trusted:
+            return max(trusted)
+    return None
 
 
 def says_more(body: Any) -> bool:

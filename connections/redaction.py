@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ SHORTEST = 4
 def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret of SHORTEST or more characters replaced by MASK.
 
-    Found are the secret itself, its URL-encoded, JSON-escaped and Base64 forms, and Base64 of a longer text that
+    Found are the secret itself, its URL-encoded, JSON- and HTML-escaped and Base64 forms, and Base64 of a longer text that
     contains it, as `user:password` in an Authorization header.
     """
     found = sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True)
@@ -28,7 +29,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 def _forms(secret: str) -> list[str]:
     """Regular expressions for the ways in which a secret can be written, the longest first."""
-    plain = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    plain = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], html.escape(secret)}
     encoded = {quote(secret, safe=""), quote(secret), quote_plus(secret)} - plain
     return [
         *sorted({core for offset in range(3) for core in _base64_cores(secret, offset)}, key=len, reverse=True),

@@ -20,6 +20,8 @@ from connections.exchange import TransportError
 
 # When the exchange that runs in this thread has to be over, in seconds of time.monotonic().
 deadline: ContextVar[float] = ContextVar("deadline")
+# Whether this thread opened a socket since it last set this to False; if not, a kept one was used.
+opened: ContextVar[bool] = ContextVar("opened", default=False)
 
 
 def time_left(step: float) -> float:
@@ -85,17 +87,20 @@ def _permitted(host: str, port: int, *, encrypted: bool) -> list[tuple[socket.Ad
 
 def connect(host: str, port: int, options: Any, *, encrypted: bool) -> socket.socket:
     """A connection to the first permitted address that answers."""
+    opened.set(True)
     failure: OSError | None = None
     for family, target in _permitted(host, port, encrypted=encrypted):
-        sock = PlainSocket(family, socket.SOCK_STREAM)
+        sock = None
         try:
+            sock = PlainSocket(family, socket.SOCK_STREAM)
             for option in options or ():
                 sock.setsockopt(*option)
             sock.settimeout(time_left(settings.EGRESS_CONNECT_TIMEOUT))
             sock.connect(target)
         except OSError as error:
             failure = error
-            sock.close()
+            if sock:
+                sock.close()
         else:
             return sock
     if isinstance(failure, TimeoutError):

@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, Self, cast
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -48,6 +49,7 @@ __all__ = ["Additions", "Answer", "Headers", "Outgoing", "Transport", "Transport
 MAX_REDIRECTS: Final = 5
 _CHUNK: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _DEFAULT_HEADERS: Final = (("User-Agent", "Junction"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"))
 # What follows a redirect to another origin; everything else may be a secret of this one.
 _HARMLESS: Final = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "range", "user-agent"})
@@ -99,13 +101,20 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _GuardedHTTPS
 
 
+@lru_cache(maxsize=8)
+def _tls_context(ca_bundle: str) -> ssl.SSLContext:
+    """The authorities to trust; reading them takes longer than many a request, so all transports share them."""
+    context = create_urllib3_context()
+    context.load_verify_locations(ca_bundle)
+    context.sslsocket_class = sockets.TLSSocket
+    return context
+
+
 class _GuardedAdapter(HTTPAdapter):
-    """requests' adapter with our connections and one TLS context that is loaded once, not for every connection."""
+    """requests' adapter with our connections, over one TLS context that always verifies."""
 
     def __init__(self, ca_bundle: str) -> None:
-        self._context = create_urllib3_context()
-        self._context.load_verify_locations(ca_bundle)
-        self._context.sslsocket_class = sockets.TLSSocket
+        self._context = _tls_context(ca_bundle)
         super().__init__(pool_connections=10, pool_maxsize=4)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
@@ -183,7 +192,7 @@ class Transport:
         prepared = _prepare(outgoing)
         try:
             timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
-            response = cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts, verify=True).raw)
+            response = self._head(prepared, timeouts)
             try:
                 yield response
                 if not response.closed and (response.length_remaining or 0) < _CHUNK:
@@ -196,6 +205,17 @@ class Transport:
                     response.close()
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             raise _failure(error, where) from None
+
+    def _head(self, prepared: requests.PreparedRequest, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
+        """Status and headers of an answer. A safe request over a kept connection, which the server closed just then, is
+        asked once more over a new one (RFC 9112 9.3.1)."""
+        sockets.opened.set(False)
+        try:
+            return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
+        except requests.ConnectionError:
+            if sockets.opened.get() or prepared.method not in _SAFE:
+                raise
+            return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
 
 
 def _prepare(outgoing: Outgoing) -> requests.PreparedRequest:

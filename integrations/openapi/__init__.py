@@ -1,11 +1,12 @@
 """API descriptions (OpenAPI 3.0 and 3.1, Swagger 2.0; JSON or YAML) -> the draft of an integration.
 
-document.py    bytes -> document              yaml12.py   YAML as JSON-compatible values
-lint.py        faults of the document         rules.py    the rules, and patterns
-references.py  $ref, bounded schemas          swagger2.py 2.0 -> 3.0
-servers.py     base URI                       security.py authentication
-operations.py  operations                     repair.py   the import doctor
-paging.py      pagination                     findings.py findings and repairs
+document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
+lint.py        faults of the document         rules.py       the rules, and patterns
+references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
+servers.py     base URI                       security.py    authentication
+paths.py       paths -> drafts                operations.py  drafts -> operations
+repair.py      the import doctor              paging.py      pagination
+findings.py    findings and repairs           positions.py   line and column
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integrations.definition import Auth, Definition, Pagination
-from integrations.openapi import lint, operations, paging, security, servers, swagger2
+from integrations.openapi import lint, operations, paging, positions, repair, security, servers, swagger2
 from integrations.openapi.document import Document, DocumentError, Limits, parse
 from integrations.openapi.findings import Finding, Repair, Report, plain_text
 from integrations.openapi.references import References
@@ -56,11 +57,20 @@ def read(data: bytes, *, source_url: str = "", limits: Limits = Limits()) -> Imp
         document = parse(data, limits, report)
         lint.run(document.root, report)
         imported = _imported(document, source_url, limits, report)
-    report.close()
-    if document.is_swagger:
-        imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
-        imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
+        report.close()
+        if document.is_swagger:
+            imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
+            imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
+        imported.findings = _located(imported.findings, document.text)
     return imported
+
+
+def _located(findings: list[Finding], text: str) -> list[Finding]:
+    places = positions.locate(text, {finding.pointer for finding in findings if finding.pointer})
+    return [
+        replace(finding, line=places[finding.pointer][0], column=places[finding.pointer][1]) if finding.pointer in places else finding
+        for finding in findings
+    ]
 
 
 def _imported(document: Document, source_url: str, limits: Limits, report: Report) -> Imported:
@@ -78,7 +88,7 @@ def _imported(document: Document, source_url: str, limits: Limits, report: Repor
         version=document.version,
         title=" ".join(plain_text(info.get("title"), 200).split()) or "Untitled API",
         description=plain_text(info.get("description")),
-        definition=Definition(api_base_uri=base, auth=auth, pagination=pagination),
+        definition=Definition(api_base_uri=base, auth=auth, pagination=pagination, headers=repair.common_accept(found, report)),
         auth_choices=[(choice.scheme, choice.auth) for choice in choices],
         operations=found,
         findings=report.findings,

@@ -56,7 +56,8 @@ class Document:
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSTORABLE = re.compile(r"\\(?:0|x00|u0000|U00000000|u[dD][89a-fA-F])")
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|body|script)\b", re.IGNORECASE)
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "This is a zip archive. Unpack it and choose the OpenAPI file inside."),
@@ -101,7 +102,7 @@ def parse(data: bytes, limits: Limits, report: Report) -> Document:
                 "This is a web page (HTML), not an OpenAPI document. Open the page in a browser, look for a link to openapi.json or swagger.json, and import that file."
             )
         raise DocumentError("This is an XML file, not an OpenAPI document. Ask the vendor for the OpenAPI (Swagger) file in JSON or YAML.")
-    root = _json(data, text, start, limits, report)
+    root = _storable(_json(data, text, start, limits, report), text)
     return Document(root, _version(root, report), text)
 
 
@@ -165,6 +166,14 @@ def _json(data: bytes, text: str, start: str, limits: Limits, report: Report) ->
         cut = error.line >= text.count("\n") and kind == "JSON" and not text.rstrip().endswith(("}", "]"))
         hint = "The file ends too early: download it again." if cut else "Mend that place, or download the file again."
         raise DocumentError(f"The file cannot be read as {kind}{where}: {error}. {hint}") from None
+
+
+def _storable(root: Any, text: str) -> Any:
+    """The values without what no database and no UTF-8 can hold: NUL and halves of surrogate pairs, which escapes can smuggle in."""
+    if not _UNSTORABLE.search(text):
+        return root
+    written = _NUL.sub(r"\1", json.dumps(root))
+    return orjson.loads(json.dumps(json.loads(written), ensure_ascii=False).encode("utf-8", errors="replace"))
 
 
 def _lenient_json(text: str) -> Any:

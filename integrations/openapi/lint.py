@@ -60,6 +60,8 @@ def _operations(root: dict[str, Any], report: Report) -> None:
         return
     first: dict[str, str] = {}
     for path, item in paths.items():
+        if path.startswith("x-"):
+            continue
         if len(path) > 1 and path.endswith("/"):
             _breach(rules.TRAILING_SLASH, pointer("paths", path), f"The path {shortened(path, 200)} ends with a slash.", report)
         for method, operation in item.items() if isinstance(item, dict) else ():

@@ -68,9 +68,9 @@ def _name(draft: Draft) -> str:
 
 
 def humanised(identifier: str) -> str:
-    """An identifier in words: listUserGroups, list_user_groups and Users-listGroups become "List user groups" and the like."""
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", identifier[:400])
-    spaced = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", spaced)
+    """An identifier in words: listUserGroups, list_user_groups and list-userGroups all become "List user groups"."""
+    spaced = re.sub(r"([a-z])([A-Z0-9])", r"\1 \2", identifier[:400].replace("OAuth", "Oauth"))
+    spaced = re.sub(r"([A-Z0-9])([A-Z][a-z])", r"\1 \2", spaced)
     words = [word if word.isupper() and len(word) > 1 else word.lower() for word in re.split(r"[\W_]+", spaced) if word]
     text = " ".join(words)
     return shortened(text[:1].upper() + text[1:], 200)
@@ -90,7 +90,7 @@ def _operation(draft: Draft, known: dict[str, str], references: References, shar
         method=draft.method,
         path=draft.path,
         parameters=[parameter for parameter in parameters if parameter],
-        body=_body(raw.get("requestBody"), references, f"{draft.where}/requestBody", _budget(share, _MAX_BODY_VALUES), report),
+        body=_body(draft, references, _budget(share, _MAX_BODY_VALUES), report),
         response_schema=response or None,
         tags=[str(tag) for tag in raw["tags"] if isinstance(tag, str | int)][:50] if isinstance(raw.get("tags"), list) else [],
         deprecated=raw.get("deprecated") is True,
@@ -136,7 +136,7 @@ def _parameter(raw: dict[str, Any], references: References, where: str, report: 
             type=kind,
             items=_type(items) if kind == "array" and isinstance(items, dict) else "",
             required=raw.get("required") is True or raw.get("required") == "true" or raw["in"] == "path",
-            default=schema.get("default"),
+            default=schema.get("default", repair.fixed_accept(raw) or None),
             enum=_enum(schema, items if kind == "array" else None),
             format=str(schema.get("format") or "")[:100],
             description=plain_text(raw.get("description") or schema.get("description"), 2000),
@@ -200,7 +200,13 @@ def _rank(media_type: str) -> int:
     return {FORM_TYPE: 3, "multipart/form-data": 4}.get(essence, 5)
 
 
-def _body(raw: Any, references: References, where: str, values: int, report: Report) -> Body | None:
+def _sends_nothing(method: str, schema: dict[str, Any]) -> bool:
+    """Whether a body is an empty form on a method that needs none, as generators declare for every GET."""
+    return method in ("GET", "HEAD", "DELETE") and schema.get("type") == "object" and not schema.get("properties")
+
+
+def _body(draft: Draft, references: References, values: int, report: Report) -> Body | None:
+    raw, where = draft.raw.get("requestBody"), f"{draft.where}/requestBody"
     resolved = references.resolve(raw, where)
     if not isinstance(resolved, dict):
         return Body() if isinstance(raw, dict) else None  # in another file: a body of unknown shape
@@ -214,6 +220,8 @@ def _body(raw: Any, references: References, where: str, values: int, report: Rep
     media = references.resolve(content[media_type], pointer("content", media_type, base=where))
     declared = media.get("schema") if isinstance(media, dict) else None
     schema = references.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
+    if not required and _sends_nothing(draft.method, schema):
+        return None
     sent = JSON_TYPE if "*" in media_type or "/" not in media_type else media_type.strip()
     return Body(content_type=sent[:200], required=required, description=description, schema_=schema)
 

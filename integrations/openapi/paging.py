@@ -247,16 +247,17 @@ def _start(parameter: Parameter, usual: int) -> int:
 
 
 def _page_size(size: Parameter | None, maxima: dict[str, int]) -> int:
-    """The vendor's default, else the largest that the vendor allows, within the limits of a definition."""
+    """The vendor's default; up to 100 where the vendor says how many are allowed; within the limits of a definition."""
     if size is None:
         return DEFAULT_PAGE_SIZE
     most = maxima.get(size.name, 0)
     default = size.default
     if isinstance(default, str) and default.isdigit() and len(default) < 9:
         default = int(default)
-    if isinstance(default, int) and not isinstance(default, bool) and default > 0:
-        return min(default, MAX_DEFAULT_PAGE_SIZE)
-    return min(most, MAX_DEFAULT_PAGE_SIZE) if most > 0 else DEFAULT_PAGE_SIZE
+    wanted = default if isinstance(default, int) and not isinstance(default, bool) and default > 0 else DEFAULT_PAGE_SIZE
+    if most > 0:
+        wanted = min(max(wanted, DEFAULT_PAGE_SIZE), most)
+    return min(wanted, MAX_DEFAULT_PAGE_SIZE)
 
 
 # --- answers --------------------------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ mended without guessing at the wire is a finding instead.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 from urllib.parse import parse_qsl
 
 from integrations.openapi.findings import Report, shortened
-from integrations.operation import placeholders
+from integrations.operation import Operation, Parameter, placeholders
 
 Raw = dict[str, Any]  # a parameter as the document has it, references resolved
 
@@ -76,11 +77,40 @@ def named_and_placed(parameter: Raw, path: str, where: str, report: Report) -> R
         report.repair(
             "operation-parameters", where, place, known, f"The parameter {shortened(name, 60)} has no known place; it was set to {known}."
         )
-    if known == "header" and name.lower() in _RESERVED_HEADERS:
+    if known == "header" and name.lower() in _RESERVED_HEADERS and not fixed_accept({**parameter, "name": name}):
         message = f"The header {name} is set by the authentication and the body; OpenAPI says that such parameters are ignored."
         report.repair("parameter-reserved-header", where, name, "removed", message)
         return None
     return {**parameter, "name": name, "in": known}
+
+
+def fixed_accept(parameter: Raw) -> str:
+    """The media type that a header parameter Accept stands for if it is a vendor's own (often with the version of the API), else ""."""
+    if str(parameter.get("name")).lower() != "accept":
+        return ""
+    schema = parameter.get("schema")
+    schema = schema if isinstance(schema, dict) else parameter
+    enum = schema.get("enum")
+    value = schema.get("default") or (enum[0] if isinstance(enum, list) and len(enum) == 1 else "")
+    usual = ("", "application/json", "*/*")
+    return value if isinstance(value, str) and value.strip().lower() not in usual and value.isprintable() else ""
+
+
+def common_accept(operations: list[Operation], report: Report) -> dict[str, str]:
+    """Headers of the whole integration: a vendor's own Accept leaves the operations if at least half of them send the same one."""
+    values = Counter(str(parameter.default) for operation in operations for parameter in operation.parameters if _is_accept(parameter))
+    value, count = values.most_common(1)[0] if values else ("", 0)
+    if len(values) != 1 or count * 2 < len(operations):
+        return {}
+    for operation in operations:
+        operation.parameters = [parameter for parameter in operation.parameters if not _is_accept(parameter)]
+    message = f"{count} operations send Accept: {shortened(value, 100)}; it became a header of the integration."
+    report.repair("parameter-reserved-header", "/paths", count, {"Accept": value}, message)
+    return {"Accept": value}
+
+
+def _is_accept(parameter: Parameter) -> bool:
+    return parameter.place == "header" and parameter.name.lower() == "accept"
 
 
 def once(parameters: list[tuple[str, Raw]], report: Report) -> list[tuple[str, Raw]]:

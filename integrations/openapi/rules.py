@@ -31,7 +31,7 @@ NO_PATHS = Rule("path-declarations-must-exist", "warning", "Add paths to the doc
 # Compiling takes some microseconds for each character: longer patterns, and those after so many characters in all, are not checked.
 _MAX_PATTERN = 5_000
 _MAX_PATTERNS = 300_000
-_CLASS = re.compile(r"\[(\^?)((?:\\.|[^\]\\])*)\]", re.DOTALL)
+_ESCAPE_OR_CLASS = re.compile(r"\\.|\[(\^?)((?:\\.|[^\]\\])*)\]", re.DOTALL)
 
 
 class Patterns:
@@ -70,14 +70,17 @@ def _for_python(pattern: str) -> str:
     text = re.sub(r"\(\?<(?![=!])", "(?P<", text)
     text = re.sub(r"(?<!\\)((?:\\\\)*)\\k<([^<>]*)>", r"\1(?P=\2)", text)
     text = re.sub(r"(?<!\\)((?:\\\\)*)\\([aeghijlmoqyzAEGHIJKLMNOQRTUXYZ])", r"\1\2", text)  # JavaScript: the letter itself
-    text = text.replace("[^]", "(?:.|\\n)").replace("[]", "(?!)")
-    return _CLASS.sub(_class_for_python, text)
+    return _ESCAPE_OR_CLASS.sub(_class_for_python, text)
 
 
 def _class_for_python(match: re.Match[str]) -> str:
-    r"""Inside a class a hyphen beside \w, \d or \s stands for itself, and a bracket needs no escape."""
+    r"""Inside a class a hyphen beside \w, \d or \s stands for itself and a bracket needs no escape; [] matches nothing, [^] everything."""
+    if match.group(2) is None:  # an escape outside of classes
+        return match.group(0)
+    if not match.group(2):
+        return "(?:.|\n)" if match.group(1) else "(?!)"
     inside = re.sub(r"(\\[wWdDsS])-", r"\1\\-", match.group(2))
     inside = re.sub(r"(?<!\\)-(\\[wWdDsS])", r"\\-\1", inside)
-    inside = inside.replace("[", "\\[").replace("\\\\[", "\\[") if "[" in inside else inside
+    inside = re.sub(r"\\.|\[", lambda found: "\\[" if found.group(0) == "[" else found.group(0), inside)
     inside = re.sub(r"(&&|\|\||~~|--)", lambda double: "\\" + double.group(1)[0] + "\\" + double.group(1)[1], inside)
     return f"[{match.group(1)}{inside}]"

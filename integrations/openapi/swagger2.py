@@ -121,10 +121,10 @@ class _Conversion:
             key: value for key, value in operation.items() if key not in ("parameters", "responses", "consumes", "produces", "schemes")
         }
         own = self.parameters(operation.get("parameters"), f"{where}/parameters")
-        taken = {(parameter.get("name"), parameter.get("in")) for _, parameter in own}
+        taken = {(str(parameter.get("name")), str(parameter.get("in"))) for _, parameter in own}
         if any(parameter.get("in") == "body" for _, parameter in own):
             bodies = []
-        found = own + [pair for pair in bodies if (pair[1].get("name"), pair[1].get("in")) not in taken]
+        found = own + [pair for pair in bodies if (str(pair[1].get("name")), str(pair[1].get("in"))) not in taken]
         plain = [self.parameter(parameter, place) for place, parameter in found if parameter.get("in") not in ("body", "formData")]
         if plain:
             result["parameters"] = plain
@@ -155,7 +155,7 @@ class _Conversion:
         return schema
 
     def style(self, old: dict[str, Any], where: str) -> tuple[str, bool]:
-        name = old.get("collectionFormat") or "csv"
+        name = str(old.get("collectionFormat") or "csv")
         if old.get("in") in ("path", "header"):
             return "simple", False
         if name not in _STYLES:
@@ -164,7 +164,7 @@ class _Conversion:
                 where,
                 name,
                 "csv",
-                f"OpenAPI 3 has no array format {str(name)[:50]!r}; the values are sent separated by commas.",
+                f"OpenAPI 3 has no array format {name[:50]!r}; the values are sent separated by commas.",
             )
         return _STYLES.get(name, _STYLES["csv"])
 

@@ -153,6 +153,14 @@ def test_number_of_pages_is_not_taken_for_a_total() -> None:
     assert ended(walk(PAGE, pages(30, by="page", total=3)))[:3] == (30, "empty_page", True)
 
 
+def test_larger_of_two_totals_counts() -> None:
+    assert ended(walk(PAGE, pages(30, by="page", total=20, total_records=30))) == (30, "total", True, 3)
+
+
+def test_total_does_not_end_the_list_while_a_flag_says_more() -> None:
+    assert ended(walk(PAGE, pages(30, by="page", total=20, has_more=lambda offset, count: offset + count < 30)))[0] == 30
+
+
 def test_filtered_total_counts_before_the_whole() -> None:
     assert ended(walk(PAGE, pages(15, by="page", total_count=500, filtered_count=15))) == (15, "total", True, 2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from urllib.parse import quote, quote_plus
 
@@ -17,7 +18,7 @@ SECRET = 'p@ss w/rd+"ü'
 
 @pytest.mark.parametrize(
     "written",
-    [SECRET, quote(SECRET, safe=""), quote(SECRET), quote_plus(SECRET), quote(SECRET, safe="").lower(), json.dumps(SECRET)[1:-1], base64.b64encode(SECRET.encode()).decode(), base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("=")],
+    [SECRET, quote(SECRET, safe=""), quote(SECRET), quote_plus(SECRET), quote(SECRET, safe="").lower(), json.dumps(SECRET)[1:-1], html.escape(SECRET), base64.b64encode(SECRET.encode()).decode(), base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("=")],
 )  # fmt: skip
 def test_secret_is_hidden_in_every_form(written: str) -> None:
     assert redact(f"before {written} after", [SECRET]) == f"before {MASK} after"

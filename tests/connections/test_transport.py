@@ -123,6 +123,18 @@ def test_additions_join_headers_query_and_cookies(transport: Transport) -> None:
     assert (seen.path, seen.headers["authorization"], seen.headers["cookie"]) == ("/x?a=1&key=a+b%26c", "Token k", "c=2; sid=1")
 
 
+def test_connection_that_the_server_closed_is_replaced(transport: Transport) -> None:
+    with serving(lambda to: to.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as server:
+        assert [transport.send(Outgoing("GET", server.url)).status for _ in range(3)] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("header", [("X-A", "a\r\nX-Evil: 1"), ("X-A\r\nX-Evil", "1"), ("X A:", "1"), ("", "1")])
+def test_header_that_would_split_the_request_is_not_sent(transport: Transport, header: tuple[str, str]) -> None:
+    with serving(lambda to: to.reply()) as server, pytest.raises(TransportError) as caught:
+        transport.send(Outgoing("GET", server.url, [header]))
+    assert (facts(caught.value), server.seen) == (("invalid", False, True), [])
+
+
 # --- the network policy ---------------------------------------------------------------------------------------------
 
 
