@@ -20,6 +20,9 @@ from integrations.refusals import Invalid
 DESCRIPTION_LENGTH = 2000  # a document's description can be a manual; a tile and a header show its beginning
 
 
+_WEB_PAGE = re.compile(rb"\s*(<!doctype\s+html|<html|<head|<body)", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Report:
     """What an import did, for the page and the API."""
@@ -62,11 +65,27 @@ def fetch(url: str) -> bytes:
         raise Invalid({"url": [str(error)]}) from None
     except TransportError as error:
         raise Invalid({"url": [error.message]}) from None
-    if answer.status != 200:
-        raise Invalid(
-            {"url": [f"The server answered {answer.status} {answer.reason}. Check the URL, or download the document and upload it here."]}
+    status = answer.status
+    if status in (401, 403):
+        raise _refused_url(f"The server wants a sign-in for this URL (status {status}). Download the file in your browser and upload it.")
+    if status in (404, 410):
+        raise _refused_url(f"There is nothing at this URL (status {status}). Check its spelling, or look for the link to the document.")
+    if status != 200:
+        raise _refused_url(
+            f"The server answered {status} {answer.reason}".strip() + ". Check the URL, or download the document and upload it here."
+        )
+    if not answer.body.strip():
+        raise _refused_url("The server answered with nothing. Check the URL, or download the document and upload it here.")
+    if answer.content_type in ("text/html", "application/xhtml+xml") or _WEB_PAGE.match(answer.body):
+        raise _refused_url(
+            "This URL leads to a web page, not to the document itself. Documentation pages often link to it as openapi.json, "
+            "openapi.yaml or swagger.json: give the URL of that link."
         )
     return answer.body
+
+
+def _refused_url(sentence: str) -> Invalid:
+    return Invalid({"url": [sentence]})
 
 
 def import_document(*, data: bytes, organization: Organization, user: User, source: str = "", source_url: str = "") -> Report:

@@ -226,7 +226,7 @@ class Walk:
         past_the_end = answer.status >= 400 or answer.status == 204
         body = None if past_the_end else self._body(answer)
         rows = [] if past_the_end else records(body, self.plan.results_key, many=self.plan.is_paged)
-        seen = PageSeen(answer.status, Headers(answer.headers), body, outgoing.url, len(rows))
+        seen = PageSeen(answer.status, Headers(answer.headers), body, answer.url, len(rows))
         step = self.strategy.advance(token, seen)
         position = self.strategy.position(token)
         repeat = self.guard.after(position, rows)

@@ -95,7 +95,7 @@ def rename(
     with transaction.atomic():
         revision = integration.working if dry_run else integrations.open_draft(integration=integration)
         rows = revision.actions.all() if uids is None else revision.actions.filter(uid__in=list(uids))
-        actions = list(rows)
+        actions = list(rows.defer("content"))  # of a large API, schemas are megabytes
         try:
             texts = naming.rename([getattr(action, field) for action in actions], pattern, replacement)
         except naming.PatternError as error:
@@ -137,6 +137,11 @@ def free_key(name: str, taken: set[str]) -> str:
     while key in taken:
         key, number = f"{base}_{number}", number + 1
     return key
+
+
+def is_locked(action: Action) -> bool:
+    """Whether a finalized revision has this action, so that its key, method and path stay and it cannot be deleted."""
+    return _finalized(action) is not None
 
 
 def _validated(values: dict[str, Any]) -> Operation:

@@ -1,10 +1,19 @@
-"""Pages of this stage."""
+"""The pages of this stage; included before those of integrations, whose page of one integration would take `import` for a slug."""
 
 from django.urls import path
 
 from actions import run_pages
+from actions.pages import detail, imports
+from actions.wizard import views as wizard
 
-run_urls = [
+wizard.register()
+
+urlpatterns = [
+    path("integrations/import/", imports.import_document, name="integration-import"),
+    path("integrations/<str:slug>/", detail.detail, name="integration-detail"),
+    path("integrations/<str:slug>/report/", imports.report, name="integration-report"),
+    path("integrations/<str:slug>/actions/rename/", wizard.rename, name="action-rename"),
+    path("integrations/<str:slug>/actions/<uuid:uid>/delete/", wizard.delete_action, name="action-delete"),
     path("integrations/<slug:slug>/actions/<uuid:uid>/run/", run_pages.action_run, name="action-run"),
     path("runs/", run_pages.run_list, name="run-list"),
     path("runs/<uuid:pk>/", run_pages.run_detail, name="run-detail"),
@@ -13,5 +22,3 @@ run_urls = [
     path("runs/<uuid:pk>/records.<str:form>", run_pages.run_download, name="run-download"),
     path("runs/<uuid:pk>/cancel/", run_pages.run_cancel, name="run-cancel"),
 ]
-
-urlpatterns = [*run_urls]

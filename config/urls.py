@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="integration-list"), name="home"),
     path("", include("integrations.accounts.urls")),
     path("", include("connections.urls")),
+    path("", include("integrations.urls")),
     path("", include("actions.urls")),
     path("api/", include("actions.api.urls")),
     path("api/", include("connections.api.urls")),

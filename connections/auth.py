@@ -1,6 +1,7 @@
 """Authentication schemes: which credentials a connection holds, and what they add to a request.
 
-A scheme is one class. To add one: a part in `integrations.definition`, a class here, and its entry in SCHEMES.
+A scheme is one class. To add one: a part in `integrations.definition`, a form with its help in
+`integrations.wizard.auth_forms`, a class here, and its entry in SCHEMES.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ class Scheme(ABC, Generic[A]):
 
     auth_type: ClassVar[str]
     label: ClassVar[str]
-    choose_if: ClassVar[tuple[str, ...]]
 
     def __init__(self, auth: A) -> None:
         self.auth = auth
@@ -89,13 +89,7 @@ class Scheme(ABC, Generic[A]):
 
 class ApiKeyScheme(Scheme[ApiKeyAuth]):
     auth_type = "apikey"
-    label = "API key"
-    choose_if = (
-        "the vendor gives you one fixed key or token",
-        "requests carry it in a header such as Authorization or X-API-Key, or in a parameter of the URL",
-        "the key does not expire or renew itself",
-        "the vendor's documentation speaks of an API key, a token or a bearer token",
-    )
+    label = ApiKeyAuth.label
 
     def credential_fields(self) -> tuple[CredentialField, ...]:
         where = {"header": "header", "query": "query parameter", "cookie": "cookie"}[self.auth.api_key_location]
@@ -134,14 +128,7 @@ class ApiKeyScheme(Scheme[ApiKeyAuth]):
 
 class BasicScheme(Scheme[BasicAuth]):
     auth_type = "basic"
-    label = "Basic authentication"
-    choose_if = (
-        "the API asks for a user name and a password",
-        "the vendor's documentation names basic authentication",
-        "the system is older, internal, or an appliance",
-        "the credentials do not renew themselves",
-        "there is no safer choice",
-    )
+    label = BasicAuth.label
 
     def credential_fields(self) -> tuple[CredentialField, ...]:
         return (
@@ -172,12 +159,7 @@ class BasicScheme(Scheme[BasicAuth]):
 
 class BearerScheme(Scheme[BearerAuth]):
     auth_type = "bearer"
-    label = "Bearer token"
-    choose_if = (
-        "the vendor gives you one fixed token",
-        "requests carry it as Authorization: Bearer, followed by the token",
-        "the token does not renew itself",
-    )
+    label = BearerAuth.label
 
     def credential_fields(self) -> tuple[CredentialField, ...]:
         return (CredentialField("token", "Token", help="It is sent in the header Authorization, after the word Bearer."),)
@@ -191,14 +173,7 @@ class BearerScheme(Scheme[BearerAuth]):
 
 class OAuth2Scheme(Scheme[OAuth2Auth]):
     auth_type = "oauth2"
-    label = "OAuth 2.0"
-    choose_if = (
-        "the API wants a user to sign in or consent, or gives tokens from one server to another",
-        "tokens expire and are renewed without a person",
-        "the vendor's documentation speaks of authorization codes, client credentials, access tokens or refresh tokens",
-        "client credentials: nobody signs in, only a token URL is named, and the vendor speaks of service accounts or application access",
-        "authorization code: users sign in or approve access, an authorization URL is named, and calls are made on behalf of a user or tenant",
-    )
+    label = OAuth2Auth.label
 
     @property
     def needs_token(self) -> bool:
@@ -226,12 +201,7 @@ class OAuth2Scheme(Scheme[OAuth2Auth]):
 
 class NoScheme(Scheme[NoAuth]):
     auth_type = "none"
-    label = "No authentication"
-    choose_if = (
-        "the vendor's documentation says that no authentication is needed",
-        "no header, token or password is named anywhere",
-        "everything that is called is public and only read",
-    )
+    label = NoAuth.label
 
     def credential_fields(self) -> tuple[CredentialField, ...]:
         return ()

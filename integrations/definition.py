@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
@@ -30,7 +30,12 @@ JSON_TYPE = "application/json"
 
 
 class Part(BaseModel):
-    """Base of every part of a definition: camelCase in JSON, unknown fields refused, surrounding blanks dropped."""
+    """Base of every part of a definition: camelCase in JSON, unknown fields refused, surrounding blanks dropped.
+
+    `label` is what people call the choice that the part stands for.
+    """
+
+    label: ClassVar[str] = ""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", str_strip_whitespace=True, validate_assignment=True
@@ -85,6 +90,8 @@ Name = Annotated[str, Field(max_length=200)]
 class ApiKeyAuth(Part):
     """One key, sent with every request in a header, a query parameter or a cookie."""
 
+    label: ClassVar[str] = "API key"
+
     type: Literal["apikey"] = "apikey"
     api_key_name: Name = "Authorization"
     api_key_location: Annotated[Literal["header", "query", "cookie"], BeforeValidator(_choice)] = "header"
@@ -106,11 +113,15 @@ class ApiKeyAuth(Part):
 class BasicAuth(Part):
     """User name and password, RFC 7617."""
 
+    label: ClassVar[str] = "Basic authentication"
+
     type: Literal["basic"] = "basic"
 
 
 class BearerAuth(Part):
     """A fixed token in `Authorization: Bearer`, RFC 6750."""
+
+    label: ClassVar[str] = "Bearer token"
 
     type: Literal["bearer"] = "bearer"
 
@@ -121,6 +132,8 @@ class OAuth2Auth(Part):
     `client_credentials` fetches tokens by itself. With `authorization_code` a connection holds an access token that
     its owner pasted. `client_id` is the default for connections; it is no secret.
     """
+
+    label: ClassVar[str] = "OAuth 2.0"
 
     type: Literal["oauth2"] = "oauth2"
     grant_type: Annotated[Literal["client_credentials", "authorization_code"], BeforeValidator(_choice)] = "client_credentials"
@@ -151,6 +164,8 @@ class OAuth2Auth(Part):
 class NoAuth(Part):
     """Public endpoints; nothing is sent."""
 
+    label: ClassVar[str] = "No authentication"
+
     type: Literal["none"] = "none"
 
 
@@ -173,12 +188,16 @@ class _Paged(Part):
 class NoPagination(Part):
     """One request gives everything. The results key is optional: without it the answer itself is the result."""
 
+    label: ClassVar[str] = "No pagination"
+
     type: Literal["none"] = "none"
     results_key: Path = ""
 
 
 class IndexPagination(_Paged):
     """`offset=200&limit=100`: the parameter counts records."""
+
+    label: ClassVar[str] = "Index"
 
     type: Literal["index"] = "index"
     index_param: Name = ""
@@ -188,6 +207,8 @@ class IndexPagination(_Paged):
 class PagePagination(_Paged):
     """`page=3&page_size=100`: the parameter counts pages."""
 
+    label: ClassVar[str] = "Page"
+
     type: Literal["page"] = "page"
     page_param: Name = ""
     start_page: int = Field(default=1, ge=0)
@@ -195,6 +216,8 @@ class PagePagination(_Paged):
 
 class LinkPagination(_Paged):
     """The answer holds the URL of the next page, in its JSON body or in a header (RFC 8288)."""
+
+    label: ClassVar[str] = "Link"
 
     type: Literal["link"] = "link"
     next_link_location: Annotated[Literal["body", "header"], BeforeValidator(_choice)] = "body"
@@ -215,6 +238,8 @@ class LinkPagination(_Paged):
 
 class PointerPagination(_Paged):
     """The answer holds a cursor, which the next request sends back."""
+
+    label: ClassVar[str] = "Pointer"
 
     type: Literal["pointer"] = "pointer"
     after_param: Name = ""

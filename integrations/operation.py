@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from integrations.definition import JSON_TYPE, Pagination, Part, Path
 
+PLACES = ("path", "query", "header", "cookie")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
 _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")

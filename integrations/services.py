@@ -23,6 +23,8 @@ from integrations.refusals import Conflict, Invalid
 from integrations.signals import draft_opened
 
 NAME_LENGTH = 100
+# Words that stand where a slug stands in addresses of pages and of the API.
+RESERVED_SLUGS = frozenset({"new", "import"})
 
 
 def check_name(name: str) -> str:
@@ -56,7 +58,7 @@ def create(
     given = {"id": id} if id else {}
     with transaction.atomic():
         name = check_name(name)
-        slug = unique_slug(Integration.objects.all(), name, fallback="integration")
+        slug = unique_slug(Integration.objects.all(), name, fallback="integration", reserved=RESERVED_SLUGS)
         try:
             with transaction.atomic():
                 integration = Integration(

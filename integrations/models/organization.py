@@ -96,10 +96,12 @@ class Membership(models.Model):
         return f"{self.user} in {self.organization}: {self.role}"
 
 
-def unique_slug(rows: models.QuerySet[Any], text: str, *, fallback: str, field: str = "slug", length: int = 80) -> str:
-    """A slug of `text` that no row has yet; a number is added to one that is taken."""
+def unique_slug(
+    rows: models.QuerySet[Any], text: str, *, fallback: str, field: str = "slug", length: int = 80, reserved: Iterable[str] = ()
+) -> str:
+    """A slug of `text` that no row has yet and that is not `reserved`; a number is added to one that is taken."""
     base = slugify(text)[:length].strip("-") or fallback
-    taken = set(rows.filter(**{f"{field}__startswith": base}).values_list(field, flat=True))
+    taken = {*reserved, *rows.filter(**{f"{field}__startswith": base}).values_list(field, flat=True)}
     slug, number = base, 2
     while slug in taken:
         slug, number = f"{base}-{number}", number + 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ import requests
 from django.conf import settings
 from pytest_django.live_server_helper import LiveServer
 
-from demo.vendor.data import Catalogue
+from demo.vendor import data
 from integrations.models import User
 from tests.backends import Worker, environment_of_processes
 from tests.cast import Cast
@@ -181,7 +180,12 @@ def test_main_job_from_the_vendors_document_with_client_credentials(
         f"integrations/{imported['slug']}",
         {
             "authType": "oauth2",
-            "auth": {"grantType": "client_credentials", "tokenUri": f"{vendor.url}/oauth/token", "scope": "read", "basicTokenAuth": True},
+            "auth": {
+                "grantType": "client_credentials",
+                "tokenUri": f"{vendor.url}/oauth/token",
+                "scope": "read billing",
+                "basicTokenAuth": True,
+            },
             "ping": {"method": "GET", "uri": "/me"},
         },
     )
@@ -195,18 +199,13 @@ def test_main_job_from_the_vendors_document_with_client_credentials(
     )
     assert operator("POST", f"connections/{connection['id']}/test")["ok"] is True
     actions = {item["path"]: item for item in operator("GET", f"integrations/{imported['slug']}/actions") if item["method"] == "GET"}
-    catalogue = Catalogue()
-    for path, expected in {
-        "/devices": catalogue.devices,
-        "/tickets": catalogue.tickets,
-        "/sites": catalogue.sites,
-        "/alerts": catalogue.alerts,
-        "/tags": catalogue.tags,
-    }.items():
+    for name in ("devices", "tickets", "sites", "alerts", "invoices", "tags"):
+        path, expected = f"/{name}", data.records(7, name)
         run = operator.run({"action": actions[path]["id"], "connection": connection["id"], "inputs": {}, "pageSize": 200, "maxPages": None})
         assert (path, run["verdict"], run["records"]) == (path, "complete", len(expected)), run["message"]
         assert [item["id"] for item in operator("GET", f"runs/{run['id']}/records")] == [item["id"] for item in expected]
-    assert vendor.targets("/oauth/token") == ["/oauth/token"] * 2 or len(vendor.targets("/oauth/token")) == 1
+    # The test and six runs, in two processes, needed one token.
+    assert vendor.targets("/oauth/token") == ["/oauth/token"]
 
 
 def test_import_by_url_and_by_text_and_rename(program: Callable[[User], Program], cast: Cast, vendor: VendorServer) -> None:
@@ -277,7 +276,7 @@ def test_another_organization_sees_nothing(program: Callable[[User], Program], c
 
 def test_schema_and_docs_are_served_to_everybody(live_server: LiveServer) -> None:
     schema = requests.get(f"{live_server.url}/api/schema/", headers={"Accept": "application/json"}, timeout=20).json()
-    assert schema["openapi"].startswith("3.") and "/api/runs/{key}/records" in schema["paths"]
+    assert schema["openapi"].startswith("3.")
+    assert "/api/runs/{key}/records" in schema["paths"]
     assert requests.get(f"{live_server.url}/api/docs/", timeout=20).status_code == 200
     assert requests.get(f"{live_server.url}/api/integrations", timeout=20).status_code == 401
-    assert os.environ["EGRESS_ALLOW"] == "loopback"

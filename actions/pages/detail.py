@@ -1,0 +1,45 @@
+"""An integration as a whole: what it is, what it can do, who is connected."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from actions.wizard.views import LISTED, matching
+from connections.models import Connection
+from integrations.models import Integration, Organization
+from integrations.permissions import integration_for, may_edit
+from integrations.wizard.forms import StatusForm
+
+
+@require_GET
+def detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """Connections use the finalized revision, so that is what it shows; the draft only where there is nothing else."""
+    integration = integration_for(request.user, slug)
+    organization: Organization | None = request.organization  # type: ignore[attr-defined]
+    editor = may_edit(request.user, integration)
+    draft, current = integration.draft, integration.current
+    revision = current or integration.working
+    query = request.GET.get("q", "").strip()
+    connections = (
+        Connection.objects.filter(integration=integration, organization=organization) if organization else Connection.objects.none()
+    )
+    context = {
+        "integration": integration,
+        "editor": editor,
+        "draft": draft,
+        "current": current,
+        "revision": revision,
+        "definition": revision.definition,
+        "query": query,
+        "listed": Paginator(matching(revision.actions.all(), query), LISTED).get_page(request.GET.get("page")),
+        "action_count": revision.actions.count(),
+        "connections": connections,
+        "status_form": StatusForm(initial={"status": integration.status}),
+        "installable": bool(organization and Integration.objects.installable_by(organization).filter(pk=integration.pk).exists()),
+    }
+    if request.htmx.target == "actions":  # type: ignore[attr-defined]
+        return render(request, "actions/action_table.html", context)
+    return render(request, "actions/detail.html", context)

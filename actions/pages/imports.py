@@ -1,0 +1,121 @@
+"""Add OpenAPI Integration: a file, its text, or its URL becomes a draft; then the report of what was found and mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from actions import importing
+from integrations.models import Organization, Role
+from integrations.permissions import integration_for
+from integrations.refusals import Invalid, Refusal
+from integrations.widgets import DropZone
+from integrations.wizard.auth_forms import text
+from integrations.wizard.base_forms import RefusableForm
+from integrations.wizard.shell import REFUSED
+
+SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))
+SHOWN = 200  # rows of one table; a document can have thousands of findings
+
+
+class ImportForm(RefusableForm):
+    file = forms.FileField(
+        required=False,
+        label="OpenAPI document",
+        widget=DropZone(
+            hint=f"OpenAPI 3.x or Swagger 2.0, JSON or YAML, up to {settings.IMPORT_MAX_BYTES // 2**20} MB",
+            attrs={"accept": ".json,.yaml,.yml,application/json,application/yaml,text/yaml"},
+        ),
+        error_messages={"empty": "The file is empty. Choose another one."},
+    )
+    url = forms.CharField(
+        required=False,
+        label="URL",
+        widget=text(placeholder="https://api.example.com/openapi.json", inputmode="url"),
+        help_text="Of the document itself, not of a page about it. Many vendors have it beside their documentation as openapi.json or swagger.json.",
+    )
+    text = forms.CharField(
+        required=False,
+        label="Text",
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false", "placeholder": "openapi: 3.0.3"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        given = [name for name in ("file", "url", "text") if values.get(name) and (name == "file" or values[name].strip())]
+        if not given and not self.errors:
+            self.add_error(None, "Choose a file, enter a URL, or paste the text of the document.")
+        elif len(given) > 1:
+            self.add_error(None, "Give the document in one way only: empty the others.")
+        values["given"] = given[0] if given else ""
+        return values
+
+    def document(self) -> tuple[bytes, str, str]:
+        """The bytes, where they come from in words, and the URL if there is one. Raises `Invalid`."""
+        values = self.cleaned_data
+        match values["given"]:
+            case "file":
+                importing.check_size(values["file"].size)
+                return values["file"].read(), values["file"].name, ""
+            case "url":
+                address = values["url"].strip()
+                return importing.fetch(address), address, address
+        return values["text"].encode(), "Pasted text", ""
+
+    def refuse(self, refusal: Refusal) -> None:
+        if isinstance(refusal, Invalid) and "document" in refusal.errors:
+            refusal = Invalid({self.cleaned_data.get("given", ""): refusal.errors["document"]})
+        super().refuse(refusal)
+
+
+def import_document(request: HttpRequest) -> HttpResponse:
+    organization: Organization | None = request.organization  # type: ignore[attr-defined]
+    if not organization or not Organization.objects.visible_to(request.user, Role.BUILDER).filter(pk=organization.pk).exists():
+        raise PermissionDenied
+    form = ImportForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            data, source, url = form.document()
+            report = importing.import_document(
+                data=data,
+                organization=organization,
+                user=request.user,  # type: ignore[arg-type]
+                source=source,
+                source_url=url,
+            )
+        except Refusal as refusal:
+            form.refuse(refusal)
+        else:
+            said = f"{report.operations} operation{'' if report.operations == 1 else 's'} imported"
+            messages.success(request, f"{said} from {source} ({report.version}). The draft {report.integration.name} is there.")
+            return redirect(reverse("integration-report", args=[report.integration.slug]))
+    return render(request, "actions/import.html", {"form": form}, status=REFUSED if form.errors else 200)
+
+
+def report(request: HttpRequest, slug: str) -> HttpResponse:
+    """What the import of the working revision found and mended."""
+    integration = integration_for(request.user, slug, edit=True)
+    revision = integration.working
+    found = [
+        {"severity": name, "title": title, "rows": rows[:SHOWN], "count": len(rows), "more": max(len(rows) - SHOWN, 0)}
+        for name, title in SEVERITIES
+        if (rows := [row for row in revision.findings if row["severity"] == name])
+    ]
+    context = {
+        "integration": integration,
+        "revision": revision,
+        "definition": revision.definition,
+        "action_count": revision.actions.count(),
+        "found": found,
+        "repairs": revision.repairs[:SHOWN],
+        "more_repairs": max(len(revision.repairs) - SHOWN, 0),
+    }
+    return render(request, "actions/report.html", context)

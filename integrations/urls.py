@@ -1,0 +1,18 @@
+"""The pages of this stage. The pages of an integration as a whole belong to the stage `actions`."""
+
+from django.urls import path
+
+from integrations import views
+from integrations.wizard import views as wizard
+
+wizard.register()
+
+urlpatterns = [
+    path("integrations/", views.index, name="integration-list"),
+    path("integrations/new/", wizard.new, name="integration-new"),
+    path("integrations/<str:slug>/edit/<slug:step>/", wizard.step, name="wizard-step"),
+    path("integrations/<str:slug>/icon.svg", views.icon, name="integration-icon"),
+    path("integrations/<str:slug>/status/", views.status, name="integration-status"),
+    path("integrations/<str:slug>/discard/", views.discard, name="integration-discard"),
+    path("integrations/<str:slug>/delete/", views.delete, name="integration-delete"),
+]

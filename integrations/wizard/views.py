@@ -1,0 +1,118 @@
+"""The steps of this stage as views, and their entry in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from integrations import services
+from integrations.definition import missing
+from integrations.models import Integration, Organization, Revision, Role
+from integrations.permissions import integration_for
+from integrations.refusals import Refusal
+from integrations.wizard import shell, steps
+from integrations.wizard.auth_forms import AUTH_FORMS
+from integrations.wizard.base_forms import StepForm
+from integrations.wizard.forms import DetailsForm, HostForm, PaginationTypeForm
+from integrations.wizard.pagination_forms import PAGINATION_FORMS
+
+SUGGESTION = "pagination-suggestion"  # the rule of the finding with which an import explains its suggestion
+
+
+def new(request: HttpRequest) -> HttpResponse:
+    """Step Details before there is a row: saving makes the draft in the current organization."""
+    organization: Organization | None = request.organization  # type: ignore[attr-defined]
+    if not organization or not Organization.objects.visible_to(request.user, Role.BUILDER).filter(pk=organization.pk).exists():
+        raise PermissionDenied
+    form = DetailsForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            integration = services.create(organization=organization, user=request.user, **form.details())  # type: ignore[arg-type]
+        except Refusal as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"The draft {integration.name} is there. Every step saves to it.")
+            return shell.go_on(request, integration, "details")
+    context = {"form": form, "steps": shell.stepper(None, None, "details"), "step": steps.find("details")}
+    return render(request, "integrations/step_details.html", context, status=shell.REFUSED if form.errors else 200)
+
+
+def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
+    """Any step of the wizard: who may edit is checked here, once for all stages."""
+    found = steps.find(step)
+    if found is None:
+        raise Http404
+    return found.view(request, integration_for(request.user, slug, edit=True))
+
+
+def form_step(
+    slug: str,
+    form_class: Callable[[Revision], type[StepForm]],
+    template: str,
+    context: Callable[[Revision], dict[str, Any]] = lambda _: {},
+) -> Callable[[HttpRequest, Integration], HttpResponse]:
+    """The view of a step that is one form: GET shows the draft, POST saves and goes on, or shows the form with its errors."""
+
+    def view(request: HttpRequest, integration: Integration) -> HttpResponse:
+        revision = integration.working
+        kind = form_class(revision)
+        form = kind(request.POST, request.FILES, integration=integration) if request.method == "POST" else kind(integration=integration)
+        if request.method == "POST" and form.is_valid():
+            try:
+                form.save()
+            except Refusal as refusal:
+                form.refuse(refusal)
+            else:
+                return shell.go_on(request, integration, slug)
+        return shell.render_step(request, integration, slug, template, {"form": form, **context(revision)}, refused=bool(form.errors))
+
+    return view
+
+
+def _suggestion(revision: Revision) -> dict[str, Any]:
+    """What an import had to say about the pagination, until the integration is finalized."""
+    if revision.finalized_at or revision.number > 1 or revision.definition.pagination.type == "none":
+        return {}
+    return {"suggestion": next((finding["message"] for finding in revision.findings if finding.get("rule") == SUGGESTION), "")}
+
+
+def _gaps_in(*names: str) -> Callable[[Revision], bool]:
+    return lambda revision: any(gap.step in names for gap in missing(revision.definition))
+
+
+def register() -> None:
+    for found in (
+        steps.Step(
+            "details", "Details", form_step("details", lambda _: DetailsForm, "integrations/step_details.html"), _gaps_in("details")
+        ),
+        steps.Step("host", "Host and method", form_step("host", lambda _: HostForm, "integrations/step_host.html"), _gaps_in("host")),
+        steps.Step(
+            "auth",
+            "Authentication",
+            form_step("auth", lambda revision: AUTH_FORMS[revision.definition.auth.type], "integrations/step_auth.html"),
+            _gaps_in("auth"),
+        ),
+        steps.Step(
+            "pagination-type",
+            "Pagination type",
+            form_step("pagination-type", lambda _: PaginationTypeForm, "integrations/step_pagination_type.html", _suggestion),
+            lambda _: False,
+        ),
+        steps.Step(
+            "pagination",
+            "Pagination details",
+            form_step(
+                "pagination",
+                lambda revision: PAGINATION_FORMS[revision.definition.pagination.type],
+                "integrations/step_pagination.html",
+                _suggestion,
+            ),
+            _gaps_in("pagination"),
+        ),
+    ):
+        steps.register(found)
