@@ -12,7 +12,7 @@ findings.py    findings and repairs           positions.py   line and column
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -46,8 +46,16 @@ class Imported:
     repairs: list[Repair] = field(default_factory=list)
 
 
-def read(data: bytes, *, source_url: str = "", limits: Limits = Limits()) -> Imported:  # noqa: B008 - frozen
+def read(
+    data: bytes,
+    *,
+    source_url: str = "",
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    plain_http: Callable[[str], bool] = lambda url: False,  # noqa: ARG005
+) -> Imported:
     """Read an API description. `source_url` is where it was fetched from, for servers that are relative to it.
+
+    `plain_http` says of an http:// URL whether it may stay so; by default each becomes https, and a finding says it.
 
     Raises DocumentError, with a sentence for the user, if the bytes are no API description or exceed the limits. Everything else that is
     wrong with a document is repaired or reported.
@@ -56,7 +64,7 @@ def read(data: bytes, *, source_url: str = "", limits: Limits = Limits()) -> Imp
     with _collector_paused():
         document = parse(data, limits, report)
         lint.run(document.root, report)
-        imported = _imported(document, source_url, limits, report)
+        imported = _imported(document, source_url, limits, plain_http, report)
         report.close()
         if document.is_swagger:
             imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
@@ -73,10 +81,11 @@ def _located(findings: list[Finding], text: str) -> list[Finding]:
     ]
 
 
-def _imported(document: Document, source_url: str, limits: Limits, report: Report) -> Imported:
+def _imported(document: Document, source_url: str, limits: Limits, plain_http: Callable[[str], bool], report: Report) -> Imported:
     references = References(document.root, report)
     three = swagger2.convert(document.root, references, report) if document.is_swagger else document.root
-    base = servers.base_uri(three, source_url=source_url, where="/host" if document.is_swagger else "/servers", report=report)
+    where = "/host" if document.is_swagger else "/servers"
+    base = servers.base_uri(three, source_url=source_url, where=where, plain_http=plain_http, report=report)
     servers.other_servers(three, base, report)
     schemes = "/securityDefinitions" if document.is_swagger else "/components/securitySchemes"
     choices = security.choices(three, references=references, base=base, where=schemes, report=report)
