@@ -93,12 +93,13 @@ def window(run: Run, view: str, start: int) -> dict[str, Any]:
     else:
         rows = results.window(run, start, WINDOW)
         found |= {"table": table(rows)} if view == "table" else {"json": _json(rows)}
+    full = len(rows) == WINDOW
     return found | {
         "first": start + 1,
         "last": start + len(rows),
         "before": start - WINDOW if start else None,
-        "after": start + WINDOW if start + len(rows) < total else None,
-        "full": len(rows) == WINDOW,
+        "after": start + WINDOW if start + len(rows) < total or (full and not run.is_finished) else None,
+        "full": full,
     }
 
 

@@ -17,13 +17,14 @@ from django.utils.text import Truncator
 
 from actions.bodies import MULTIPART_TYPE
 from actions.examples import example
-from actions.inputs import is_given, text_of
+from actions.inputs import convert, is_given, text_of
 from actions.models import Run
 from actions.requests import BODY, labelled
 from actions.runs import DEFAULT_LIMIT, LARGEST_PAGE_SIZE, Plan
 from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE
 from integrations.operation import Body, Operation, Parameter
+from integrations.wizard.base_forms import RefusableForm
 
 INPUTS: Final = "inputs."
 BODY_FIELD: Final = INPUTS + BODY
@@ -33,7 +34,7 @@ MOST_TICK_BOXES: Final = 12
 SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
-class RunForm(forms.Form):
+class RunForm(RefusableForm):
     """`again` is an earlier run whose values the form starts with."""
 
     def __init__(
@@ -43,17 +44,19 @@ class RunForm(forms.Form):
         self.plan = plan
         self.by_id = {str(connection.pk): connection for connection in connections}
         self.body_parts = _body_parts(plan.operation)
+        self.parameters = labelled(plan.operation) | {f"{BODY}.{name}": part for name, part in self.body_parts.items()}
         self.fields["connection"] = forms.ChoiceField(choices=_choices(connections), initial=_first_choice(connections, again))
-        for label, parameter in labelled(plan.operation).items():
-            self.fields[INPUTS + label] = field_of(parameter, label)
-        for name, part in self.body_parts.items():
-            self.fields[f"{BODY_FIELD}.{name}"] = field_of(part, name)
+        for label, parameter in self.parameters.items():
+            self.fields[INPUTS + label] = field_of(parameter, parameter.name if label.startswith(f"{BODY}.") else label)
         if plan.operation.body and not self.body_parts:
             self.fields[BODY_FIELD] = _body_field(plan.operation.body)
         if plan.is_paged:
             self._add_paging(again)
         if again:
             self._fill(again.inputs)
+
+    def json_name(self, field: str) -> str:
+        return field
 
     # --- what the template draws -----------------------------------------------------------------------------------
 
@@ -90,13 +93,21 @@ class RunForm(forms.Form):
     def inputs(self) -> dict[str, Any]:
         """The inputs by label; what was left empty is not given."""
         given = {name.removeprefix(INPUTS): value for name, value in self.cleaned_data.items() if name.startswith(INPUTS)}
-        given = {name: value for name, value in given.items() if is_given(value) and value != []}
+        given = {name: self._typed(name, value) for name, value in given.items() if is_given(value) and value != []}
         if self.body_parts:
             body = {name: given.pop(f"{BODY}.{name}") for name in self.body_parts if f"{BODY}.{name}" in given}
             return given | ({BODY: body} if body else {})
         if BODY in given and _is_json(self.plan.operation.body):
             given[BODY] = _parsed(given[BODY])
         return given
+
+    def _typed(self, label: str, value: Any) -> Any:
+        """Text as a value of its parameter's type; what does not fit stays as it is, and the service says why."""
+        parameter = self.parameters.get(label)
+        try:
+            return convert(value, parameter, label) if parameter else value
+        except ValueError:
+            return value
 
     @property
     def page_size(self) -> int | None:

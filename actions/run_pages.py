@@ -20,7 +20,6 @@ from actions.run_forms import RunForm
 from connections.models import Connection
 from connections.pages import organizations_at
 from connections.permissions import may_use
-from integrations.form_errors import add_refusal
 from integrations.models import Integration, User
 from integrations.permissions import integration_for, is_uuid
 from integrations.refusals import Refusal
@@ -60,7 +59,7 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
                 max_pages=form.max_pages,
             )
         except Refusal as refusal:
-            add_refusal(form, refusal)
+            form.refuse(refusal)
         else:
             return redirect("run-detail", run.pk)
     return render(request, "runs/new.html", context | {"form": form, "plan": form.plan}, status=422 if form.errors else 200)
@@ -146,9 +145,13 @@ def runs_now(run: Run) -> bool:
 
 
 def _usable(request: HttpRequest, integration: Integration) -> list[Connection]:
-    """Connections that the user may run with: first those of the current organization, then those below it."""
+    """Connections that the user may run with: first those of the current organization, then those below it by name."""
     rows = Connection.objects.usable_by(request.user).filter(integration=integration, organization__in=organizations_at(request))
-    return list(rows.select_related("organization").order_by("organization__path", "name"))
+    here = request.organization  # type: ignore[attr-defined]
+    return sorted(
+        rows.select_related("organization").order_by("name"),
+        key=lambda row: (row.organization_id != here.pk, row.organization.name, row.organization_id),
+    )
 
 
 def _earlier(request: HttpRequest, action: Action) -> Run | None:

@@ -13,12 +13,13 @@ from django import forms
 from connections.auth import CredentialField, scheme_of
 from connections.services import NAME_LENGTH
 from integrations.definition import Definition
+from integrations.wizard.base_forms import RefusableForm
 
 CREDENTIALS = "credentials."
 BASE_URI = "settings.baseUri"
 
 
-class ConnectionForm(forms.Form):
+class ConnectionForm(RefusableForm):
     """`stored` names the credentials that the connection has, `defaults` those that come with the integration.
 
     No credential is ever sent back. Where htmx swaps the form, static/js/keep-typed.js carries over what was typed.
@@ -49,6 +50,9 @@ class ConnectionForm(forms.Form):
         for field in scheme_of(definition.auth).credential_fields():
             self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
 
+    def json_name(self, field: str) -> str:
+        return field
+
     @property
     def credentials(self) -> dict[str, str]:
         """What was entered. An empty field is no credential: the stored one or the default holds."""
@@ -56,7 +60,11 @@ class ConnectionForm(forms.Form):
 
     @property
     def settings(self) -> dict[str, str]:
-        return {"baseUri": self._entered().get(BASE_URI, "")} if BASE_URI in self.fields else {}
+        """The public settings. An address may be typed as people say it, without https://."""
+        if BASE_URI not in self.fields:
+            return {}
+        address = self._entered()[BASE_URI]
+        return {"baseUri": f"https://{address}" if address and "://" not in address and address[0] != "/" else address}
 
     def _entered(self) -> dict[str, str]:
         """The values as they were sent: a form with gaps can still be tested, and the services say what is missing."""

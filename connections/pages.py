@@ -14,7 +14,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 
 from connections import services
-from connections.auth import scheme_of
 from connections.client import default_credentials
 from connections.forms import BASE_URI, ConnectionForm
 from connections.models import Connection
@@ -22,7 +21,6 @@ from connections.permissions import connection_for, may_use
 from connections.ping import TestResult
 from connections.secrets import SecretError
 from integrations.definition import Definition
-from integrations.form_errors import add_refusal
 from integrations.models import Integration, Organization, User
 from integrations.permissions import integration_for
 from integrations.refusals import Invalid, Refusal
@@ -35,7 +33,7 @@ def connection_list(request: HttpRequest) -> HttpResponse:
     """The connections of the current organization and of those below it."""
     organizations = organizations_at(request)
     rows = Connection.objects.visible_to(request.user).filter(organization__in=organizations).select_related("integration", "organization")
-    page = Paginator(rows.order_by("integration__name", "organization__path", "name"), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(rows.order_by("integration__name", "organization__name", "name", "pk"), PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "connections/list.html", {"page": page, "several": len(organizations) > 1})
 
 
@@ -47,7 +45,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         services.check_installable(integration, current(request))
         definition = services.definition_of(integration)
-        context |= {"definition": definition, "scheme": scheme_of(definition.auth)}
+        context["definition"] = definition
         form = _form(request, integration, definition)
     except Refusal as refusal:
         return render(request, "connections/new.html", context | {"refusal": refusal.message}, status=409)
@@ -62,7 +60,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 settings=form.settings,
             )
         except Refusal as refusal:
-            add_refusal(form, refusal)
+            form.refuse(refusal)
         else:
             messages.success(request, f"{current(request)} is connected to {integration} as {connection.name}.")
             return _go(request, reverse("connection-detail", args=[connection.pk]))
@@ -78,7 +76,6 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         "connection": connection,
         "integration": connection.integration,
         "definition": definition,
-        "scheme": scheme_of(definition.auth),
         "may_use": may_use(request.user, connection),
     }
     form = _form(request, connection.integration, definition, connection)
@@ -91,7 +88,7 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         except Refusal as refusal:
             # What `change` tried stands on the instance; the page shows what is stored.
             context["connection"] = connection_for(request.user, pk)
-            add_refusal(form, refusal)
+            form.refuse(refusal)
         else:
             messages.success(request, "The connection was saved.")
             return _go(request, reverse("connection-detail", args=[connection.pk]))

@@ -4,9 +4,10 @@ document.py    bytes -> document              yaml12.py      YAML as JSON-compat
 lint.py        faults of the document         rules.py       the rules, and patterns
 references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
 servers.py     base URI                       security.py    authentication
-paths.py       paths -> drafts                operations.py  drafts -> operations
+drafts.py      paths -> drafts                operations.py  drafts -> operations
 repair.py      the import doctor              paging.py      pagination
-findings.py    findings and repairs           positions.py   line and column
+answers.py     results, links, cursors        positions.py   line and column
+findings.py    findings and repairs
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integrations.definition import Auth, Definition, Pagination
-from integrations.openapi import lint, operations, paging, positions, repair, security, servers, swagger2
+from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, swagger2
 from integrations.openapi.document import Document, DocumentError, Limits, parse
 from integrations.openapi.findings import Finding, Repair, Report, plain_text
 from integrations.openapi.references import References
@@ -91,13 +92,16 @@ def _imported(document: Document, source_url: str, limits: Limits, plain_http: C
     choices = security.choices(three, references=references, base=base, where=schemes, report=report)
     auth = security.default(three, choices, report=report)
     found, pagination = _operations(three, references, limits, report)
+    repair.without_credential(found, auth, report)
     info = document.root.get("info")
     info = info if isinstance(info, dict) else {}
     return Imported(
         version=document.version,
         title=" ".join(plain_text(info.get("title"), 200).split()) or "Untitled API",
         description=plain_text(info.get("description")),
-        definition=Definition(api_base_uri=base, auth=auth, pagination=pagination, headers=repair.common_accept(found, report)),
+        definition=Definition(
+            api_base_uri=base, auth=auth, pagination=pagination, headers=repair.common_accept(found, report), ping=ping.suggest(found)
+        ),
         auth_choices=[(choice.scheme, choice.auth) for choice in choices],
         operations=found,
         findings=report.findings,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.template import Context
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.timesince import timesince
 from lucide.templatetags.lucide import lucide
 
 from integrations.models import Organization
@@ -89,6 +90,15 @@ def elapsed(value: timedelta | float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def ago(value: datetime | None) -> str:
+    """How long ago something was, in its largest unit: just now, 4 minutes ago, 2 weeks ago. None gives nothing."""
+    if value is None:
+        return ""
+    since = timesince(value, depth=1)
+    return "just now" if since.startswith("0") else f"{since} ago"
 
 
 @register.filter
