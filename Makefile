@@ -24,7 +24,7 @@ demo: export EGRESS_ALLOW := $(or $(EGRESS_ALLOW),loopback)
 demo: export VENDOR_PORT := $(or $(VENDOR_PORT),8090)
 demo: $(VENV)/installed  ## the same with something to click: sample organizations, a vendor, a finished run
 	@python manage.py bootstrap --check-port
-	@python manage.py demo
+	@python manage.py demo --vendor-port $(VENDOR_PORT)
 	@exec $(START) vendor
 
 test: $(VENV)/installed-dev  ## run the tests; PYTEST="-k words" passes options on

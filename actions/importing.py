@@ -37,7 +37,9 @@ class Report:
 def parse(data: bytes, *, source_url: str = "") -> openapi.Imported:
     """Read a document within the limits of this installation. Raises `Invalid` on the field `document`."""
     try:
-        return openapi.read(data, source_url=source_url, limits=openapi.Limits(max_bytes=settings.IMPORT_MAX_BYTES))
+        return openapi.read(
+            data, source_url=source_url, limits=openapi.Limits(max_bytes=settings.IMPORT_MAX_BYTES), plain_http=_may_be_plain
+        )
     except openapi.DocumentError as error:
         raise Invalid({"document": [str(error)]}) from None
 
@@ -105,6 +107,13 @@ def import_document(*, data: bytes, organization: Organization, user: User, sour
         draft.save(update_fields=["source", "findings", "repairs"])
         count = services.add_all(revision=draft, operations=found.operations)
     return Report(integration, found.version, count, findings, repairs)
+
+
+def _may_be_plain(url: str) -> bool:
+    try:
+        return not integrations.plain_http_problem(url)
+    except ValueError:
+        return False
 
 
 def tidy_name(title: str) -> str:

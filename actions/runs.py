@@ -81,8 +81,9 @@ def start(
     inputs: dict[str, Any],
     page_size: int | None = None,
     max_pages: int | None = DEFAULT_LIMIT,
+    hand_over: bool = True,
 ) -> Run:
-    """A new run, handed to the workers when the transaction commits. `max_pages` None means all pages.
+    """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages.
 
     Raises `Invalid` for inputs that do not make a request, `Conflict` where action and connection do not belong together.
     """
@@ -106,7 +107,8 @@ def start(
         lease_until=_lease_end(),
         created_by=user,
     )
-    transaction.on_commit(lambda: send(run.pk))
+    if hand_over:
+        transaction.on_commit(lambda: send(run.pk))
     return run
 
 

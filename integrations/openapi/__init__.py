@@ -4,21 +4,22 @@ document.py    bytes -> document              yaml12.py      YAML as JSON-compat
 lint.py        faults of the document         rules.py       the rules, and patterns
 references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
 servers.py     base URI                       security.py    authentication
-paths.py       paths -> drafts                operations.py  drafts -> operations
+drafts.py      paths -> drafts                operations.py  drafts -> operations
 repair.py      the import doctor              paging.py      pagination
-findings.py    findings and repairs           positions.py   line and column
+answers.py     results, links, cursors        positions.py   line and column
+findings.py    findings and repairs
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integrations.definition import Auth, Definition, Pagination
-from integrations.openapi import lint, operations, paging, positions, repair, security, servers, swagger2
+from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, swagger2
 from integrations.openapi.document import Document, DocumentError, Limits, parse
 from integrations.openapi.findings import Finding, Repair, Report, plain_text
 from integrations.openapi.references import References
@@ -46,8 +47,16 @@ class Imported:
     repairs: list[Repair] = field(default_factory=list)
 
 
-def read(data: bytes, *, source_url: str = "", limits: Limits = Limits()) -> Imported:  # noqa: B008 - frozen
+def read(
+    data: bytes,
+    *,
+    source_url: str = "",
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    plain_http: Callable[[str], bool] = lambda url: False,  # noqa: ARG005
+) -> Imported:
     """Read an API description. `source_url` is where it was fetched from, for servers that are relative to it.
+
+    `plain_http` says of an http:// URL whether it may stay so; by default each becomes https, and a finding says it.
 
     Raises DocumentError, with a sentence for the user, if the bytes are no API description or exceed the limits. Everything else that is
     wrong with a document is repaired or reported.
@@ -56,7 +65,7 @@ def read(data: bytes, *, source_url: str = "", limits: Limits = Limits()) -> Imp
     with _collector_paused():
         document = parse(data, limits, report)
         lint.run(document.root, report)
-        imported = _imported(document, source_url, limits, report)
+        imported = _imported(document, source_url, limits, plain_http, report)
         report.close()
         if document.is_swagger:
             imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
@@ -73,22 +82,26 @@ def _located(findings: list[Finding], text: str) -> list[Finding]:
     ]
 
 
-def _imported(document: Document, source_url: str, limits: Limits, report: Report) -> Imported:
+def _imported(document: Document, source_url: str, limits: Limits, plain_http: Callable[[str], bool], report: Report) -> Imported:
     references = References(document.root, report)
     three = swagger2.convert(document.root, references, report) if document.is_swagger else document.root
-    base = servers.base_uri(three, source_url=source_url, where="/host" if document.is_swagger else "/servers", report=report)
+    where = "/host" if document.is_swagger else "/servers"
+    base = servers.base_uri(three, source_url=source_url, where=where, plain_http=plain_http, report=report)
     servers.other_servers(three, base, report)
     schemes = "/securityDefinitions" if document.is_swagger else "/components/securitySchemes"
     choices = security.choices(three, references=references, base=base, where=schemes, report=report)
     auth = security.default(three, choices, report=report)
     found, pagination = _operations(three, references, limits, report)
+    repair.without_credential(found, auth, report)
     info = document.root.get("info")
     info = info if isinstance(info, dict) else {}
     return Imported(
         version=document.version,
         title=" ".join(plain_text(info.get("title"), 200).split()) or "Untitled API",
         description=plain_text(info.get("description")),
-        definition=Definition(api_base_uri=base, auth=auth, pagination=pagination, headers=repair.common_accept(found, report)),
+        definition=Definition(
+            api_base_uri=base, auth=auth, pagination=pagination, headers=repair.common_accept(found, report), ping=ping.suggest(found)
+        ),
         auth_choices=[(choice.scheme, choice.auth) for choice in choices],
         operations=found,
         findings=report.findings,

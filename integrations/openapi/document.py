@@ -27,6 +27,8 @@ class Limits:
     max_operations        Microsoft Graph has 11,000, its beta 22,000; more is no API that a person can choose from.
     max_depth             nesting of objects and lists. Real documents stay under 60; readers that recurse fail near 1,000.
     max_alias_expansions  values that YAML aliases stand for. Real documents stay under 100,000; an alias bomb has billions.
+    max_values            values in a JSON file, by its brackets and commas: a hostile file of 32 MB holds enough to take gigabytes.
+                          Microsoft Graph has under 2,000,000.
     max_yaml_values       values in a YAML file; its reader takes a microsecond for each. GitHub's document has 600,000.
     max_schema_values     values in all request and response schemas of one import after their references are resolved; shared
                           between the operations, so that a document with many of them keeps fewer levels of each.
@@ -36,6 +38,7 @@ class Limits:
     max_operations: int = 25_000
     max_depth: int = 200
     max_alias_expansions: int = 1_000_000
+    max_values: int = 4_000_000
     max_yaml_values: int = 2_000_000
     max_schema_values: int = 400_000
 
@@ -102,7 +105,7 @@ def parse(data: bytes, limits: Limits, report: Report) -> Document:
                 "This is a web page (HTML), not an OpenAPI document. Open the page in a browser, look for a link to openapi.json or swagger.json, and import that file."
             )
         raise DocumentError("This is an XML file, not an OpenAPI document. Ask the vendor for the OpenAPI (Swagger) file in JSON or YAML.")
-    root = _storable(_json(data, text, start, limits, report), text)
+    root = _storable(_values(data, text, start, limits, report), text)
     return Document(root, _version(root, report), text)
 
 
@@ -133,19 +136,21 @@ def _cleaned(text: str, report: Report) -> str:
     return text
 
 
-def _json(data: bytes, text: str, start: str, limits: Limits, report: Report) -> Any:
+def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) -> Any:
     """JSON at orjson's speed; what it refuses is read by the tolerant readers, JSON-like text first as JSON, then as YAML."""
-    deep = start[0] in "{[" and _too_deep(text, limits.max_depth)
-    if start[0] in "{[" and not deep:
+    if start[0] in "{[":
+        if sum(map(text.count, ",[{")) > limits.max_values:
+            raise DocumentError(
+                f"The file holds more than {limits.max_values:,} values, which no API description does. Remove the parts that you do not need and try again."
+            )
         try:
-            root = orjson.loads(data)
+            root = orjson.loads(data)  # refuses nesting beyond 1,024 levels by itself
         except orjson.JSONDecodeError:
             root = _lenient_json(text)
         if root is not None:
+            _check_depth(root, limits)
             _report_duplicates(text, report)
             return root
-    if deep:
-        raise DocumentError(_depth_sentence(limits))
     try:
         bounds = yaml12.Bounds(values=limits.max_yaml_values, alias_expansions=limits.max_alias_expansions, depth=limits.max_depth)
         return yaml12.load(text, bounds, on_duplicate=lambda key, line: _duplicate(report, key, line))
@@ -188,20 +193,13 @@ def _number(digits: str) -> int | float:
     return int(digits) if len(digits) < 300 else float(digits)
 
 
-def _too_deep(text: str, limit: int) -> bool:
-    """Whether brackets outside strings nest deeper than `limit`; only the brackets are looked at, in one pass."""
-    if text.count("{") + text.count("[") <= limit:
-        return False
-    depth = 0
-    for match in re.finditer(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', text, re.DOTALL):
-        char = text[match.start()]
-        if char in "{[":
-            depth += 1
-            if depth > limit:
-                return True
-        elif char in "}]":
-            depth -= 1
-    return False
+def _check_depth(root: Any, limits: Limits) -> None:
+    level = [root]
+    for _ in range(limits.max_depth + 1):
+        level = [child for node in level for child in (node.values() if isinstance(node, dict) else node) if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise DocumentError(_depth_sentence(limits))
 
 
 def _depth_sentence(limits: Limits) -> str:

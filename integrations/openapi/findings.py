@@ -110,7 +110,7 @@ def plain_text(value: Any, length: int = 10_000) -> str:
         text = _TAG.sub("", _BREAK.sub("\n", _without_scripts(text)))
     if "&" in text:
         text = unescape(text)
-    text = re.sub(r"[^\S\n]+\n", "\n", text.replace("\x00", ""))
+    text = "\n".join(line.rstrip() for line in text.replace("\x00", "").split("\n"))
     return shortened(re.sub(r"\n{3,}", "\n\n", text).strip(), length)
 
 

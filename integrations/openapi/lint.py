@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from integrations.openapi import rules
@@ -11,7 +12,9 @@ from integrations.openapi.findings import Report, pointer, shortened
 
 # Below these keys stands data, not description: nothing in it is a schema.
 _DATA = frozenset({"example", "examples", "default", "enum", "const", "x-examples"})
-_MAX_NODES = 5_000_000
+# Bounds of the walk: far beyond any description, they keep a hostile document from filling memory.
+_MAX_NODES = 2_000_000
+_MAX_CHILDREN = 100_000
 
 
 class Trail:
@@ -90,12 +93,16 @@ def _schemas(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail | Non
         seen.add(id(node))
         if isinstance(node, list):
             inside = trail is not None and trail.token in ("allOf", "oneOf", "anyOf")
-            stack.extend((child, Trail(str(n), trail), False, inside) for n, child in enumerate(node) if isinstance(child, dict | list))
+            stack.extend(
+                (child, Trail(str(n), trail), False, inside)
+                for n, child in enumerate(node[:_MAX_CHILDREN])
+                if child and isinstance(child, dict | list)
+            )
             continue
         if not names:
             yield node, trail, joined
-        for key, child in node.items():
-            if isinstance(child, dict | list) and (names or (key not in _DATA and not key.startswith("x-"))):
+        for key, child in islice(node.items(), _MAX_CHILDREN):
+            if child and isinstance(child, dict | list) and (names or (key not in _DATA and not key.startswith("x-"))):
                 stack.append(
                     (
                         child,

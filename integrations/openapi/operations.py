@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from integrations.definition import FORM_TYPE, JSON_TYPE
-from integrations.openapi import paths, repair
+from integrations.openapi import drafts, repair
 from integrations.openapi.document import Limits
+from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Report, plain_text, pointer, shortened
-from integrations.openapi.paths import SPECIFIC, Draft
 from integrations.openapi.references import References
 from integrations.operation import TYPES, Body, Operation, Parameter
 
@@ -39,12 +39,12 @@ class Answer:
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
     """Every operation with the answer that it promises, in the order of the document."""
     keys = repair.Keys(report)
-    drafts = list(paths.read(document, references, limits, report))
-    for draft in drafts:
+    found = list(drafts.read(document, references, limits, report))
+    for draft in found:
         draft.reserved_key = keys.reserve(draft.raw.get("operationId"))
-    names = Counter(_name(draft) for draft in drafts)
-    share = limits.max_schema_values // max(len(drafts), 1)
-    for draft in drafts:
+    names = Counter(_name(draft) for draft in found)
+    share = limits.max_schema_values // max(len(found), 1)
+    for draft in found:
         key = keys.settle(draft.reserved_key, draft.raw.get("operationId"), draft.method, draft.path, draft.where)
         name = _name(draft)
         if names[name] > 1:

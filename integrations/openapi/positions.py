@@ -10,9 +10,16 @@ import yaml
 
 # The text is read a second time, at about 20 MB a second; for larger documents the pointers have to do.
 MAX_LOCATED = 4_000_000
-_HERE = "\0"  # the key under which a branch keeps its own position; no text of a document holds it
 
-Branch = dict[str, Any]  # token -> branch, and _HERE -> (line, column)
+
+class Branch:
+    """A part of the wanted pointers: where its key stands, once met, and the branches below it by token."""
+
+    __slots__ = ("below", "position")
+
+    def __init__(self) -> None:
+        self.below: dict[str, Branch] = {}
+        self.position: tuple[int, int] | None = None
 
 
 def locate(text: str, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
@@ -22,22 +29,22 @@ def locate(text: str, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
     """
     if len(text) > MAX_LOCATED:
         return {}
-    wanted: Branch = {}
+    wanted = Branch()
     split = {pointer: [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]] for pointer in pointers}
     for tokens in split.values():
         branch = wanted
         for token in tokens:
-            branch = branch.setdefault(token, {})
+            branch = branch.below.setdefault(token, Branch())
     with suppress(yaml.YAMLError):  # what was met before the fault is known all the same
         _mark(text, wanted)
     found = {}
     for pointer, tokens in split.items():
         branch, position = wanted, None
         for token in tokens:
-            branch = branch[token]
-            if _HERE not in branch:
+            branch = branch.below[token]
+            if branch.position is None:
                 break
-            position = branch[_HERE]
+            position = branch.position
         if position:
             found[pointer] = position
     return found
@@ -61,9 +68,9 @@ class _Level:
             return self.next
         token = getattr(event, "value", "") if self.mapping else str(self.number)
         self.number += 1
-        self.next = self.branch.get(token) if self.branch else None
+        self.next = self.branch.below.get(token) if self.branch else None
         if self.next is not None:
-            self.next[_HERE] = (event.start_mark.line + 1, event.start_mark.column + 1)
+            self.next.position = (event.start_mark.line + 1, event.start_mark.column + 1)
         self.key_read = self.mapping
         return None if self.mapping else self.next
 

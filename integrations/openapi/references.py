@@ -19,33 +19,11 @@ _MAX_LEVELS = 12  # of a schema: forms and results deeper than this are edited a
 _MAX_ALL_OF = 200  # parts of an allOf that are merged, its own allOfs included
 _DESCRIPTION = 500
 # What of a schema is kept: enough to build forms, check inputs and find results; examples and vendor extensions are not.
-_PLAIN = [
-    "type",
-    "format",
-    "title",
-    "default",
-    "const",
-    "nullable",
-    "readOnly",
-    "writeOnly",
-    "deprecated",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "pattern",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "minProperties",
-    "maxProperties",
-    "required",
-    "contentMediaType",
-    "contentEncoding",
-]
+_PLAIN = (
+    "type", "format", "title", "default", "const", "nullable", "readOnly", "writeOnly", "deprecated", "minimum", "maximum",
+    "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems",
+    "minProperties", "maxProperties", "required", "contentMediaType", "contentEncoding",
+)  # fmt: skip
 _ONE = ("items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames")
 _LIST = ("oneOf", "anyOf", "prefixItems")
 _MAP = ("properties", "patternProperties", "dependentSchemas")

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import parse_qsl
 
+from integrations.definition import ApiKeyAuth, Auth
 from integrations.openapi.findings import Report, shortened
 from integrations.operation import Operation, Parameter, placeholders
 
@@ -20,7 +21,7 @@ PLACES = ("path", "query", "header", "cookie")
 # Header parameters with these names shall be ignored, says OpenAPI 3.
 _RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 _MAX_KEY = 200
-_IN_BRACES = re.compile(r"\{\s*([^{}/]*?)\s*\}")
+_IN_BRACES = re.compile(r"\{([^{}/]*)\}")
 
 
 def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
@@ -37,7 +38,7 @@ def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
     if question:
         message = "A path holds no query: its parameters were moved into the list of parameters, and the same request is sent."
         report.repair("path-not-include-query", where, key, path, message)
-    tidy = _IN_BRACES.sub(lambda match: "{" + match.group(1) + "}", path.strip())
+    tidy = _IN_BRACES.sub(lambda match: "{" + match.group(1).strip() + "}", path.strip())
     tidy = re.sub(r"[\s\x00-\x1f]", lambda match: f"%{ord(match.group(0)):02X}" if ord(match.group(0)) < 128 else "%20", tidy)
     tidy = re.sub(r"^//+", "/", tidy if tidy.startswith("/") else f"/{tidy}")
     if tidy != path:
@@ -107,6 +108,22 @@ def common_accept(operations: list[Operation], report: Report) -> dict[str, str]
     message = f"{count} operations send Accept: {shortened(value, 100)}; it became a header of the integration."
     report.repair("parameter-reserved-header", "/paths", count, {"Accept": value}, message)
     return {"Accept": value}
+
+
+def without_credential(operations: list[Operation], auth: Auth, report: Report) -> None:
+    """Take the API key out of the parameters: it belongs to the connection, nobody should enter it for every action."""
+    if not isinstance(auth, ApiKeyAuth):
+        return
+    place, name = auth.api_key_location, auth.api_key_name.lower()
+    count = 0
+    for operation in operations:
+        kept = [parameter for parameter in operation.parameters if (parameter.place, parameter.name.lower()) != (place, name)]
+        if len(kept) < len(operation.parameters):
+            operation.parameters = kept
+            count += 1
+    if count:
+        message = f"{count} operations declare the API key {shortened(auth.api_key_name, 60)} as a parameter; it comes from the connection."
+        report.repair("parameter-credential", "/paths", auth.api_key_name, "removed", message)
 
 
 def _is_accept(parameter: Parameter) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from integrations.openapi.findings import Severity
@@ -31,7 +32,7 @@ NO_PATHS = Rule("path-declarations-must-exist", "warning", "Add paths to the doc
 # Compiling takes some microseconds for each character: longer patterns, and those after so many characters in all, are not checked.
 _MAX_PATTERN = 5_000
 _MAX_PATTERNS = 300_000
-_ESCAPE_OR_CLASS = re.compile(r"\\.|\[(\^?)((?:\\.|[^\]\\])*)\]", re.DOTALL)
+_INSIDE = re.compile(r"(\^?)((?:\\.|[^\]\\])*+)\]", re.DOTALL)  # a character class after its opening bracket
 
 
 class Patterns:
@@ -70,13 +71,28 @@ def _for_python(pattern: str) -> str:
     text = re.sub(r"\(\?<(?![=!])", "(?P<", text)
     text = re.sub(r"(?<!\\)((?:\\\\)*)\\k<([^<>]*)>", r"\1(?P=\2)", text)
     text = re.sub(r"(?<!\\)((?:\\\\)*)\\([aeghijlmoqyzAEGHIJKLMNOQRTUXYZ])", r"\1\2", text)  # JavaScript: the letter itself
-    return _ESCAPE_OR_CLASS.sub(_class_for_python, text)
+    return "".join(_pieces(text))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The pattern piece by piece, classes rewritten; one pass, however many brackets are never closed."""
+    position = 0
+    while position < len(text):
+        if text[position] == "[":
+            inside = _INSIDE.match(text, position + 1)
+            if inside is None:
+                yield "["  # never closed: the compiler says so
+                return
+            yield _class_for_python(inside)
+            position = inside.end()
+        else:
+            length = 2 if text[position] == "\\" else 1
+            yield text[position : position + length]
+            position += length
 
 
 def _class_for_python(match: re.Match[str]) -> str:
     r"""Inside a class a hyphen beside \w, \d or \s stands for itself and a bracket needs no escape; [] matches nothing, [^] everything."""
-    if match.group(2) is None:  # an escape outside of classes
-        return match.group(0)
     if not match.group(2):
         return "(?:.|\n)" if match.group(1) else "(?!)"
     inside = re.sub(r"(\\[wWdDsS])-", r"\1\\-", match.group(2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import urljoin
 
@@ -20,6 +21,7 @@ _PREAMBLE = re.compile(
     r"""(?:authorization\s*[:=]\s*|^|["'`(:]\s*|format\s+|prefix(?:ed)?\s+(?:it\s+)?(?:with\s+)?["'`]?)(Bearer|Token\ token=|Token|SSWS|Bot|ApiKey|Api-Key|Key|Zoho-oauthtoken|GenieKey|JWT)(?:["'`]|[\s=]*[<{\[\$%]|\s+(?:your|api|the|x{3,}|\.{3}|[A-Za-z0-9_-]*(?:key|token)\b))""",
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
+_MAX_SCHEMES = 100  # a document has a handful; the rest of a hostile one is not read
 _FLOWS = ("clientCredentials", "authorizationCode", "implicit")
 
 
@@ -41,7 +43,7 @@ def choices(document: dict[str, Any], *, references: References, base: str, wher
     components = document.get("components")
     schemes = components.get("securitySchemes") if isinstance(components, dict) else None
     found: list[Choice] = []
-    for name, item in schemes.items() if isinstance(schemes, dict) else ():
+    for name, item in islice(schemes.items(), _MAX_SCHEMES) if isinstance(schemes, dict) else ():
         place = pointer(name, base=where)
         content = references.resolve(item, place)
         if not isinstance(content, dict):
@@ -58,8 +60,7 @@ def choices(document: dict[str, Any], *, references: References, base: str, wher
 
 def _scopes(document: dict[str, Any], name: str) -> list[str]:
     """The scopes of a scheme that the document requires for all operations."""
-    security = document.get("security")
-    named = [item.get(name) for item in security if isinstance(item, dict)] if isinstance(security, list) else []
+    named = [requirement.get(name) for requirement in _requirements(document.get("security"))]
     return [str(scope) for names in named if isinstance(names, list) for scope in names]
 
 
@@ -79,6 +80,12 @@ def default(document: dict[str, Any], found: list[Choice], *, report: Report) ->
                 f"The document requires the security scheme {name}, which it does not describe.",
                 "Check the authentication of this integration against the vendor's documentation.",
             )
+    together = next((item for item in _requirements(document.get("security")) if len(item) > 1), None)
+    if together:
+        message = (
+            f"The document requires several security schemes at once ({', '.join(map(str, list(together)[:10]))}); one of them is set up."
+        )
+        report.find("warning", "security-together", "/security", message, "Add what the others need as headers or parameters.")
     ranked = [name for name in required if name in known] or [name for name, _ in _usage(document).most_common() if name in known]
     candidates = [choice for name in ranked for choice in found if choice.scheme == name] or found
     if candidates:
@@ -93,12 +100,13 @@ def default(document: dict[str, Any], found: list[Choice], *, report: Report) ->
     return NoAuth()
 
 
-def _names(requirements: Any) -> list[str]:
-    names: dict[str, None] = {}
-    for requirement in requirements if isinstance(requirements, list) else []:
-        for name in requirement if isinstance(requirement, dict) else ():
-            names[str(name)] = None
-    return list(names)
+def _requirements(security: Any) -> list[dict[str, Any]]:
+    """The alternatives of a `security`: objects that name schemes."""
+    return [item for item in security if isinstance(item, dict)] if isinstance(security, list) else []
+
+
+def _names(security: Any) -> list[str]:
+    return list(dict.fromkeys(str(name) for requirement in _requirements(security) for name in requirement))
 
 
 def _usage(document: dict[str, Any]) -> Counter[str]:

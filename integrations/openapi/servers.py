@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -15,18 +16,18 @@ _NO_HOST = "The document names no host."
 _ASK_HOST = "Enter the host of the API, or let each connection bring its own."
 
 
-def base_uri(document: dict[str, Any], *, source_url: str, where: str, report: Report) -> str:
+def base_uri(document: dict[str, Any], *, source_url: str, where: str, plain_http: Callable[[str], bool], report: Report) -> str:
     """The base URI, https where there is a choice; only a base path (at least "/") where the document names no host.
 
     `where` is the pointer of the servers in the uploaded file. A relative server is resolved against `source_url`, the
-    address that the document was fetched from.
+    address that the document was fetched from. An http server that `plain_http` does not let pass becomes https.
     """
     urls = _server_urls(document, where, report)
     if not urls:
         urls = [("/", where)]
     chosen, place = min(urls, key=lambda pair: _rank(pair[0]))  # min keeps the document's order among equals
     resolved = _resolved(chosen, source_url)
-    if resolved.lower().startswith("http://"):
+    if resolved.lower().startswith("http://") and not plain_http(resolved):
         secure = "https" + resolved[4:]
         message = f"The document offers {shortened(resolved, 200)} without encryption; https was set instead."
         report.find(

@@ -14,25 +14,10 @@ from integrations.openapi.document import METHODS
 from integrations.openapi.findings import Report, pointer
 from integrations.openapi.references import References
 
-_SCHEMA_KEYS = [
-    "type",
-    "format",
-    "items",
-    "default",
-    "maximum",
-    "exclusiveMaximum",
-    "minimum",
-    "exclusiveMinimum",
-    "maxLength",
-    "minLength",
-    "pattern",
-    "maxItems",
-    "minItems",
-    "uniqueItems",
-    "enum",
-    "multipleOf",
-    "example",
-]
+_SCHEMA_KEYS = (
+    "type", "format", "items", "default", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength",
+    "pattern", "maxItems", "minItems", "uniqueItems", "enum", "multipleOf", "example",
+)  # fmt: skip
 # collectionFormat -> (style, explode) in the query; path and header know only the comma. Tabs have no style in 3.0.
 _STYLES: dict[str, tuple[str, bool]] = {
     "csv": ("form", False),

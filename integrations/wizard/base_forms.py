@@ -45,7 +45,7 @@ class StepForm(RefusableForm):
         self.integration = integration
         super().__init__(*args, initial=self.shown(integration) if integration else {}, **kwargs)
 
-    def shown(self, integration: Integration) -> dict[str, Any]:
+    def shown(self, integration: Integration) -> dict[str, Any]:  # noqa: ARG002 - for those that override it
         """The values of the inputs. A form without any shows none."""
         return {}
 

@@ -8,20 +8,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
-from django.conf import settings
+from django.core.management import call_command
 from pytest_django.live_server_helper import LiveServer
 
 from demo.vendor import data
 from integrations.models import User
-from tests.backends import Worker, environment_of_processes
+from tests.backends import Worker
 from tests.cast import Cast
 from tests.vendor.pages import records as vendor_records
 from tests.vendor.server import VendorServer
@@ -34,12 +32,9 @@ class Program:
 
     def __init__(self, url: str, user: User) -> None:
         self.url = url
-        subprocess.run(
-            [
-                sys.executable, "manage.py", "createapplication", "confidential", "client-credentials", "--user", str(user.pk),
-                "--client-id", f"of-{user.username}", "--client-secret", "s3cret-of-the-test", "--name", user.username,
-            ],
-            cwd=settings.BASE_DIR, env=environment_of_processes(), check=True, capture_output=True,
+        call_command(
+            "createapplication", "confidential", "client-credentials", user=str(user.pk), client_id=f"of-{user.username}",
+            client_secret="s3cret-of-the-test", name=user.username, stdout=io.StringIO(),
         )  # fmt: skip
         answer = requests.post(
             f"{url}/o/token/", data={"grant_type": "client_credentials"}, auth=(f"of-{user.username}", "s3cret-of-the-test"), timeout=10
@@ -51,7 +46,8 @@ class Program:
     def __call__(self, method: str, path: str, body: Any = None, *, expect: int = 200, **options: Any) -> Any:
         answer = self.session.request(method, f"{self.url}/api/{path}", json=body, timeout=30, **options)
         assert answer.status_code == expect, answer.text
-        return answer.json() if "json" in answer.headers.get("Content-Type", "") else answer
+        kind = answer.headers.get("Content-Type", "")
+        return answer.json() if kind in ("application/json", "application/problem+json", "application/hal+json") else answer
 
     def run(self, body: dict[str, Any]) -> dict[str, Any]:
         """Start a run and wait for its end."""
@@ -174,7 +170,8 @@ def test_main_job_from_the_vendors_document_with_client_credentials(
     document = requests.get(f"{vendor.url}/openapi.json", timeout=10).json()
     document["servers"] = [{"url": f"{vendor.url}/v1"}]
     imported = builder("POST", "integrations/import", expect=201, files={"file": ("vendor.json", json.dumps(document))})
-    assert (imported["version"][:3], imported["actionCount"]) == ("3.0", sum(len(item) for item in document["paths"].values()))
+    operations = sum(method in ("get", "post", "patch", "delete") for item in document["paths"].values() for method in item)
+    assert (imported["version"][:3], imported["actionCount"]) == ("3.0", operations)
     builder(
         "PATCH",
         f"integrations/{imported['slug']}",

@@ -78,7 +78,7 @@ class Command(BaseCommand):
         )
         connections.test(connection=connection)
         action = Action.objects.current().get(revision__integration=integration, path=RUN_ACTION, method="GET")
-        run = runs.start(action=action, connection=connection, user=admin, inputs={}, page_size=200, max_pages=None)
+        run = runs.start(action=action, connection=connection, user=admin, inputs={}, page_size=200, max_pages=None, hand_over=False)
         runs.execute(run.pk)
         run.refresh_from_db()
         self.stdout.write(

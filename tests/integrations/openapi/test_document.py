@@ -117,6 +117,7 @@ def test_version_that_is_missing_is_guessed_and_reported() -> None:
         (b"%PDF-1.7", "This is a PDF, not an OpenAPI document."),
         (bytes(range(256)) * 40, "This is a binary file, not an OpenAPI document."),
         (b"[1, 2]", "The file holds a list, not an OpenAPI document."),
+        (b"[" * 100_000, "The file holds a list, not an OpenAPI document."),
         (b"- a\n- b\n", "The file holds a list, not an OpenAPI document."),
         (b"hello world", "The file holds plain text, not an OpenAPI document."),
         (b'{"a": 1}', "The file is readable, but it is no OpenAPI document"),
@@ -150,8 +151,8 @@ def test_too_many_operations_are_refused() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[" * 100_000,
-        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 900 + "1" + "}" * 900,
+        YAML + "x: " + "[" * 100_000 + "]" * 100_000,
         '{"a":' * 100_000,
         YAML + "x:\n " + "- " * 100_000,
         "{a: " * 100_000,
@@ -166,6 +167,10 @@ def test_deep_nesting_is_refused(text: str) -> None:
 def test_alias_bomb_is_refused() -> None:
     bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30))
     assert refusal((YAML + bomb).encode()).startswith("The aliases (*name) of this YAML file multiply to more than 1,000,000 values")
+
+
+def test_too_many_json_values_are_refused_before_they_are_read() -> None:
+    assert refusal(b'{"a": [' + b"[]," * 100 + b"1]}", Limits(max_values=100)).startswith("The file holds more than 100 values")
 
 
 def test_too_many_yaml_values_are_refused() -> None:

@@ -110,6 +110,13 @@ def test_accept_header_of_the_vendor_becomes_a_header_of_the_integration() -> No
     assert [o.parameters for o in result.operations] == [[], [], []]
 
 
+def test_api_key_is_no_parameter() -> None:
+    parameters = [{"name": "x-key", "in": "header"}, {"name": "X-Key", "in": "query"}]
+    result = imported(openapi({"/a": get(parameters=parameters)}))
+    assert [(p.name, p.place) for p in result.operations[0].parameters] == [("X-Key", "query")]
+    assert repaired(result) == [("parameter-credential", "X-Key", "removed")]
+
+
 def test_path_with_a_slash_at_the_end_stays_as_it_is() -> None:
     result = imported(openapi({"/a/": get()}))
     assert (result.operations[0].path, result.repairs, rules(result)) == ("/a/", [], ["path-keys-no-trailing-slash"])

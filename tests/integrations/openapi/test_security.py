@@ -112,3 +112,7 @@ def test_url_that_cannot_be_called_is_left_empty_with_a_finding() -> None:
         "",
         ["/components/securitySchemes/s/flows/clientCredentials/tokenUrl"],
     )
+
+
+def test_schemes_that_are_required_together_are_a_finding() -> None:
+    assert rules(result({"a": BASIC, "b": KEY}, [{"a": [], "b": []}])) == ["security-together"]
