@@ -156,8 +156,8 @@ def _connectable(request: HttpRequest, slug: str) -> Integration:
 def _form(request: HttpRequest, integration: Integration, definition: Definition, connection: Connection | None = None) -> ConnectionForm:
     try:
         defaults = list(default_credentials(integration.pk, definition))
-    except SecretError as error:
-        raise Refusal(str(error)) from None
+    except SecretError:
+        defaults = []  # the service says what is wrong with them when the form is sent
     return ConnectionForm(
         request.POST if request.method == "POST" else None,
         initial={"name": connection.name, BASE_URI: connection.settings.get("baseUri", "")} if connection else {},

@@ -105,6 +105,7 @@ def test_connect_takes_an_address_as_people_say_it(vendor: VendorServer, make_in
     assert client.post(connect(own), {**credentials, "settings.baseUri": "git.example.com/base"}).status_code == 302
     assert Connection.objects.get().settings == {"baseUri": "https://git.example.com/base"}
     refused = client.post(connect(own), {**credentials, "name": "Other", "settings.baseUri": "ftp://git.example.com"})
+    assert ["sample-password" in refused.content.decode(), 'value="sample"' in refused.content.decode()] == [False, False]
     assert list(errors(refused)) == ["settings.baseUri"]
     assert value(refused, "settings.baseUri") == "ftp://git.example.com"
 
