@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from actions.models import Action
+from actions.models import Action, Import
 from integrations import services as integrations
 from integrations.definition import Gap, missing, pagination_gaps
 from integrations.models import Integration, Revision, User
@@ -53,13 +53,16 @@ def _action_gaps(action: Action) -> list[Gap]:
 def finalize(*, integration: Integration, user: User) -> Revision:
     """Close the open draft. From then on connections use it; nothing of it changes any more.
 
-    Raises `Incomplete` with the gaps, `Conflict` when no draft is open.
+    Raises `Incomplete` with the gaps, `Conflict` when no draft is open or an import
+    is still writing.
     """
     with transaction.atomic():
         Integration.objects.select_for_update().get(pk=integration.pk)
         draft = integration.draft
         if draft is None:
             raise Conflict("This integration is finalized already and has no open changes.")
+        if integration.imports.filter(state=Import.State.WRITING).exists():
+            raise Conflict("An import is still writing actions into this draft. Wait until it has finished.")
         found = gaps(draft)
         if found:
             raise Incomplete(list(found))

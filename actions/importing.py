@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from connections.transport import Outgoing, Transport, TransportError
 from integrations import openapi
 from integrations import services as integrations
 from integrations.definition import absolute_url
-from integrations.models import Integration, Organization, User
+from integrations.models import Integration, Organization, Revision, User
 from integrations.refusals import Invalid
 
 DESCRIPTION_LENGTH = 2000  # a document's description can be a manual; a tile and a header show its beginning
@@ -34,11 +35,15 @@ class Report:
     repairs: list[dict[str, Any]]
 
 
-def parse(data: bytes, *, source_url: str = "") -> openapi.Imported:
+def parse(data: bytes, *, source_url: str = "", progress: Callable[[str], None] = lambda phase: None) -> openapi.Imported:  # noqa: ARG005
     """Read a document within the limits of this installation. Raises `Invalid` on the field `document`."""
     try:
         return openapi.read(
-            data, source_url=source_url, limits=openapi.Limits(max_bytes=settings.IMPORT_MAX_BYTES), plain_http=_may_be_plain
+            data,
+            source_url=source_url,
+            limits=openapi.Limits(max_bytes=settings.IMPORT_MAX_BYTES),
+            plain_http=_may_be_plain,
+            progress=progress,
         )
     except openapi.DocumentError as error:
         raise Invalid({"document": [str(error)]}) from None
@@ -57,14 +62,22 @@ def check_size(size: int) -> None:
         )
 
 
-def fetch(url: str) -> bytes:
-    """The document at a URL. Raises `Invalid` on the field `url` with what went wrong."""
+def checked_url(text: str) -> str:
+    """The URL that somebody typed. Raises `Invalid` on the field `url` if it is none."""
+    url = text.strip()
     try:
         absolute_url(url)
-        with Transport() as transport:
-            answer = transport.send(Outgoing("GET", url, [("Accept", "application/json, application/yaml, */*;q=0.5")]))
     except ValueError as error:
         raise Invalid({"url": [str(error)]}) from None
+    return url
+
+
+def fetch(url: str) -> bytes:
+    """The document at a URL. Raises `Invalid` on the field `url` with what went wrong."""
+    url = checked_url(url)
+    try:
+        with Transport() as transport:
+            answer = transport.send(Outgoing("GET", url, [("Accept", "application/json, application/yaml, */*;q=0.5")]))
     except TransportError as error:
         raise Invalid({"url": [error.message]}) from None
     status = answer.status
@@ -93,7 +106,14 @@ def _refused_url(sentence: str) -> Invalid:
 def import_document(*, data: bytes, organization: Organization, user: User, source: str = "", source_url: str = "") -> Report:
     """Make a draft of everything that the document knows. `source` is the file name or URL, shown with the revision."""
     found = parse(data, source_url=source_url)
-    findings, repairs = [asdict(item) for item in found.findings], [asdict(item) for item in found.repairs]
+    with transaction.atomic():
+        draft = begin(found=found, organization=organization, user=user, source=source)
+        count = services.add_all(revision=draft, operations=found.operations)
+    return Report(draft.integration, found.version, count, draft.findings, draft.repairs)
+
+
+def begin(*, found: openapi.Imported, organization: Organization, user: User | None, source: str = "") -> Revision:
+    """A draft with everything that was read but the operations, which `services.add_all` puts into it."""
     with transaction.atomic():
         integration = integrations.create(
             organization=organization,
@@ -103,10 +123,10 @@ def import_document(*, data: bytes, organization: Organization, user: User, sour
             definition=found.definition,
         )
         draft = integration.working
-        draft.source, draft.findings, draft.repairs = source[:2000], findings, repairs
+        draft.source = source[:2000]
+        draft.findings, draft.repairs = [asdict(item) for item in found.findings], [asdict(item) for item in found.repairs]
         draft.save(update_fields=["source", "findings", "repairs"])
-        count = services.add_all(revision=draft, operations=found.operations)
-    return Report(integration, found.version, count, findings, repairs)
+    return draft
 
 
 def _may_be_plain(url: str) -> bool:

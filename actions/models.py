@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Max, Q
 
 from connections.models import Connection
-from integrations.models import Integration, Organization, Revision
+from integrations.models import Integration, Organization, Revision, Role
 from integrations.operation import Operation
 
 
@@ -57,6 +57,7 @@ class Action(models.Model):
             models.UniqueConstraint(fields=["revision", "key"], name="action_key_once"),
             models.UniqueConstraint(fields=["revision", "uid"], name="action_uid_once"),
         ]
+        indexes = [models.Index(fields=["revision", "position", "row"], name="action_in_order")]
 
     def __str__(self) -> str:
         return self.name
@@ -158,3 +159,92 @@ class Page(models.Model):
 
     def __str__(self) -> str:
         return f"page {self.number} of run {self.run_id}"
+
+
+class ImportQuerySet(models.QuerySet["Import"]):
+    def visible_to(self, user: Any) -> Self:
+        """Imports of organizations in which the user builds."""
+        return self.filter(organization__in=Organization.objects.visible_to(user, Role.BUILDER))
+
+    def at_work(self) -> Self:
+        return self.filter(state__in=(Import.State.READING, Import.State.WRITING))
+
+    def unfinished(self) -> Self:
+        return self.filter(state__in=(Import.State.READING, Import.State.CHOOSING, Import.State.WRITING))
+
+    def unheld(self, now: Any) -> Self:
+        """Imports that no living worker holds: waiting for one, or their worker's lease has run out."""
+        return self.filter(Q(lease_holder="") | Q(lease_until__lt=now))
+
+    def orphaned(self, now: Any) -> Self:
+        """Imports with work to do whose worker has died or whose message was lost."""
+        return self.at_work().filter(Q(lease_until=None) | Q(lease_until__lt=now))
+
+
+class Import(models.Model):
+    """A document on its way to a draft: it is read, its operations are chosen, the chosen ones are written.
+
+    READING and WRITING are a worker's, under a lease; between them CHOOSING waits for a person. `done` of `total` actions
+    are written, each batch in the same transaction as its count.
+    """
+
+    class State(models.TextChoices):
+        READING = "reading", "Reading"
+        CHOOSING = "choosing", "Choosing"
+        WRITING = "writing", "Writing"
+        FINISHED = "finished", "Finished"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class Kind(models.TextChoices):
+        """How the document was given; the names are those of the form's fields."""
+
+        FILE = "file"
+        URL = "url"
+        TEXT = "text"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="imports")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    source = models.CharField(max_length=2000, help_text="File name or URL, as people see it.")
+    asks = models.BooleanField(default=False, help_text="Operations are to be chosen even if the document is small.")
+    state = models.CharField(max_length=20, choices=State.choices, default=State.READING)
+    phase = models.CharField(max_length=20, blank=True, help_text="What a worker does now; empty while the import waits for one.")
+    message = models.TextField(blank=True, help_text="Why the import failed, in a sentence or two.")
+    title = models.CharField(max_length=200, blank=True)
+    version = models.CharField(max_length=40, blank=True)
+    selected = models.BinaryField(default=b"", help_text="A byte for each operation: 1 if it is to be imported.")
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    integration = models.ForeignKey(Integration, null=True, on_delete=models.CASCADE, related_name="imports")
+    cancel_requested = models.BooleanField(default=False)
+    lease_holder = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0, help_text="How many workers have taken it up since it last came to a result.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    queued_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ImportQuerySet.as_manager()
+
+    class Meta:
+        ordering = [F("created_at").desc(), "id"]
+
+    def __str__(self) -> str:
+        return self.title or self.source
+
+    @property
+    def is_at_work(self) -> bool:
+        return self.state in (self.State.READING, self.State.WRITING)
+
+
+class ImportContent(models.Model):
+    """The large parts of an import, apart from the row that changes with every step; deleted when they have been used."""
+
+    job = models.OneToOneField(Import, on_delete=models.CASCADE, primary_key=True, related_name="content")
+    document = models.BinaryField(default=b"", help_text="The bytes as they came, compressed; emptied when they have been read.")
+    found = models.BinaryField(default=b"", help_text="What was read, as compressed JSON.")
+    catalogue = models.BinaryField(default=b"", help_text="The list of operations to choose from, as compressed JSON.")
+
+    def __str__(self) -> str:
+        return f"content of {self.job_id}"

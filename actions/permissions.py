@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from actions.models import Action, Run
+from actions.models import Action, Import, Run
 from connections.permissions import may_use
 from integrations.models import Integration
 from integrations.permissions import is_uuid
@@ -32,4 +32,12 @@ def run_for(user: Any, key: Any, *, use: bool = False) -> Run:
         raise Http404
     if use and not may_use(user, found.connection):
         raise PermissionDenied
+    return found
+
+
+def import_for(user: Any, key: Any) -> Import:
+    """The import that the user sees; who sees it may choose and cancel as well."""
+    found = Import.objects.visible_to(user).select_related("integration", "organization").filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
     return found

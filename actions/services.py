@@ -43,10 +43,10 @@ def add(*, integration: Integration, values: dict[str, Any]) -> Action:
     return action
 
 
-def add_all(*, revision: Revision, operations: Iterable[Operation]) -> int:
-    """Put an import's operations, whose keys are unique already, into an empty draft; the number of actions made."""
+def add_all(*, revision: Revision, operations: Iterable[Operation], start: int = 0) -> int:
+    """Put an import's operations, whose keys are unique already, into a draft from position `start` on; the number of actions made."""
     actions = []
-    for position, operation in enumerate(operations):
+    for position, operation in enumerate(operations, start):
         action = Action(revision=revision, position=position)
         action.operation = operation
         actions.append(action)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from actions import runs
+from actions import imports, runs
 
 
 @shared_task(name=runs.EXECUTE)
@@ -19,3 +19,21 @@ def execute_run(run_id: str) -> None:
 def recover_runs() -> None:
     """Send runs again whose worker has died or whose message was lost."""
     runs.recover()
+
+
+@shared_task(name=imports.EXECUTE)
+def execute_import(import_id: str) -> None:
+    """Read or write an import, unless another worker holds it or it needs none."""
+    imports.execute(UUID(import_id))
+
+
+@shared_task(name="actions.tasks.recover_imports")
+def recover_imports() -> None:
+    """Send imports again whose worker has died or whose message was lost."""
+    imports.recover()
+
+
+@shared_task(name="actions.tasks.remove_imports")
+def remove_imports() -> None:
+    """Delete imports that nobody came back to."""
+    imports.remove_old()

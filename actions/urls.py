@@ -3,13 +3,18 @@
 from django.urls import path
 
 from actions import run_pages
-from actions.pages import detail, imports
+from actions.pages import detail, import_progress, imports
 from actions.wizard import views as wizard
 
 wizard.register()
 
 urlpatterns = [
     path("integrations/import/", imports.import_document, name="integration-import"),
+    path("integrations/import/<uuid:pk>/", import_progress.detail, name="import-detail"),
+    path("integrations/import/<uuid:pk>/status", import_progress.status, name="import-status"),
+    path("integrations/import/<uuid:pk>/select/", import_progress.select, name="import-select"),
+    path("integrations/import/<uuid:pk>/accept/", import_progress.accept, name="import-accept"),
+    path("integrations/import/<uuid:pk>/cancel/", import_progress.cancel, name="import-cancel"),
     path("integrations/<str:slug>/", detail.detail, name="integration-detail"),
     path("integrations/<str:slug>/report/", imports.report, name="integration-report"),
     path("integrations/<str:slug>/actions/rename/", wizard.rename, name="action-rename"),

@@ -45,6 +45,12 @@ app.conf.update(
             "schedule": settings.RUN_RECOVER_SECONDS,
             "options": {"expires": settings.RUN_RECOVER_SECONDS},
         },
+        "recover-imports": {
+            "task": "actions.tasks.recover_imports",
+            "schedule": settings.RUN_RECOVER_SECONDS,
+            "options": {"expires": settings.RUN_RECOVER_SECONDS},
+        },
+        "remove-imports": {"task": "actions.tasks.remove_imports", "schedule": 3600, "options": {"expires": 3600}},
     },
     beat_schedule_filename=str(settings.DATA_DIR / "beat-schedule"),
 )

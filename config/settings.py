@@ -161,6 +161,14 @@ EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", _seconds)
 EGRESS_MAX_BYTES = 32 * 1024 * 1024  # of one answer, after decompression; the largest page that a run keeps in memory
 IMPORT_MAX_BYTES = 32 * 1024 * 1024  # of one API document; the largest that we know has 21 MB
 
+# --- imports (actions/imports.py) ------------------------------------------------------------------------------------
+
+# A document up to this size is read and written within the request, in about a second; a larger one is a worker's work.
+IMPORT_INLINE_BYTES = 256 * 1024
+# A worker that has not reported for so long is taken for dead. Longer than the longest phase: parsing 32 MiB of YAML.
+IMPORT_LEASE_SECONDS = variable("IMPORT_LEASE_SECONDS", "120", _seconds)
+IMPORT_KEEP_HOURS = 24  # for choosing operations, and for coming back to one that failed
+
 # --- runs (actions/runs.py) -------------------------------------------------------------------------------------------
 
 # A worker that has not saved a page for so long is taken for dead and another one goes on. Longer than one request.

@@ -45,7 +45,7 @@ def check_name(name: str) -> str:
 def create(
     *,
     organization: Organization,
-    user: User,
+    user: User | None,
     name: str,
     description: str = "",
     definition: Definition | None = None,

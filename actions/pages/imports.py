@@ -6,16 +6,15 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 
-from actions import importing
+from actions import importing, imports
+from actions.models import Import
 from integrations.models import Integration, Organization, Revision, Role
-from integrations.permissions import integration_for
-from integrations.refusals import Invalid, Refusal
+from integrations.permissions import integration_for, signed_in
+from integrations.refusals import Refusal
 from integrations.widgets import DropZone
 from integrations.wizard.auth_forms import text
 from integrations.wizard.base_forms import RefusableForm
@@ -23,6 +22,7 @@ from integrations.wizard.shell import REFUSED
 
 SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))
 SHOWN = 200  # rows of one table; a document can have thousands of findings
+UNFINISHED_SHOWN = 10
 
 
 class ImportForm(RefusableForm):
@@ -58,22 +58,16 @@ class ImportForm(RefusableForm):
         values["given"] = given[0] if given else ""
         return values
 
-    def document(self) -> tuple[bytes, str, str]:
-        """The bytes, where they come from in words, and the URL if there is one. Raises `Invalid`."""
+    def given(self) -> dict[str, Any]:
+        """What `imports.start` takes: the kind, where it comes from in words, the bytes. Raises `Invalid`."""
         values = self.cleaned_data
         match values["given"]:
             case "file":
                 importing.check_size(values["file"].size)
-                return values["file"].read(), values["file"].name, ""
+                return {"kind": "file", "source": values["file"].name, "document": values["file"].read()}
             case "url":
-                address = values["url"].strip()
-                return importing.fetch(address), address, address
-        return values["text"].encode(), "Pasted text", ""
-
-    def refuse(self, refusal: Refusal) -> None:
-        if isinstance(refusal, Invalid) and "document" in refusal.errors:
-            refusal = Invalid({self.cleaned_data.get("given", ""): refusal.errors["document"]})
-        super().refuse(refusal)
+                return {"kind": "url", "source": importing.checked_url(values["url"])}
+        return {"kind": "text", "source": "Pasted text", "document": values["text"].encode()}
 
 
 def import_document(request: HttpRequest) -> HttpResponse:
@@ -83,22 +77,33 @@ def import_document(request: HttpRequest) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if request.method == "POST" and form.is_valid():
         try:
-            data, source, url = form.document()
-            report = importing.import_document(
-                data=data,
-                organization=organization,
-                user=request.user,  # type: ignore[arg-type]
-                source=source,
-                source_url=url,
-            )
+            job = imports.start(organization=organization, user=signed_in(request), asks="choose" in request.POST, **form.given())
         except Refusal as refusal:
             form.refuse(refusal)
         else:
-            kind = "Swagger" if report.version.startswith("2") else "OpenAPI"
-            said = f"{report.operations} operation{'' if report.operations == 1 else 's'} imported"
-            messages.success(request, f"{said} from {source} ({kind} {report.version}). The draft {report.integration.name} is there.")
-            return redirect(reverse("integration-report", args=[report.integration.slug]))
-    return render(request, "actions/import.html", {"form": form}, status=REFUSED if form.errors else 200)
+            if job.state != Import.State.FAILED:
+                return redirect("import-detail", job.pk)
+            form.add_error(job.kind, job.message)
+    return render_form(request, form)
+
+
+def render_form(request: HttpRequest, form: ImportForm) -> HttpResponse:
+    """The form, and the imports that one may have left in the middle."""
+    unfinished = Import.objects.visible_to(request.user).unfinished().filter(organization=request.organization)  # type: ignore[attr-defined]
+    context = {"form": form, "unfinished": unfinished.defer("selected")[:UNFINISHED_SHOWN]}
+    return render(request, "actions/import.html", context, status=REFUSED if request.method == "POST" else 200)
+
+
+def failed_form(job: Import) -> ImportForm:
+    """The form as it was sent, with the sentence that says why the import failed. A browser does not keep a chosen file."""
+    given = {"url": job.source} if job.kind == Import.Kind.URL else {}
+    if job.kind == Import.Kind.TEXT:
+        given = {"text": imports.document(job).decode(errors="replace")}
+    form = ImportForm(given)
+    form.is_valid()
+    form.errors.clear()
+    form.add_error(job.kind, job.message)
+    return form
 
 
 def imported_revision(integration: Integration) -> Revision | None:

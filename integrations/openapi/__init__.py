@@ -53,18 +53,23 @@ def read(
     source_url: str = "",
     limits: Limits = Limits(),  # noqa: B008 - frozen
     plain_http: Callable[[str], bool] = lambda url: False,  # noqa: ARG005
+    progress: Callable[[str], None] = lambda phase: None,  # noqa: ARG005
 ) -> Imported:
     """Read an API description. `source_url` is where it was fetched from, for servers that are relative to it.
 
-    `plain_http` says of an http:// URL whether it may stay so; by default each becomes https, and a finding says it.
+    `plain_http` says of an http:// URL whether it may stay so; by default each becomes https, and a finding says it. `progress` is called
+    before each phase (parsing, linting, repairing); what it raises ends the reading.
 
     Raises DocumentError, with a sentence for the user, if the bytes are no API description or exceed the limits. Everything else that is
     wrong with a document is repaired or reported.
     """
     report = Report()
     with _collector_paused():
+        progress("parsing")
         document = parse(data, limits, report)
+        progress("linting")
         lint.run(document.root, report)
+        progress("repairing")
         imported = _imported(document, source_url, limits, plain_http, report)
         report.close()
         if document.is_swagger:
