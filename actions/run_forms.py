@@ -32,6 +32,7 @@ BODY_FIELD: Final = INPUTS + BODY
 NOT_SENT: Final = ("", "Not sent")
 HELP_LENGTH: Final = 400  # characters; some documents describe a parameter on pages
 MOST_TICK_BOXES: Final = 12
+MOST_SHOWN: Final = 8  # optional inputs; more of them are folded away
 SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
@@ -78,7 +79,7 @@ class RunForm(RefusableForm):
     def shows_optional(self) -> bool:
         """Whether the optional inputs are few, or one of them wants to be seen."""
         optional = self.optional_inputs()
-        return len(optional) <= 6 or (not self.required_inputs() and len(optional) <= 10) or any(self._matters(field) for field in optional)
+        return len(optional) <= MOST_SHOWN or any(self._matters(field) for field in optional)
 
     def _inputs(self) -> Iterator[forms.BoundField]:
         return (self[name] for name in self.fields if name.startswith(INPUTS))
