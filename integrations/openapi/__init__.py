@@ -23,13 +23,13 @@ from typing import Any
 from integrations.definition import Auth, Definition, Pagination
 from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, swagger2
 from integrations.openapi.archive import Archive, is_archive
-from integrations.openapi.document import Document, DocumentError, Limits, parse
+from integrations.openapi.document import Document, DocumentError, Limits, describes_api, parse
 from integrations.openapi.files import Files, Load, Unavailable, absent
 from integrations.openapi.findings import Finding, Repair, Report, listed, plain_text
 from integrations.openapi.references import References
 from integrations.operation import Operation
 
-__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Load", "Repair", "Unavailable", "read"]
+__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Load", "Repair", "Unavailable", "describes_api", "read"]
 
 
 @dataclass

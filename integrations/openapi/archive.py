@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from urllib.parse import unquote
 
-from integrations.openapi.document import DocumentError, Limits, decode, describes_api
+from integrations.openapi.document import DocumentError, Limits, describes_api
 from integrations.openapi.files import Unavailable
 from integrations.openapi.findings import Report, listed
 
@@ -66,7 +66,7 @@ class Archive:
             inside = "only further archives" if any(name.lower().endswith(".zip") for name in self._members) else "no JSON and no YAML file"
             raise DocumentError(f"The zip archive holds {inside}. Unpack it and choose the OpenAPI file, or pack that one.")
         for level in sorted({name.count("/") for name in documents}):
-            roots = [name for name in documents if name.count("/") == level and self._describes_api(name)]
+            roots = [name for name in documents if name.count("/") == level and describes_api(self._read(name))]
             if roots:
                 if len(roots) > 1:
                     _say_which(roots, report)
@@ -77,14 +77,6 @@ class Archive:
             f"None of the {len(documents):,} JSON and YAML files in the zip archive starts with openapi: 3.… or swagger: 2.0. "
             "Add the main file of the document, the one that lists the paths."
         )
-
-    def _describes_api(self, name: str) -> bool:
-        try:
-            return describes_api(decode(self._read(name), Report()))
-        except DocumentError:
-            if self._left <= 0:
-                raise
-            return False
 
     def _read(self, name: str) -> bytes:
         if name not in self._contents:

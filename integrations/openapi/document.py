@@ -137,9 +137,13 @@ def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str]:
     return _storable(root, text), text
 
 
-def describes_api(text: str) -> bool:
-    """Whether a text looks like the root of an API description: it names the version of OpenAPI or Swagger. It is not read."""
-    return bool((_JSON_ROOT if text.lstrip()[:1] == "{" else _YAML_ROOT).search(text))
+def describes_api(data: bytes) -> bool:
+    """Whether a file looks like the root of an API description: it names the version of OpenAPI or Swagger. It is not read."""
+    try:
+        text = decode(data, Report()).lstrip()
+    except DocumentError:
+        return False
+    return text[:1] != "<" and bool((_JSON_ROOT if text[:1] == "{" else _YAML_ROOT).search(text))
 
 
 def decode(data: bytes, report: Report) -> str:
