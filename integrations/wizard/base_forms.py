@@ -41,11 +41,11 @@ class RefusableForm(forms.Form):
 class StepForm(RefusableForm):
     """A form of one step: it shows the values of the working revision and saves them to the draft."""
 
-    def __init__(self, *args: Any, integration: Integration | None = None, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, files: Any = None, *, integration: Integration | None = None, prefix: str | None = None) -> None:
         self.integration = integration
-        super().__init__(*args, initial=self.shown(integration) if integration else {}, **kwargs)
+        super().__init__(data, files, prefix=prefix, initial=self.shown(integration) if integration else {})
 
-    def shown(self, integration: Integration) -> dict[str, Any]:  # noqa: ARG002 - for those that override it
+    def shown(self, integration: Integration) -> dict[str, Any]:  # noqa: ARG002 - the base shows nothing
         """The values of the inputs. A form without any shows none."""
         return {}
 
