@@ -119,4 +119,4 @@ def _may_be_plain(url: str) -> bool:
 def tidy_name(title: str) -> str:
     """A document's title as an integration's name: without special characters, never empty, at most as long as allowed."""
     plain = re.sub(r"[^\w .,\-&'()+/:!]", " ", title).replace("_", " ")
-    return " ".join(plain.split())[: integrations.NAME_LENGTH].strip() or "Imported API"
+    return " ".join(plain.split())[: integrations.NAME_LENGTH].strip(" .") or "Imported API"

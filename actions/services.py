@@ -6,6 +6,7 @@ Locked once finalized: an action's key, method and path, and its existence. Ever
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -92,7 +93,8 @@ def rename(
     """
     if field not in RENAMED_FIELDS:
         raise Invalid({"field": [f"{field} cannot be renamed in bulk. Use one of: {', '.join(RENAMED_FIELDS)}."]})
-    with transaction.atomic():
+    # A preview writes nothing, so it must not hold SQLite's write lock while a pattern runs.
+    with nullcontext() if dry_run else transaction.atomic():
         revision = integration.working if dry_run else integrations.open_draft(integration=integration)
         rows = revision.actions.all() if uids is None else revision.actions.filter(uid__in=list(uids))
         actions = list(rows.defer("content"))  # of a large API, schemas are megabytes

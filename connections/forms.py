@@ -13,10 +13,17 @@ from django import forms
 from connections.auth import CredentialField, scheme_of
 from connections.services import NAME_LENGTH
 from integrations.definition import Definition
-from integrations.wizard.base_forms import RefusableForm
+from integrations.forms import RefusableForm
 
 CREDENTIALS = "credentials."
 BASE_URI = "settings.baseUri"
+
+
+class UnshownInput(forms.TextInput):
+    """An input whose value is never sent back, as with passwords: some vendors take their key as the user name."""
+
+    def format_value(self, value: Any) -> None:  # noqa: ARG002 - the signature of Django
+        return None
 
 
 class ConnectionForm(RefusableForm):
@@ -78,7 +85,7 @@ def _input(field: CredentialField, *, stored: bool, default: bool) -> forms.Char
         attrs["placeholder"] = "Stored. Leave empty to keep it."
     elif default:
         notes.append("Leave empty to use the one that comes with the integration.")
-    widget = forms.PasswordInput(attrs=attrs) if field.secret else forms.TextInput(attrs=attrs)
+    widget = forms.PasswordInput(attrs=attrs) if field.secret else UnshownInput(attrs=attrs)
     return forms.CharField(
         label=field.label,
         required=field.required and not stored and not default,

@@ -63,7 +63,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
             form.refuse(refusal)
         else:
             messages.success(request, f"{current(request)} is connected to {integration} as {connection.name}.")
-            return _go(request, reverse("connection-detail", args=[connection.pk]))
+            return _go(request, connection)
     return _show(request, "new", context | {"form": form})
 
 
@@ -91,7 +91,7 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
             form.refuse(refusal)
         else:
             messages.success(request, "The connection was saved.")
-            return _go(request, reverse("connection-detail", args=[connection.pk]))
+            return _go(request, connection)
     return _show(request, "detail", context | {"form": form})
 
 
@@ -156,8 +156,8 @@ def _connectable(request: HttpRequest, slug: str) -> Integration:
 def _form(request: HttpRequest, integration: Integration, definition: Definition, connection: Connection | None = None) -> ConnectionForm:
     try:
         defaults = list(default_credentials(integration.pk, definition))
-    except SecretError as error:
-        raise Refusal(str(error)) from None
+    except SecretError:
+        defaults = []  # the service says what is wrong with them when the form is sent
     return ConnectionForm(
         request.POST if request.method == "POST" else None,
         initial={"name": connection.name, BASE_URI: connection.settings.get("baseUri", "")} if connection else {},
@@ -203,5 +203,9 @@ def _show(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpRespo
     return render(request, template, context, status=422 if context["form"].errors else 200)
 
 
-def _go(request: HttpRequest, url: str) -> HttpResponse:
+def _go(request: HttpRequest, connection: Connection) -> HttpResponse:
+    """To the connection; its page tests new credentials by itself, so that nobody saves some that do not work unawares."""
+    url = reverse("connection-detail", args=[connection.pk])
+    if connection.state == Connection.State.UNTESTED:
+        url += "?test=1"
     return HttpResponseClientRedirect(url) if request.htmx else redirect(url)  # type: ignore[attr-defined]

@@ -23,7 +23,8 @@ def index(request: HttpRequest) -> HttpResponse:
     """Integrations as tiles: those of the current organization for who builds there, and those that it can install."""
     organization: Organization | None = request.organization  # type: ignore[attr-defined]
     query = request.GET.get("q", "").strip()
-    built, installable = Integration.objects.none(), Integration.objects.none()
+    built: QuerySet[Integration] = Integration.objects.none()
+    installable: QuerySet[Integration] = Integration.objects.none()
     if organization:
         if request.may_build:  # type: ignore[attr-defined]
             built = _tiles(Integration.objects.filter(organization=organization), organization, query)
@@ -39,10 +40,11 @@ def index(request: HttpRequest) -> HttpResponse:
 def _tiles(rows: QuerySet[Integration], organization: Organization, query: str) -> QuerySet[Integration]:
     if query:
         rows = rows.filter(Q(name__icontains=query) | Q(description__icontains=query))
-    return rows.select_related("organization").annotate(
+    annotated = rows.select_related("organization").annotate(
         connection_count=Count("connections", filter=Q(connections__organization=organization)),
         has_draft=Exists(Revision.objects.filter(integration=OuterRef("pk"), finalized_at=None)),
     )
+    return annotated.order_by("name", "id")  # grouping drops the model's order
 
 
 @require_GET

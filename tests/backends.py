@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -22,6 +23,7 @@ from config.broker import wait as wait_for_broker
 from tests.vendor.server import VendorServer
 
 ROOT = Path(settings.BASE_DIR)
+T = TypeVar("T")
 STOP_SECONDS = 10  # until a process that was asked to stop is killed
 
 
@@ -123,9 +125,10 @@ def vendor(vendor_server: VendorServer) -> VendorServer:
     return vendor_server
 
 
-def eventually(condition: Callable[[], object], *, seconds: float = 20) -> None:
-    """Wait until a call gives something true; an AssertionError after `seconds`."""
+def eventually(call: Callable[[], T], *, seconds: float = 20) -> T:
+    """Repeat a call until it gives something true, and give that; an AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (value := call()):
         assert time.monotonic() < deadline, f"not within {seconds} seconds"
         time.sleep(0.05)
+    return value

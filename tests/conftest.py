@@ -12,8 +12,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
 # The workers of xdist inherit the environment, and would load settings before they have prepared their own.
 del os.environ["DJANGO_SETTINGS_MODULE"]
-# Real hashing takes a third of a second per user; nothing here is worth protecting.
-settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Real hashing takes a third of a second per user; nothing here is worth protecting. What other processes hashed still counts.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 pytest_plugins = ["tests.cast", "tests.backends", "tests.browser.browser"]
 

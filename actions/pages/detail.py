@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from actions.pages.imports import imported_revision
 from actions.wizard.views import LISTED, matching
 from connections.models import Connection
 from integrations.models import Integration, Organization
@@ -38,6 +39,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "action_count": revision.actions.count(),
         "connections": connections,
         "status_form": StatusForm(initial={"status": integration.status}),
+        "was_imported": editor and imported_revision(integration) is not None,
         "installable": bool(organization and Integration.objects.installable_by(organization).filter(pk=integration.pk).exists()),
     }
     if request.htmx.target == "actions":  # type: ignore[attr-defined]

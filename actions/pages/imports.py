@@ -8,17 +8,17 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from actions import importing
-from integrations.models import Organization, Role
+from integrations.forms import RefusableForm
+from integrations.models import Integration, Organization, Revision, Role
 from integrations.permissions import integration_for
 from integrations.refusals import Invalid, Refusal
 from integrations.widgets import DropZone
 from integrations.wizard.auth_forms import text
-from integrations.wizard.base_forms import RefusableForm
 from integrations.wizard.shell import REFUSED
 
 SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))
@@ -80,7 +80,7 @@ def import_document(request: HttpRequest) -> HttpResponse:
     organization: Organization | None = request.organization  # type: ignore[attr-defined]
     if not organization or not Organization.objects.visible_to(request.user, Role.BUILDER).filter(pk=organization.pk).exists():
         raise PermissionDenied
-    form = ImportForm(request.POST or None, request.FILES or None)
+    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if request.method == "POST" and form.is_valid():
         try:
             data, source, url = form.document()
@@ -94,16 +94,24 @@ def import_document(request: HttpRequest) -> HttpResponse:
         except Refusal as refusal:
             form.refuse(refusal)
         else:
+            kind = "Swagger" if report.version.startswith("2") else "OpenAPI"
             said = f"{report.operations} operation{'' if report.operations == 1 else 's'} imported"
-            messages.success(request, f"{said} from {source} ({report.version}). The draft {report.integration.name} is there.")
+            messages.success(request, f"{said} from {source} ({kind} {report.version}). The draft {report.integration.name} is there.")
             return redirect(reverse("integration-report", args=[report.integration.slug]))
     return render(request, "actions/import.html", {"form": form}, status=REFUSED if form.errors else 200)
 
 
+def imported_revision(integration: Integration) -> Revision | None:
+    """The revision that an import made, if one did."""
+    return integration.revisions.filter(number=1).exclude(source="").first()
+
+
 def report(request: HttpRequest, slug: str) -> HttpResponse:
-    """What the import of the working revision found and mended."""
+    """What the import found and mended; it made the first revision."""
     integration = integration_for(request.user, slug, edit=True)
-    revision = integration.working
+    revision = imported_revision(integration)
+    if revision is None:
+        raise Http404
     found = [
         {"severity": name, "title": title, "rows": rows[:SHOWN], "count": len(rows), "more": max(len(rows) - SHOWN, 0)}
         for name, title in SEVERITIES

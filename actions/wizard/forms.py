@@ -11,14 +11,12 @@ from django.core.exceptions import ValidationError
 from actions import services
 from actions.models import Action
 from integrations.definition import JSON_TYPE, Part
+from integrations.forms import RefusableForm
 from integrations.models import Integration
-from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, undeclared
+from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, placeholders
 from integrations.refusals import Invalid, Refusal
 from integrations.wizard.auth_forms import text
-from integrations.wizard.base_forms import RefusableForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS, PaginationForm
-
-LOCKED_HELP = "Locked since the integration was finalized."
 
 
 class ActionForm(RefusableForm):
@@ -51,9 +49,9 @@ class ActionForm(RefusableForm):
     )
     results_key = forms.CharField(
         required=False,
-        label="Results key",
+        label="Results key of this action",
         widget=text(),
-        help_text="Only if this action's records lie elsewhere than the integration's pagination says.",
+        help_text="Only if its records lie elsewhere than the pagination says. It goes before the results key of the pagination.",
     )
     pagination_type = forms.ChoiceField(
         required=False,
@@ -94,14 +92,17 @@ class ParameterForm(RefusableForm):
     json_names = {"place": "in"}
 
     was = forms.CharField(required=False, widget=forms.HiddenInput)
-    name = forms.CharField(required=False, widget=text())
+    name = forms.CharField(required=False, widget=text(placeholder="Name", **{"aria-label": "Name"}))
     place = forms.ChoiceField(
-        required=False, label="In", choices=[(name, name) for name in ("query", *[p for p in PLACES if p != "query"])]
+        required=False,
+        label="In",
+        choices=[(name, name) for name in ("query", *[p for p in PLACES if p != "query"])],
+        widget=forms.Select(attrs={"aria-label": "In"}),
     )
-    type = forms.ChoiceField(required=False, choices=[(name, name) for name in TYPES])
+    type = forms.ChoiceField(required=False, choices=[(name, name) for name in TYPES], widget=forms.Select(attrs={"aria-label": "Type"}))
     required = forms.BooleanField(required=False)
-    default = forms.CharField(required=False, widget=text())
-    description = forms.CharField(required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    default = forms.CharField(required=False, widget=text(placeholder="Default", **{"aria-label": "Default"}))
+    description = forms.CharField(required=False, widget=text(placeholder="Description", **{"aria-label": "Description"}))
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -144,7 +145,7 @@ class ActionEditor:
         if self.is_locked:
             for name in services.LOCKED:
                 self.form.fields[name].disabled = True
-                self.form.fields[name].help_text = LOCKED_HELP
+                self.form.fields[name].help_text = ""  # the page says once why all of them are locked
         self.parameters = ParameterRows(data, prefix="parameters", initial=[_row(found) for found in self._present.values()])
         own = self.operation.pagination if self.operation else None
         self.paginations: dict[str, PaginationForm] = {}
@@ -197,12 +198,8 @@ class ActionEditor:
     def save(self) -> tuple[Action, list[str]]:
         """Save to the draft; also the names of path parameters that were added because the path holds them. Raises `Refusal`."""
         values = self._values()
-        added: list[str] = []
-        if values["path"]:
-            draft = Operation.model_construct(
-                path=values["path"], parameters=[Parameter.model_construct(name=p["name"], place=p["in"]) for p in values["parameters"]]
-            )
-            added = undeclared(draft)
+        declared = {parameter["name"] for parameter in values["parameters"] if parameter["in"] == "path"}
+        added = [name for name in placeholders(values["path"]) if name not in declared]
         values["parameters"] += [{"name": name, "in": "path", "required": True} for name in added]
         if self.action is None:
             return services.add(integration=self.integration, values=values), added

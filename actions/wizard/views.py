@@ -104,11 +104,13 @@ def delete_action(request: HttpRequest, slug: str, uid: UUID) -> HttpResponse:
 def rename(request: HttpRequest, slug: str) -> HttpResponse:
     """Regex Replace. htmx asks for the preview alone; without scripts the page has buttons for preview and applying."""
     integration = integration_for(request.user, slug, edit=True)
-    form = RenameForm(request.POST or None, initial={"q": request.GET.get("q", "")})
+    form = RenameForm(request.POST if request.method == "POST" else None, initial={"q": request.GET.get("q", "")})
     checked = request.POST.getlist("uid")
     changes: list[dict[str, Any]] | None = None
     applies = "apply" in request.POST and not request.htmx  # type: ignore[attr-defined]
-    if request.method == "POST" and form.is_valid() and (form.cleaned_data["pattern"] or applies):
+    if form.is_valid() and form.cleaned_data["scope"] == "checked" and not checked:
+        form.add_error("scope", "No action has a tick. Tick some in the list first, or choose other actions here.")
+    if form.is_valid() and (form.cleaned_data["pattern"] or applies):
         try:
             changes = _renamed(integration, form.cleaned_data, checked, dry_run=not applies)
         except Refusal as refusal:

@@ -34,8 +34,8 @@ class AuthForm(PartForm):
     headers = PairsField(
         required=False,
         label="Extra request headers",
-        widget=PairRows(name_label="Header", add="Add a header", placeholder="Accept"),
-        help_text="They go along with every request. Some APIs want one, for example a version or a tenant.",
+        widget=PairRows(name_label="Header name", add="Add a header"),
+        help_text="They go along with every request. Some APIs want one, for example Accept, a version or a tenant.",
     )
     ping_method = forms.ChoiceField(label="Method", choices=[(name, name) for name in ("GET", "HEAD", "POST", "PUT")])
     ping_uri = forms.CharField(
@@ -208,7 +208,7 @@ class OAuth2Form(AuthForm):
     token_params = PairsField(
         required=False,
         label="Extra parameters of the token request",
-        widget=PairRows(name_label="Parameter", add="Add a parameter", placeholder="audience"),
+        widget=PairRows(name_label="Parameter", add="Add a parameter"),
         help_text="Some vendors want one more, for example audience or resource.",
     )
 

@@ -4,48 +4,22 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django import forms
 from pydantic.alias_generators import to_camel
 
 from integrations.definition import Part
+from integrations.forms import RefusableForm
 from integrations.models import Integration
-from integrations.refusals import Invalid, Refusal
 from integrations.widgets import Card
-
-
-class RefusableForm(forms.Form):
-    """A form that can show what a service refused. `json_names` maps fields to JSON fields where camelCase alone is not it."""
-
-    json_names: ClassVar[dict[str, str]] = {}
-    json_prefix: ClassVar[str] = ""
-
-    def json_name(self, field: str) -> str:
-        return self.json_names.get(field, f"{self.json_prefix}{to_camel(field)}")
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Put a refusal's sentences on the fields they speak of, the rest above the form."""
-        if not isinstance(refusal, Invalid):
-            self.add_error(None, refusal.message)
-            return
-        for where, sentences in refusal.errors.items():
-            self.add_error(self._field_at(where), list(sentences))
-
-    def _field_at(self, where: str) -> str | None:
-        for name in self.fields:
-            at = self.json_name(name)
-            if where == at or where.startswith(f"{at}."):
-                return name
-        return None
 
 
 class StepForm(RefusableForm):
     """A form of one step: it shows the values of the working revision and saves them to the draft."""
 
-    def __init__(self, *args: Any, integration: Integration | None = None, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, files: Any = None, *, integration: Integration | None = None, prefix: str | None = None) -> None:
         self.integration = integration
-        super().__init__(*args, initial=self.shown(integration) if integration else {}, **kwargs)
+        super().__init__(data, files, prefix=prefix, initial=self.shown(integration) if integration else {})
 
-    def shown(self, integration: Integration) -> dict[str, Any]:  # noqa: ARG002 - for those that override it
+    def shown(self, integration: Integration) -> dict[str, Any]:  # noqa: ARG002 - the base shows nothing
         """The values of the inputs. A form without any shows none."""
         return {}
 

@@ -95,7 +95,7 @@ class HostForm(StepForm):
         if settings.EGRESS_ALLOW or self.initial.get("scheme") == "http":
             self.fields["scheme"].choices = [("https", "https://"), ("http", "http://")]  # type: ignore[attr-defined]
             self.fields["scheme"].help_text = "http:// only to networks that the operator of this Junction named in EGRESS_ALLOW."
-            self.fields["host"].widget.prefix = ""  # type: ignore[attr-defined]
+            self.fields["host"].widget.prefix = ""
         else:
             del self.fields["scheme"]
         if self.integration and self.integration.current:
@@ -178,6 +178,8 @@ class StatusCards(ChoiceCards):
 
 class StatusForm(forms.Form):
     status = forms.ChoiceField(
+        label="Who can install it",
+        required=False,
         choices=Integration.Status.choices,
         widget=StatusCards(
             cards={

@@ -19,9 +19,9 @@ class PairRows(forms.Widget):
 
     use_fieldset = True
 
-    def __init__(self, *, name_label: str = "Name", value_label: str = "Value", add: str = "Add a row", placeholder: str = "") -> None:
+    def __init__(self, *, name_label: str = "Name", value_label: str = "Value", add: str = "Add a row") -> None:
         super().__init__()
-        self.texts = {"name_label": name_label, "value_label": value_label, "add": add, "placeholder": placeholder}
+        self.texts = {"name_label": name_label, "value_label": value_label, "add": add}
 
     def value_from_datadict(self, data: Any, files: MultiValueDict[str, Any], name: str) -> list[tuple[str, str]]:  # noqa: ARG002
         many = data.getlist if hasattr(data, "getlist") else lambda key: data.get(key, [])

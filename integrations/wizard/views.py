@@ -29,7 +29,7 @@ def new(request: HttpRequest) -> HttpResponse:
     organization: Organization | None = request.organization  # type: ignore[attr-defined]
     if not organization or not Organization.objects.visible_to(request.user, Role.BUILDER).filter(pk=organization.pk).exists():
         raise PermissionDenied
-    form = DetailsForm(request.POST or None, request.FILES or None)
+    form = DetailsForm(request.POST, request.FILES) if request.method == "POST" else DetailsForm()
     if request.method == "POST" and form.is_valid():
         try:
             integration = services.create(organization=organization, user=request.user, **form.details())  # type: ignore[arg-type]

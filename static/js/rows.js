@@ -1,6 +1,6 @@
 // Rows of inputs that can be added and removed: <div data-rows> with [data-row], [data-row-remove], [data-row-add].
-// A row is cloned from the last one, emptied; "__prefix__"-free, so names are the same in every row unless data-rows-count
-// names the input that counts them: then the number in names and ids goes up with it.
+// A new row is a copy of the last one, emptied. Where the server counts its rows, data-rows-count is the id of the input with
+// their number: then the number in names and ids goes up with it.
 
 document.addEventListener("click", (event) => {
   const add = event.target.closest("[data-row-add]");

@@ -215,7 +215,9 @@ def test_form_offers_connections_that_the_user_may_use_and_the_own_default_first
     assert carols.choices == [(str(second.pk), "A second"), (str(connection.pk), "Main (default)")]
     assert carols.initial == str(connection.pk)
     alices = signed_in(cast.alice).get(url).context["form"].fields["connection"]
+    assert alices.initial == ""  # nobody runs in the name of a client by mistake
     assert alices.choices == [
+        ("", "Choose a connection"),
         ("Client A", [(str(second.pk), "A second"), (str(connection.pk), "Main (default)")]),
         ("Client B", [(str(other.pk), "Of B (default)")]),
     ]

@@ -64,5 +64,4 @@ def test_worker_serves_all_queues(worker: Worker) -> None:
         answers = app.control.inspect(timeout=0.5).active_queues() or {}
         return sorted(queue["name"] for queues in answers.values() for queue in queues)
 
-    eventually(names)
-    assert names() == sorted(QUEUES)
+    assert eventually(names) == sorted(QUEUES)

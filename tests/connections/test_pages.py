@@ -68,7 +68,7 @@ def test_connect_stores_the_connection_of_the_current_organization(integration: 
     client = signed_in(cast.alice, cast.client_b)
     answer = client.post(connect(integration), values())
     connection = Connection.objects.get()
-    assert (answer.status_code, answer["Location"]) == (302, detail(connection))
+    assert (answer.status_code, answer["Location"]) == (302, f"{detail(connection)}?test=1")
     assert (connection.organization, connection.name, connection.is_default, connection.created_by) == (
         cast.client_b,
         "Production",
@@ -83,7 +83,7 @@ def test_connect_stores_the_connection_of_the_current_organization(integration: 
 
 def test_connect_by_htmx_leads_on_with_a_header(integration: Integration, carol: User) -> None:
     answer = signed_in(carol).post(connect(integration), values(), headers=HTMX)
-    assert answer.headers["HX-Redirect"] == detail(Connection.objects.get())
+    assert answer.headers["HX-Redirect"] == f"{detail(Connection.objects.get())}?test=1"
 
 
 def test_connect_shows_errors_at_their_fields_and_never_the_secret(integration: Integration, connection: Connection, carol: User) -> None:
@@ -105,6 +105,7 @@ def test_connect_takes_an_address_as_people_say_it(vendor: VendorServer, make_in
     assert client.post(connect(own), {**credentials, "settings.baseUri": "git.example.com/base"}).status_code == 302
     assert Connection.objects.get().settings == {"baseUri": "https://git.example.com/base"}
     refused = client.post(connect(own), {**credentials, "name": "Other", "settings.baseUri": "ftp://git.example.com"})
+    assert ["sample-password" in refused.content.decode(), 'value="sample"' in refused.content.decode()] == [False, False]
     assert list(errors(refused)) == ["settings.baseUri"]
     assert value(refused, "settings.baseUri") == "ftp://git.example.com"
 
@@ -197,6 +198,21 @@ def test_edit_of_the_name_alone_keeps_what_the_test_said(connection: Connection,
     signed_in(carol).post(detail(connection), {"name": "Renamed"})
     connection.refresh_from_db()
     assert (connection.name, connection.state) == ("Renamed", "working")
+
+
+def test_new_credentials_are_tested_by_the_page_that_follows(connection: Connection, carol: User) -> None:
+    client, url = signed_in(carol), reverse("connection-test", args=[connection.pk])
+
+    def tests_itself(address: str) -> bool:
+        return f'hx-post="{url}" hx-trigger="load"' in client.get(address).content.decode()
+
+    changed = client.post(detail(connection), {"name": "Main", "credentials.apiKey": KEY})
+    assert (changed["Location"], tests_itself(changed["Location"])) == (f"{detail(connection)}?test=1", True)
+    assert tests_itself(detail(connection)) is False
+    client.post(url, headers=HTMX)
+    assert tests_itself(changed["Location"]) is False
+    renamed = client.post(detail(connection), {"name": "Renamed"})
+    assert renamed["Location"] == detail(connection)
 
 
 def test_make_default_moves_the_mark(connection: Connection, make_connection: MakeConnection, carol: User) -> None:

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from integrations.models import Organization, User
 from tests.cast import PASSWORD
-from tests.pages import errors, signed_in, text
+from tests.pages import HTMX, errors, signed_in, text
 
 NEW_PASSWORD = "another horse, another battery"
 
@@ -39,6 +39,11 @@ def test_logout_needs_a_post_and_ends_the_session(carol: User) -> None:
     assert client.get(reverse("logout")).status_code == 405
     assert client.post(reverse("logout"))["Location"] == reverse("login")
     assert client.get(reverse("account")).status_code == 302
+
+
+def test_background_requests_of_somebody_signed_out_get_401_instead_of_a_page(db: None) -> None:
+    answer = Client().get(reverse("run-list"), headers=HTMX)
+    assert (answer.status_code, answer.content.decode()) == (401, "You are signed out. Sign in again.")
 
 
 def test_account_changes_the_name_and_shows_the_roles(carol: User) -> None:

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from actions import runs
 from actions.downloads import FORMATS, download
 from actions.models import Action, Run
+from actions.pages.results import figures, window
+from actions.pages.run_forms import RunForm
 from actions.permissions import run_for, runnable_action
-from actions.result_views import figures, window
-from actions.run_forms import RunForm
 from connections.models import Connection
 from connections.pages import organizations_at
 from connections.permissions import may_use
@@ -46,6 +46,7 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         plan=runs.plan_of(action),
         connections=connections,
+        organization=request.organization,  # type: ignore[attr-defined]
         again=_earlier(request, action),
     )
     if form.is_bound and form.is_valid():
@@ -73,11 +74,11 @@ def run_list(request: HttpRequest) -> HttpResponse:
     used = Integration.objects.filter(connections__runs__in=rows).distinct()
     chosen = {"integration": request.GET.get("integration", ""), "verdict": request.GET.get("verdict", "")}
     if chosen["integration"]:
-        rows = rows.filter(connection__integration__slug=chosen["integration"])
+        rows = rows.filter(connection__integration__in=[row for row in used if row.slug == chosen["integration"]])
     if chosen["verdict"] == UNFINISHED:
         rows = rows.exclude(state=Run.State.FINISHED)
     elif chosen["verdict"]:
-        rows = rows.filter(verdict=chosen["verdict"])
+        rows = rows.filter(verdict__in={chosen["verdict"]} & set(Run.Verdict.values))
     rows = rows.select_related("action", "connection__integration", "connection__organization").defer("action__content", "inputs")
     context = {
         "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),

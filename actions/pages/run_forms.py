@@ -7,7 +7,7 @@ they were typed; it converts them and says what is wrong. Only here is decided w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, Final
 
@@ -23,29 +23,39 @@ from actions.requests import BODY, labelled
 from actions.runs import DEFAULT_LIMIT, LARGEST_PAGE_SIZE, Plan
 from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE
+from integrations.forms import RefusableForm
+from integrations.models import Organization
 from integrations.operation import Body, Operation, Parameter
-from integrations.wizard.base_forms import RefusableForm
 
 INPUTS: Final = "inputs."
 BODY_FIELD: Final = INPUTS + BODY
 NOT_SENT: Final = ("", "Not sent")
 HELP_LENGTH: Final = 400  # characters; some documents describe a parameter on pages
 MOST_TICK_BOXES: Final = 12
+MOST_SHOWN: Final = 8  # optional inputs; more of them are folded away
 SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
 class RunForm(RefusableForm):
-    """`again` is an earlier run whose values the form starts with."""
+    """`organization` is the one that the user works for; `again` an earlier run whose values the form starts with."""
 
     def __init__(
-        self, data: Mapping[str, Any] | None = None, *, plan: Plan, connections: list[Connection], again: Run | None = None
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        plan: Plan,
+        connections: list[Connection],
+        organization: Organization,
+        again: Run | None = None,
     ) -> None:
         super().__init__(data)
         self.plan = plan
         self.by_id = {str(connection.pk): connection for connection in connections}
         self.body_parts = _body_parts(plan.operation)
         self.parameters = labelled(plan.operation) | {f"{BODY}.{name}": part for name, part in self.body_parts.items()}
-        self.fields["connection"] = forms.ChoiceField(choices=_choices(connections), initial=_first_choice(connections, again))
+        self.fields["connection"] = forms.ChoiceField(
+            choices=_choices(connections, organization), initial=_first_choice(connections, organization, again)
+        )
         for label, parameter in self.parameters.items():
             self.fields[INPUTS + label] = field_of(parameter, parameter.name if label.startswith(f"{BODY}.") else label)
         if plan.operation.body and not self.body_parts:
@@ -69,7 +79,7 @@ class RunForm(RefusableForm):
     def shows_optional(self) -> bool:
         """Whether the optional inputs are few, or one of them wants to be seen."""
         optional = self.optional_inputs()
-        return len(optional) <= 6 or (not self.required_inputs() and len(optional) <= 10) or any(self._matters(field) for field in optional)
+        return len(optional) <= MOST_SHOWN or any(self._matters(field) for field in optional)
 
     def _inputs(self) -> Iterator[forms.BoundField]:
         return (self[name] for name in self.fields if name.startswith(INPUTS))
@@ -238,20 +248,23 @@ def _body_parts(operation: Operation) -> dict[str, Parameter]:
     return parts
 
 
-def _choices(connections: Iterable[Connection]) -> list[Any]:
-    """Connections by organization; the names alone where there is only one."""
+def _choices(connections: list[Connection], here: Organization) -> list[Any]:
+    """Connections by organization; the names alone where all are one's own, and nothing chosen where none is."""
     groups = [
         (str(organization), [(str(row.pk), f"{row.name}{' (default)' if row.is_default else ''}") for row in rows])
         for organization, rows in groupby(connections, key=lambda row: row.organization)
     ]
-    return list(groups[0][1]) if len(groups) == 1 else groups
+    own = [row for row in connections if row.organization_id == here.pk]
+    if len(own) == len(connections):
+        return list(groups[0][1])
+    return groups if own else [("", "Choose a connection"), *groups]
 
 
-def _first_choice(connections: list[Connection], again: Run | None) -> str:
-    """The connection of the earlier run, else the default of the first organization, which is one's own."""
+def _first_choice(connections: list[Connection], here: Organization, again: Run | None) -> str:
+    """The connection of the earlier run, else the default of one's own organization. Never that of another one, unasked."""
     if again and any(row.pk == again.connection_id for row in connections):
         return str(again.connection_id)
-    own = [row for row in connections if row.organization_id == connections[0].organization_id]
+    own = [row for row in connections if row.organization_id == here.pk]
     return str(next((row for row in own if row.is_default), own[0]).pk) if own else ""
 
 
