@@ -2,6 +2,7 @@
 
 document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
 lint.py        faults of the document         rules.py       the rules, and patterns
+structure.py   against the meta-schema
 references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
 servers.py     base URI                       security.py    authentication
 drafts.py      paths -> drafts                operations.py  drafts -> operations
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integrations.definition import Auth, Definition, Pagination
-from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, swagger2
+from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, structure, swagger2
 from integrations.openapi.document import Document, DocumentError, Limits, parse
 from integrations.openapi.findings import Finding, Repair, Report, plain_text
 from integrations.openapi.references import References
@@ -65,6 +66,7 @@ def read(
     with _collector_paused():
         document = parse(data, limits, report)
         lint.run(document.root, report)
+        structure.check(document.root, document.version, report)
         imported = _imported(document, source_url, limits, plain_http, report)
         report.close()
         if document.is_swagger:
