@@ -8,20 +8,22 @@ killed goes on elsewhere, and no action is written twice. What ends early leaves
 from __future__ import annotations
 
 import logging
+import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from pydantic import TypeAdapter
 
-from actions import importing, services
+from actions import fetching, importing, services
 from actions.catalogue import Catalogue, Selection
 from actions.models import Import, ImportContent
 from config.celery import app as celery
@@ -195,18 +197,23 @@ class Work:
     def read(self) -> None:
         """From bytes or URL to what was found; then the choice, or at once the writing."""
         job = self.job
-        url = job.source if job.kind == Import.Kind.URL else ""
-        if url:
-            self.reach("fetching")
-            data = importing.fetch(url)
-        else:
-            data = document(job)
-        found = self.found = importing.parse(data, source_url=url, progress=self.reach)
+        with self._kept_alive():
+            if job.kind == Import.Kind.URL:
+                self.reach("fetching")
+                fetched = fetching.fetch(job.source)
+                job.source, data = fetched.url[:2000], fetched.data
+                found = importing.parse(data, source_url=fetched.url, progress=self.reach)
+                found.findings = [*fetched.findings, *found.findings]
+            else:
+                data = document(job)
+                found = importing.parse(data, name=job.source, progress=self.reach)
+        self.found = found
         self.reach("sorting")
         state = State.CHOOSING if job.asks or len(data) > settings.IMPORT_INLINE_BYTES else State.WRITING
         count = len(found.operations)
         changes: dict[str, Any] = {
             "state": state,
+            "source": job.source,
             "title": found.title[:200],
             "version": found.version[:40],
             "selected": Selection.everything(count).marks,
@@ -265,6 +272,25 @@ class Work:
             raise Cancelled if self.mine().exists() else LeaseLost
         for name, value in changes.items():
             setattr(self.job, name, value)
+
+    @contextmanager
+    def _kept_alive(self) -> Iterator[None]:
+        """Renew the lease from a thread beside, because a phase of reading can take longer than the lease."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(settings.IMPORT_LEASE_SECONDS / 3):
+                with suppress(DatabaseError):  # the next beat may get through
+                    self.mine().update(lease_until=_lease_end())
+            connection.close()
+
+        beat = threading.Thread(target=renew, daemon=True)
+        beat.start()
+        try:
+            yield
+        finally:
+            done.set()
+            beat.join()
 
 
 _RELEASED: Final[dict[str, Any]] = {"phase": "", "lease_holder": "", "lease_until": None}

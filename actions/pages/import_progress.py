@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -30,6 +30,7 @@ PHASES: Final = {
     "repairing": ("Repairing, and collecting the operations", 50),
     "sorting": ("Sorting the operations", 90),
 }
+SEARCH: Final = ("tag", "q", "method", "page")
 State = Import.State
 
 
@@ -89,7 +90,7 @@ def select(request: HttpRequest, pk: Any) -> HttpResponse:
     except Refusal:
         return _to_page(request, job)
     if not request.htmx:  # type: ignore[attr-defined]
-        query = request.GET.urlencode()
+        query = _search(request).urlencode()
         return redirect(reverse("import-detail", args=[job.pk]) + (f"?{query}" if query else ""))
     # Only what has changed is sent, so that the tree keeps its place.
     stale = {branch.name: branch.chosen for branch in catalogue.tree(before)}
@@ -104,7 +105,7 @@ def _changes(request: HttpRequest, catalogue: Catalogue, selection: Selection) -
         numbers = [entry.number for entry in catalogue.find(group=request.POST["group"])]
         return ([], numbers) if all(number in selection for number in numbers) else (numbers, [])
     if "set" in request.POST:
-        numbers = [entry.number for entry in _matching(request, catalogue)]
+        numbers = [entry.number for entry in _matching(_search(request), catalogue)]
         return (numbers, []) if request.POST["set"] == "all" else ([], numbers)
     shown, ticked = _numbers(request, "shown"), _numbers(request, "number")
     return sorted(shown & ticked), sorted(shown - ticked)
@@ -114,8 +115,18 @@ def _numbers(request: HttpRequest, name: str) -> set[int]:
     return {int(text) for text in request.POST.getlist(name) if text.isdecimal() and len(text) < 10}
 
 
-def _matching(request: HttpRequest, catalogue: Catalogue) -> list[Entry]:
-    return catalogue.find(text=request.GET.get("q", ""), methods=request.GET.getlist("method"), group=request.GET.get("tag", ""))
+def _search(request: HttpRequest) -> QueryDict:
+    """What the list shows: q, method, tag and page, of the address or, when the selection changes, of the form."""
+    given = request.POST if request.method == "POST" else request.GET
+    search = QueryDict(mutable=True)
+    for name in SEARCH:
+        if name in given:
+            search.setlist(name, given.getlist(name))
+    return search
+
+
+def _matching(search: QueryDict, catalogue: Catalogue) -> list[Entry]:
+    return catalogue.find(text=search.get("q", ""), methods=search.getlist("method"), group=search.get("tag", ""))
 
 
 def _choice(request: HttpRequest, job: Import) -> HttpResponse:
@@ -128,12 +139,10 @@ def _choice(request: HttpRequest, job: Import) -> HttpResponse:
 
 
 def _shown(request: HttpRequest, job: Import, catalogue: Catalogue, selection: Selection) -> dict[str, Any]:
-    matching = _matching(request, catalogue)
-    page = Paginator(matching, LISTED).get_page(request.GET.get("page"))
-    parameters = request.GET.copy()
-    parameters.pop("page", None)
-    without_tag = parameters.copy()
-    without_tag.pop("tag", None)
+    search = _search(request)
+    matching = _matching(search, catalogue)
+    page = Paginator(matching, LISTED).get_page(search.get("page"))
+    query, methods, tag = search.get("q", ""), search.getlist("method"), search.get("tag", "")
     tree: list[Branch] = catalogue.tree(selection)
     return {
         "job": job,
@@ -144,15 +153,22 @@ def _shown(request: HttpRequest, job: Import, catalogue: Catalogue, selection: S
         "chosen": selection.count,
         "total": len(catalogue.entries),
         "methods": catalogue.methods,
-        "query": request.GET.get("q", ""),
-        "method_filter": request.GET.getlist("method"),
-        "tag": request.GET.get("tag", ""),
-        "is_narrowed": bool(request.GET.get("q", "").strip() or request.GET.getlist("method") or request.GET.get("tag")),
-        "shows_list": "tag" in request.GET or bool(request.GET.get("q")),
-        "parameters": parameters.urlencode(),
-        "all_parameters": request.GET.urlencode(),
-        "other_parameters": without_tag.urlencode(),
+        "query": query,
+        "method_filter": methods,
+        "tag": tag,
+        "is_narrowed": bool(query.strip() or methods or tag),
+        "shows_list": "tag" in search or bool(query),
+        "same_search": _without(search, "page"),
+        "other_tags": _without(search, "page", "tag"),
     }
+
+
+def _without(search: QueryDict, *names: str) -> str:
+    """The search as the beginning of a query string: empty, or ending in &."""
+    rest = search.copy()
+    for name in names:
+        rest.pop(name, None)
+    return f"{rest.urlencode()}&" if rest else ""
 
 
 def _progress(job: Import) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from actions import importing, imports
+from actions import fetching, importing, imports
 from actions.models import Import
+from integrations.forms import RefusableForm
 from integrations.models import Integration, Organization, Revision, Role
 from integrations.permissions import integration_for, signed_in
 from integrations.refusals import Refusal
 from integrations.widgets import DropZone
 from integrations.wizard.auth_forms import text
-from integrations.wizard.base_forms import RefusableForm
 from integrations.wizard.shell import REFUSED
 
 SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))
@@ -30,8 +30,8 @@ class ImportForm(RefusableForm):
         required=False,
         label="OpenAPI document",
         widget=DropZone(
-            hint=f"OpenAPI 3.x or Swagger 2.0, JSON or YAML, up to {settings.IMPORT_MAX_BYTES // 2**20} MB",
-            attrs={"accept": ".json,.yaml,.yml,application/json,application/yaml,text/yaml"},
+            hint=f"OpenAPI 3.x or Swagger 2.0, JSON or YAML, or a zip of all its files, up to {settings.IMPORT_MAX_BYTES // 2**20} MB",
+            attrs={"accept": ".json,.yaml,.yml,.zip,application/json,application/yaml,text/yaml,application/zip"},
         ),
         error_messages={"empty": "The file is empty. Choose another one."},
     )
@@ -39,7 +39,7 @@ class ImportForm(RefusableForm):
         required=False,
         label="URL",
         widget=text(placeholder="https://api.example.com/openapi.json", inputmode="url"),
-        help_text="Of the document itself, not of a page about it. Many vendors have it beside their documentation as openapi.json or swagger.json.",
+        help_text="Of the document itself, or of the vendor's documentation page: the document that it shows is looked for.",
     )
     text = forms.CharField(
         required=False,
@@ -66,7 +66,7 @@ class ImportForm(RefusableForm):
                 importing.check_size(values["file"].size)
                 return {"kind": "file", "source": values["file"].name, "document": values["file"].read()}
             case "url":
-                return {"kind": "url", "source": importing.checked_url(values["url"])}
+                return {"kind": "url", "source": fetching.checked(values["url"])}
         return {"kind": "text", "source": "Pasted text", "document": values["text"].encode()}
 
 

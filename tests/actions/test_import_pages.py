@@ -98,14 +98,14 @@ def test_all_and_none_are_of_what_the_search_shows(browser: Client, cast: Cast) 
     job = choosing(cast)
     browser.post(url("select", job), {"set": "none"})
     assert chosen(job) == []
-    response = browser.post(url("select", job, "?q=thing 11"), {"set": "all"}, headers=HTMX)
+    response = browser.post(url("select", job), {"set": "all", "q": "thing 11"}, headers=HTMX)
     assert chosen(job) == [11, *range(110, 120)]
     assert boxes(response)["tag 1"] == "mixed"
-    browser.post(url("select", job, "?q=thing 11"), {"group": "tag 1"}, headers=HTMX)
+    browser.post(url("select", job), {"group": "tag 1", "q": "thing 11"}, headers=HTMX)
     assert chosen(job) == sorted({11, *range(110, 120), *range(1, 120, 10)})
     browser.post(url("select", job), {"group": "tag 1"}, headers=HTMX)
     assert chosen(job) == [110, *range(112, 120)]
-    assert browser.post(url("select", job, "?tag=tag+2"), {"group": "tag 2"})["Location"] == url("detail", job, "?tag=tag+2")
+    assert browser.post(url("select", job), {"group": "tag 2", "tag": "tag 2"})["Location"] == url("detail", job, "?tag=tag+2")
 
 
 def test_nothing_selected_cannot_be_imported(browser: Client, cast: Cast) -> None:
@@ -202,5 +202,5 @@ def test_choice_among_many_operations_takes_few_queries_and_a_small_page(
     size, page = size_and_queries(browser, url("detail", job), django_assert_max_num_queries, 15)
     assert (page.context["chosen"], page.context["page"].paginator.num_pages, size < 400_000) == (MANY, MANY // 50, True)
     with django_assert_max_num_queries(15):
-        browser.post(url("select", job, "?q=Operation+1"), {"set": "none"}, headers=HTMX)
+        browser.post(url("select", job), {"set": "none", "q": "Operation 1"}, headers=HTMX)
     assert chosen(job) == [n for n in range(MANY) if "1" not in f"{n} {n % 300}"]

@@ -139,7 +139,7 @@ def connect(page: Page) -> None:
     page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_text("The vendor accepted the credentials (200).").first).to_be_visible()
     page.get_by_role("button", name="Save connection").click()
-    expect(page.get_by_text("Production").first).to_be_visible()
+    expect(page.get_by_text(re.compile("is connected to .* as Production"))).to_be_visible()
 
 
 def run_and_watch(page: Page, vendor: VendorServer) -> None:
@@ -180,7 +180,7 @@ def test_wizard_to_downloaded_csv(page: Page, cast: Cast, worker: Worker, vendor
     assert [json.loads(line) for line in found["NDJSON"].splitlines()] == vendor_records(257)
 
 
-def test_import_to_published(page: Page, sign_in: SignIn, cast: Cast, vendor: VendorServer) -> None:
+def test_import_to_published(page: Page, sign_in: SignIn, cast: Cast, worker: Worker, vendor: VendorServer) -> None:
     sign_in(cast.alice)
     page.goto("/integrations/")
     page.get_by_role("link", name="Add OpenAPI Integration").first.click()
@@ -191,6 +191,7 @@ def test_import_to_published(page: Page, sign_in: SignIn, cast: Cast, vendor: Ve
     page.get_by_label("Text").fill("")
     page.get_by_label("URL").fill(f"{vendor.url}/openapi.json")
     page.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("heading", name="Import report")).to_be_visible(timeout=20_000)  # the worker of the test may still be starting
     expect(page.get_by_text("14 operations").or_(page.get_by_text("14 actions")).first).to_be_visible()
     page.get_by_role("link", name="Continue").first.click()
     for _ in range(5):
