@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from integrations.definition import Part
 from integrations.models import Integration
 from integrations.refusals import Invalid, Refusal
+from integrations.storable import flaw
 from integrations.widgets import Card
 
 
@@ -18,6 +19,13 @@ class RefusableForm(forms.Form):
 
     json_names: ClassVar[dict[str, str]] = {}
     json_prefix: ClassVar[str] = ""
+
+    def _post_clean(self) -> None:
+        """After all cleaning: what came as JSON, or through a widget of ours, may hold what no database takes."""
+        super()._post_clean()  # type: ignore[misc]
+        for name, value in list(self.cleaned_data.items()):
+            if sentence := flaw(value):
+                self.add_error(name, sentence)
 
     def json_name(self, field: str) -> str:
         return self.json_names.get(field, f"{self.json_prefix}{to_camel(field)}")
