@@ -100,7 +100,7 @@ def test_path_value_never_changes_the_path(value: str) -> None:
     try:
         got = url(operation("/a/{id}/b"), id=value)
     except InputError:
-        assert value in (".", "..")
+        assert value in (".", "..") or "\0" in value
     else:
         assert (got.count("/"), "?" in got, "#" in got) == (3, False, False)
 
