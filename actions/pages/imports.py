@@ -94,7 +94,9 @@ def import_document(request: HttpRequest) -> HttpResponse:
         else:
             kind = "Swagger" if report.version.startswith("2") else "OpenAPI"
             said = f"{report.operations} operation{'' if report.operations == 1 else 's'} imported"
-            messages.success(request, f"{said} from {source} ({kind} {report.version}). The draft {report.integration.name} is there.")
+            messages.success(
+                request, f"{said} from {document['source']} ({kind} {report.version}). The draft {report.integration.name} is there."
+            )
             return redirect(reverse("integration-report", args=[report.integration.slug]))
     return render(request, "actions/import.html", {"form": form}, status=REFUSED if form.errors else 200)
 
