@@ -13,12 +13,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from actions import fetching, importing
+from integrations.forms import RefusableForm
 from integrations.models import Integration, Organization, Revision, Role
 from integrations.permissions import integration_for
 from integrations.refusals import Invalid, Refusal
 from integrations.widgets import DropZone
 from integrations.wizard.auth_forms import text
-from integrations.wizard.base_forms import RefusableForm
 from integrations.wizard.shell import REFUSED
 
 SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))

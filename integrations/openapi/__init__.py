@@ -2,6 +2,7 @@
 
 document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
 lint.py        faults of the document         rules.py       the rules, and patterns
+structure.py   against the meta-schema
 references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
 servers.py     base URI                       security.py    authentication
 drafts.py      paths -> drafts                operations.py  drafts -> operations
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integrations.definition import Auth, Definition, Pagination
-from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, swagger2
+from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, structure, swagger2
 from integrations.openapi.archive import Archive, is_archive
 from integrations.openapi.document import Document, DocumentError, Limits, describes_api, parse
 from integrations.openapi.files import Files, Load, Unavailable, absent
@@ -82,6 +83,7 @@ def read(
         references = References(document.root, report, Files(report, location=location, load=load, limits=limits))
         document.root = references.join_parts()
         lint.run(document.root, report)
+        structure.check(document.root, document.version, report)
         limits.check_time()
         imported = _imported(document, references, source_url, limits, plain_http, report)
         references.files.name_absent(document)

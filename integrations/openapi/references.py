@@ -25,14 +25,16 @@ _MAX_LEVELS = 12  # of a schema: forms and results deeper than this are edited a
 _MAX_ALL_OF = 200  # parts of an allOf that are merged, its own allOfs included
 _DESCRIPTION = 500
 # What of a schema is kept: enough to build forms, check inputs and find results; examples and vendor extensions are not.
-_PLAIN = (
+_PLAIN = frozenset({
     "type", "format", "title", "default", "const", "nullable", "readOnly", "writeOnly", "deprecated", "minimum", "maximum",
     "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems",
-    "minProperties", "maxProperties", "required", "contentMediaType", "contentEncoding",
-)  # fmt: skip
+    "minProperties", "maxProperties", "contentMediaType", "contentEncoding",
+})  # fmt: skip
 _ONE = ("items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames")
 _LIST = ("oneOf", "anyOf", "prefixItems")
 _MAP = ("properties", "patternProperties", "dependentSchemas")
+_NESTING = frozenset({*_ONE, *_LIST, *_MAP})
+_SCHEMA = (dict, bool)
 
 
 class References:
@@ -142,16 +144,19 @@ class References:
                         named[schema["$anchor"]] = schema
         return self._anchors[location].get(unquote(name))
 
-    def schema(self, node: Any, pointer: str, values: int) -> dict[str, Any]:
+    def schema(self, node: dict[str, Any], pointer: str, values: int) -> dict[str, Any]:
         """A schema that stands for itself: references resolved, allOf merged, at most about `values` values; {} accepts anything.
 
         Schemas that are a bare reference are expanded once and shared by all operations that use them.
         """
-        if isinstance(node, dict) and isinstance(node.get("$ref"), str) and len(node) == 1:
+        if "$ref" in node and len(node) == 1 and isinstance(node["$ref"], str):
             key = (node["$ref"], values)
             if key not in self._schemas:
                 self._schemas[key] = _Expansion(self, values).run(node, pointer)
             return self._schemas[key]
+        alone: dict[str, Any] = {}
+        if _is_plain(node) and not _copy(node, alone):
+            return alone
         return _Expansion(self, values).run(node, pointer)
 
 
@@ -205,25 +210,15 @@ class _Expansion:
         merged, trail, circle = self._merged(node, trail)
         if circle:
             out["$comment"] = f"Circular: {circle} is described further up."
-        for key in _PLAIN:
-            if key in merged:
-                out[key] = merged[key]
-        if isinstance(merged.get("description"), str):
-            out["description"] = shortened(merged["description"], _DESCRIPTION)
-        enum = merged.get("enum")
-        if isinstance(enum, list):
-            out["enum"] = enum
-        example = merged.get("example")
-        if example is not None and not isinstance(example, dict | list):
-            out["example"] = shortened(example, _DESCRIPTION) if isinstance(example, str) else example
-        if level >= _MAX_LEVELS or self.left <= 0:
-            if any(key in merged for key in (*_ONE, *_LIST, *_MAP)):
-                out.setdefault("$comment", "Deeper levels are left out here.")
-                if "properties" in merged:
-                    out.setdefault("type", "object")
-                out.pop("required", None)
+        if not _copy(merged, out):
             return
-        self._children(merged, out, trail, level + 1)
+        if level < _MAX_LEVELS and self.left > 0:
+            self._children(merged, out, trail, level + 1)
+            return
+        out.setdefault("$comment", "Deeper levels are left out here.")
+        if isinstance(merged.get("properties"), dict):
+            out.setdefault("type", "object")
+        out.pop("required", None)
 
     def _children(self, merged: dict[str, Any], out: dict[str, Any], trail: _Trail | None, level: int) -> None:
         for key in _MAP:
@@ -232,7 +227,7 @@ class _Expansion:
                 if len(named) > self.left:
                     out["$comment"] = "More properties are left out here."
                 some = islice(named.items(), max(self.left, 0))
-                out[key] = {str(name): self._later(child, trail, level) for name, child in some if isinstance(child, dict | bool)}
+                out[key] = {name: self._later(child, trail, level) for name, child in some if child.__class__ in _SCHEMA}
         for key in _ONE:
             child = merged.get(key)
             if isinstance(child, bool):
@@ -242,7 +237,8 @@ class _Expansion:
         for key in _LIST:
             children = merged.get(key)
             if isinstance(children, list):
-                out[key] = [self._later(child, trail, level) for child in children[: max(self.left, 0)] if isinstance(child, dict | bool)]
+                some = children[: max(self.left, 0)]
+                out[key] = [self._later(child, trail, level) for child in some if child.__class__ in _SCHEMA]
 
     def _later(self, child: Any, trail: _Trail | None, level: int) -> dict[str, Any]:
         place: dict[str, Any] = {}
@@ -252,6 +248,12 @@ class _Expansion:
 
     def _merged(self, node: Any, trail: _Trail | None) -> tuple[dict[str, Any], _Trail | None, str]:
         """The schema with its reference followed and its allOf merged; the references on the way; the reference that closes a circle."""
+        if _is_plain(node):
+            return node, trail, ""
+        if node.__class__ is dict and len(node) == 1 and not _Trail.holds(trail, node.get("$ref", "")):
+            target = self.references.target(node["$ref"], self.pointer) if isinstance(node.get("$ref"), str) else None
+            if _is_plain(target):
+                return target, _Trail(node["$ref"], trail), ""
         result: dict[str, Any] = {}
         circle = ""
         stack, count, chain = [node], 0, 0
@@ -274,6 +276,33 @@ class _Expansion:
             if isinstance(inner, list) and count < _MAX_ALL_OF:
                 stack.extend(reversed(inner[:_MAX_ALL_OF]))
         return result, trail, circle
+
+
+def _is_plain(node: Any) -> bool:
+    """Whether a schema stands for itself: no reference, nothing to merge."""
+    return node.__class__ is dict and "$ref" not in node and "allOf" not in node
+
+
+def _copy(schema: dict[str, Any], out: dict[str, Any]) -> bool:
+    """Copy what is kept of a schema to `out`, except the schemas inside it; whether there are any."""
+    nests = False
+    for key, value in schema.items():
+        if key in _PLAIN:
+            out[key] = value
+        elif key in _NESTING:
+            nests = nests or key != "properties" or isinstance(value, dict)
+        elif key == "description":
+            if isinstance(value, str):
+                out[key] = shortened(value, _DESCRIPTION)
+        elif key == "required":
+            if isinstance(value, list):
+                out[key] = list(dict.fromkeys(name for name in value if isinstance(name, str)))
+        elif key == "enum":
+            if isinstance(value, list):
+                out[key] = value
+        elif key == "example" and value is not None and not isinstance(value, dict | list):
+            out[key] = shortened(value, _DESCRIPTION) if isinstance(value, str) else value
+    return nests
 
 
 def _lay(part: dict[str, Any], *, over: dict[str, Any]) -> None:
