@@ -174,8 +174,8 @@ def _cleaned(text: str, report: Report) -> str:
 
 
 def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) -> tuple[Any, str]:
-    """JSON at orjson's speed; what it refuses is read by the tolerant readers, JSON-like text first as JSON, then as YAML, at last
-    after mending. With the text that the values stand in.
+    """JSON at orjson's speed; what it refuses is read by the tolerant readers, JSON-like text first as JSON, then mended, at last as
+    YAML. With the text that the values stand in.
     """
     if start[0] in "{[":
         if sum(map(text.count, ",[{")) > limits.max_values:
@@ -190,6 +190,8 @@ def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) 
             _check_depth(root, limits)
             _report_duplicates(text, report)
             return root, text
+        if mended := broken_json.mended(text):
+            return _mended(mended, limits, report), mended.text
     try:
         bounds = yaml12.Bounds(values=limits.max_yaml_values, alias_expansions=limits.max_alias_expansions, depth=limits.max_depth)
         return yaml12.load(text, bounds, on_duplicate=lambda key, line: _duplicate(report, key, line)), text
@@ -205,8 +207,6 @@ def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) 
             "Write the repeated parts with $ref instead."
         ) from None
     except yaml12.YamlError as error:
-        if start[0] in "{[" and (mended := broken_json.mended(text)):
-            return _mended(mended, limits, report), mended.text
         kind = "JSON" if start[0] in "{[" else "YAML"
         where = f" in line {error.line}, column {error.column}" if error.line else ""
         cut = error.line >= text.count("\n") and kind == "JSON" and not text.rstrip().endswith(("}", "]"))
