@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any, Literal
@@ -96,6 +97,12 @@ def _shown(value: Any) -> Any:
 def shortened(text: str, length: int) -> str:
     """At most `length` characters, the last one an ellipsis if something was cut."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def listed(names: Sequence[str], shown: int = 5) -> str:
+    """Names in a sentence: the first ones, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(shortened(name, 200) for name in names[:shown]) + more
 
 
 _BREAK = re.compile(r"<\s*(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^<>]{0,200}>", re.IGNORECASE)

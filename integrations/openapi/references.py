@@ -1,7 +1,7 @@
 """`$ref`: following references, and schemas with their references resolved, bounded in depth and size.
 
-References point into the document as it was uploaded, for Swagger 2.0 too (`#/definitions/…`). Each target is looked
-up once; schemas are expanded level by level, so that a size limit cuts the deepest levels first, and a reference back
+References point into the document as it was uploaded, for Swagger 2.0 too (`#/definitions/…`), or into its other files. Each
+target is looked up once; schemas are expanded level by level, so that a size limit cuts the deepest levels first, and a reference back
 to a schema that is being expanded is cut where it closes the circle.
 """
 
@@ -12,8 +12,14 @@ from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from integrations.openapi.findings import Report, shortened
+from integrations.openapi.files import RULE, Files
+from integrations.openapi.findings import Report, pointer, shortened
 
+# Parts of a document that vendors keep in files of their own, as `paths: {$ref: paths/_index.yaml}`.
+_PARTS = (
+    "info", "servers", "paths", "components", "security", "tags", "definitions", "parameters", "responses", "securityDefinitions",
+)  # fmt: skip
+_PARTED = ("info", "components")  # whose own parts may be kept so, too
 _MAX_CHAIN = 50  # a reference to a reference to a reference …; real documents have two or three
 _MAX_LEVELS = 12  # of a schema: forms and results deeper than this are edited as JSON
 _MAX_ALL_OF = 200  # parts of an allOf that are merged, its own allOfs included
@@ -34,17 +40,41 @@ _SCHEMA = (dict, bool)
 class References:
     """The references of one document."""
 
-    def __init__(self, root: dict[str, Any], report: Report) -> None:
+    def __init__(self, root: dict[str, Any], report: Report, files: Files | None = None) -> None:
         self.root = root
         self.report = report
+        self.files = files or Files(report)
         self._targets: dict[str, Any] = {}
         self._schemas: dict[tuple[str, int], dict[str, Any]] = {}
         self._nodes: dict[int, _Known] = {}
-        self._anchors: dict[str, Any] | None = None
+        self._anchors: dict[str, dict[str, Any]] = {}
+        self._depth = 0
+
+    def join_parts(self) -> dict[str, Any]:
+        """The root with the parts in place that it only refers to: paths, components and the like. It is the root from then on."""
+        root = self._joined(self.root, _PARTS, "")
+        for name in _PARTED:
+            part = root.get(name)
+            if isinstance(part, dict):
+                joined = self._joined(part, tuple(part), pointer(name))
+                if joined is not part:
+                    root = {**root, name: joined}
+        self.root = root
+        self._targets.clear()
+        return root
+
+    def _joined(self, node: dict[str, Any], names: tuple[str, ...], where: str) -> dict[str, Any]:
+        found = {}
+        for name in names:
+            part = node.get(name)
+            if isinstance(part, dict) and isinstance(part.get("$ref"), str):
+                found[name] = self.resolve(part, pointer(name, base=where))
+        return {**node, **found} if found else node
 
     def target(self, ref: str, pointer: str) -> Any:
         """What a reference points at, None if it leads nowhere (which is reported once for each target)."""
         if ref not in self._targets:
+            self._targets[ref] = None  # for a reference whose way leads through itself
             self._targets[ref] = self._look_up(ref, pointer)
         return self._targets[ref]
 
@@ -72,44 +102,48 @@ class References:
         return node
 
     def _look_up(self, ref: str, pointer: str) -> Any:
-        if not ref.startswith("#"):
-            self.report.find(
-                "warning",
-                "resolving-references",
-                pointer,
-                f"{shortened(ref, 200)} is in another file, which is not part of this upload.",
-                "Import the document as one bundled file to get this part.",
-            )
-            return None
-        node: Any = self.root
-        fragment = ref[1:]
-        if fragment and not fragment.startswith("/"):
-            node = self._anchor(fragment)
-        else:
+        location, _, fragment = (ref if ref.startswith("#") else self.files.absolute(ref)).partition("#")
+        top = self.files.content(location, pointer) if location else self.root
+        if top is None:
+            return None  # which is reported, once for each file
+        node = top
+        if fragment.strip("/") and not fragment.startswith("/"):
+            node = self._anchor(top, location, fragment)
+        elif fragment.strip("/"):
             for token in fragment.split("/")[1:]:
-                node = _step(node, token)
+                node = self._entered(node, token, pointer)
                 if node is None:
                     break
         if node is None:
+            place = "that file" if location else "this document"
             self.report.find(
                 "error",
-                "resolving-references",
+                RULE,
                 pointer,
-                f"The reference {shortened(ref, 200)} points at nothing in this document.",
+                f"The reference {shortened(ref, 200)} points at nothing in {place}.",
                 "Define the missing part, or correct the reference.",
             )
         return node
 
-    def _anchor(self, name: str) -> Any:
+    def _entered(self, node: Any, token: str, pointer: str) -> Any:
+        """One token of a JSON pointer further, through a reference if the node is one."""
+        found = _step(node, token)
+        if found is None and isinstance(node, dict) and isinstance(node.get("$ref"), str) and self._depth < _MAX_CHAIN:
+            self._depth += 1
+            found = _step(self.resolve(node, pointer), token)
+            self._depth -= 1
+        return found
+
+    def _anchor(self, top: Any, location: str, name: str) -> Any:
         """A schema named by `$anchor` (OpenAPI 3.1) or, as some documents do, by its bare name."""
-        if self._anchors is None:
-            self._anchors = {}
-            for drawer in (self.root.get("definitions"), _step(_step(self.root, "components"), "schemas")):
+        if location not in self._anchors:
+            named = self._anchors[location] = {}
+            for drawer in (_step(top, "definitions"), _step(_step(top, "components"), "schemas"), top if location else None):
                 for key, schema in drawer.items() if isinstance(drawer, dict) else ():
-                    self._anchors.setdefault(key, schema)
+                    named.setdefault(key, schema)
                     if isinstance(schema, dict) and isinstance(schema.get("$anchor"), str):
-                        self._anchors[schema["$anchor"]] = schema
-        return self._anchors.get(unquote(name))
+                        named[schema["$anchor"]] = schema
+        return self._anchors[location].get(unquote(name))
 
     def schema(self, node: dict[str, Any], pointer: str, values: int) -> dict[str, Any]:
         """A schema that stands for itself: references resolved, allOf merged, at most about `values` values; {} accepts anything.
