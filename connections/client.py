@@ -171,10 +171,17 @@ def default_credentials(integration_id: Any, definition: Definition) -> dict[str
 
 
 def base_of(definition: Definition, settings: dict[str, Any]) -> str:
-    """The base URI that a connection calls: the definition's, or the connection's own server with the definition's path."""
+    """The base URI that a connection calls: the definition's, or the connection's own server with the definition's path.
+
+    Raises `CallError` for a connection that was made before the definition left the host open.
+    """
     if not definition.host_at_connect:
         return definition.api_base_uri
-    own = parse_base_uri(str(settings.get("baseUri", "")))
+    if not settings.get("baseUri"):
+        raise CallError(
+            "The integration now asks each connection for the address of its own server, and this one has none. Add it to the connection."
+        )
+    own = parse_base_uri(str(settings["baseUri"]))
     return f"{own.origin}{own.path or definition.base.path}"
 
 

@@ -2,12 +2,15 @@
 
 document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
 lint.py        faults of the document         rules.py       the rules, and patterns
+structure.py   against the meta-schema
 references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
 servers.py     base URI                       security.py    authentication
 drafts.py      paths -> drafts                operations.py  drafts -> operations
 repair.py      the import doctor              paging.py      pagination
 answers.py     results, links, cursors        positions.py   line and column
-findings.py    findings and repairs
+findings.py    findings and repairs     files.py       the other files of a document
+archive.py     zip                      broken_json.py commas
+web_page.py    links to a document
 """
 
 from __future__ import annotations
@@ -19,13 +22,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from integrations.definition import Auth, Definition, Pagination
-from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, swagger2
-from integrations.openapi.document import Document, DocumentError, Limits, parse
-from integrations.openapi.findings import Finding, Repair, Report, plain_text
+from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, structure, swagger2
+from integrations.openapi.archive import Archive, is_archive
+from integrations.openapi.document import Document, DocumentError, Limits, describes_api, parse
+from integrations.openapi.files import Files, Load, Unavailable, absent
+from integrations.openapi.findings import Finding, Repair, Report, listed, plain_text
 from integrations.openapi.references import References
 from integrations.operation import Operation
 
-__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Repair", "read"]
+__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Load", "Repair", "Unavailable", "describes_api", "read"]
 
 
 @dataclass
@@ -51,21 +56,37 @@ def read(
     data: bytes,
     *,
     source_url: str = "",
+    location: str = "",
+    load: Load = absent,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     plain_http: Callable[[str], bool] = lambda url: False,  # noqa: ARG005
 ) -> Imported:
-    """Read an API description. `source_url` is where it was fetched from, for servers that are relative to it.
+    """Read an API description, or a zip archive with one and the files that it refers to.
 
+    `source_url` is where it was fetched from, for servers that are relative to it. `location` is a URL or the name of a file, by default
+    the `source_url`: references to other files are resolved against it and given to `load` (not for an archive, which has its own).
     `plain_http` says of an http:// URL whether it may stay so; by default each becomes https, and a finding says it.
 
     Raises DocumentError, with a sentence for the user, if the bytes are no API description or exceed the limits. Everything else that is
     wrong with a document is repaired or reported.
     """
     report = Report()
+    limits = limits.started()
+    location = location or source_url
     with _collector_paused():
+        if is_archive(data):
+            archive = Archive(data, limits)
+            location, load = archive.root(report), archive.load
+            data = load(location)
         document = parse(data, limits, report)
+        limits.check_time()
+        references = References(document.root, report, Files(report, location=location, load=load, limits=limits))
+        document.root = references.join_parts()
         lint.run(document.root, report)
-        imported = _imported(document, source_url, limits, plain_http, report)
+        structure.check(document.root, document.version, report)
+        limits.check_time()
+        imported = _imported(document, references, source_url, limits, plain_http, report)
+        references.files.name_absent(document)
         report.close()
         if document.is_swagger:
             imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
@@ -82,8 +103,9 @@ def _located(findings: list[Finding], text: str) -> list[Finding]:
     ]
 
 
-def _imported(document: Document, source_url: str, limits: Limits, plain_http: Callable[[str], bool], report: Report) -> Imported:
-    references = References(document.root, report)
+def _imported(
+    document: Document, references: References, source_url: str, limits: Limits, plain_http: Callable[[str], bool], report: Report
+) -> Imported:
     three = swagger2.convert(document.root, references, report) if document.is_swagger else document.root
     where = "/host" if document.is_swagger else "/servers"
     base = servers.base_uri(three, source_url=source_url, where=where, plain_http=plain_http, report=report)
@@ -113,8 +135,14 @@ def _operations(three: dict[str, Any], references: References, limits: Limits, r
     found: list[Operation] = []
     suggestions: list[paging.Suggestion | None] = []
     for operation, answer in operations.read(three, references, limits, report):
+        limits.check_time()
         found.append(operation)
         suggestions.append(paging.suggest(operation, answer.headers, answer.maxima))
+    if not found and references.files.missing:
+        raise DocumentError(
+            f"No operation can be read: the document refers to files that are missing ({listed(references.files.missing)}). "
+            "Upload a zip archive of all files of the document, or the document as one bundled file."
+        )
     if not found:
         raise DocumentError("The document describes no operation: its paths are empty. Choose the file that lists the paths of the API.")
     return found, paging.settle(found, suggestions, report)

@@ -21,13 +21,15 @@ class Rule:
 DESCRIPTION = Rule("info-description", "error", "Add a description under info, or enter one in the details of the integration.")
 OPERATION_ID = Rule("operation-operationId", "error", "Add an operationId that is unique in the document.")
 OPERATION_ID_UNIQUE = Rule("operation-operationId-unique", "error", "Give each operation an operationId of its own.")
-CIRCULAR = Rule("circular-references", "error", "Remove the $ref that leads back, or accept that the schema is cut there.")
+CIRCULAR = Rule("circular-references", "warning", "Remove the $ref that leads back, or accept that the schema is cut there.")
 TRAILING_SLASH = Rule(
     "path-keys-no-trailing-slash", "warning", "Remove the slash at the end if the API answers without it; it is sent as written."
 )
 SCHEMA = Rule("oas-schema-check", "error", "Correct the pattern; a tester for regular expressions shows the place.")
 REQUIRED = Rule("oas-schema-check", "error", "Add the field to properties, or remove it from required.")
-NO_PATHS = Rule("path-declarations-must-exist", "warning", "Add paths to the document, or add actions by hand.")
+NO_PATHS = Rule("path-declarations-must-exist", "error", "Add paths to the document, or add actions by hand.")
+STRUCTURE = Rule("oas3-schema", "error", "Write it as the OpenAPI specification says, or check the actions that it belongs to.")
+STRUCTURE_2 = Rule("oas2-schema", "error", STRUCTURE.remedy)
 
 # Compiling takes some microseconds for each character: longer patterns, and those after so many characters in all, are not checked.
 _MAX_PATTERN = 5_000

@@ -273,6 +273,14 @@ def test_multipart_body_holds_fields_and_files() -> None:
     ]
 
 
+def test_multipart_body_that_is_declared_as_one_file_is_sent_as_the_part_file() -> None:
+    kind, content = body({"filename": "a.txt", "content": "hello"}, "multipart/form-data", type="string", format="binary")
+    message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + (content or b""))
+    assert [(part["Content-Disposition"], part.get_payload(decode=True)) for part in message.walk()][1:] == [
+        ('form-data; name="file"; filename="a.txt"', b"hello")
+    ]
+
+
 def test_multipart_boundary_is_not_replaced() -> None:
     target = operation("/x", {"name": "Content-Type", "in": "header"}, method="POST", body={"contentType": "multipart/form-data"})
     got = made(target, **{"Content-Type": "multipart/form-data", "body": {"a": 1}})

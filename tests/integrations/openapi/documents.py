@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from integrations.openapi import Imported, read
+from integrations.openapi import Finding, Imported, read
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -43,8 +43,13 @@ def imported(document: dict[str, Any], source_url: str = "") -> Imported:
     return read(json.dumps(document).encode(), source_url=source_url)
 
 
+def findings(result: Imported) -> list[Finding]:
+    """The findings without those about structure, which have tests of their own: the documents here show one fault and leave out much."""
+    return [finding for finding in result.findings if finding.rule not in ("oas2-schema", "oas3-schema")]
+
+
 def rules(result: Imported) -> list[str]:
-    return [finding.rule for finding in result.findings]
+    return [finding.rule for finding in findings(result)]
 
 
 def repaired(result: Imported) -> list[tuple[str, Any, Any]]:

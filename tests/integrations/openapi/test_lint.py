@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from integrations.openapi.rules import Patterns
-from tests.integrations.openapi.documents import get, imported, openapi
+from tests.integrations.openapi.documents import findings, get, imported, openapi
 
 
 def found(document: dict[str, Any]) -> list[tuple[str, str, str]]:
-    return [(finding.severity, finding.rule, finding.pointer) for finding in imported(document).findings]
+    return [(finding.severity, finding.rule, finding.pointer) for finding in findings(imported(document))]
 
 
 def schemas(**named: Any) -> dict[str, Any]:
@@ -41,8 +41,8 @@ def test_circular_reference_is_found_once_for_each_circle() -> None:
         C={"properties": {"c": {"$ref": f"{ref}C"}, "a": {"$ref": f"{ref}A"}}}, D={"properties": {"a": {"$ref": f"{ref}A"}}},
     )  # fmt: skip
     assert sorted(found(document)) == [
-        ("error", "circular-references", "/components/schemas/B/properties/a/items"),
-        ("error", "circular-references", "/components/schemas/C/properties/c"),
+        ("warning", "circular-references", "/components/schemas/B/properties/a/items"),
+        ("warning", "circular-references", "/components/schemas/C/properties/c"),
     ]
 
 
@@ -97,7 +97,7 @@ def test_patterns_that_run_away_are_compiled_and_never_run() -> None:
 
 
 def test_many_breaches_of_one_rule_are_listed_up_to_a_bound_and_counted() -> None:
-    result = imported(openapi({f"/{n}": {"get": {}} for n in range(600)}))
+    result = imported(openapi({f"/{n}": {"get": {"responses": {"200": {"description": "OK"}}}} for n in range(600)}))
     assert (len(result.findings), result.findings[-2].message) == (
         502,
         "The rule operation-operationId has 600 findings in this document; the first 500 are listed.",

@@ -6,7 +6,7 @@ import pytest
 
 from integrations.openapi import read
 from integrations.operation import Operation
-from tests.integrations.openapi.documents import answer, get, imported, openapi, repaired, rules
+from tests.integrations.openapi.documents import answer, findings, get, imported, openapi, repaired, rules
 
 
 def only(paths: dict[str, Any]) -> Operation:
@@ -156,7 +156,7 @@ def test_operation_that_cannot_be_expressed_is_skipped_and_reported() -> None:
         openapi({"/a": get("fine"), "/proxy/http://x": get("odd"), "/b": {"get": "nonsense"}, "/c": 5, "x-note": {"get": {}}})
     )
     assert [o.key for o in result.operations] == ["fine"]
-    assert [(f.severity, f.rule) for f in result.findings] == [("error", "operation"), ("error", "path-item"), ("error", "operation")]
+    assert [(f.severity, f.rule) for f in findings(result)] == [("error", "operation"), ("error", "path-item"), ("error", "operation")]
 
 
 def test_empty_operation_is_an_operation() -> None:

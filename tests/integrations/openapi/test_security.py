@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from integrations.definition import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
-from tests.integrations.openapi.documents import get, imported, openapi, repaired, rules
+from tests.integrations.openapi.documents import findings, get, imported, openapi, repaired, rules
 
 KEY = {"type": "apiKey", "in": "query", "name": "key"}
 BASIC = {"type": "http", "scheme": "basic"}
@@ -99,7 +99,7 @@ def test_required_scopes_are_asked_for_before_all_scopes() -> None:
 
 def test_security_that_names_no_scheme_is_a_finding() -> None:
     outcome = result({"a": BASIC}, [{"unknown": []}])
-    assert [(f.rule, f.pointer) for f in outcome.findings] == [("oas3-operation-security-defined", "/security")]
+    assert [(f.rule, f.pointer) for f in findings(outcome)] == [("oas3-operation-security-defined", "/security")]
 
 
 def test_flow_for_flows_is_repaired() -> None:
@@ -108,7 +108,7 @@ def test_flow_for_flows_is_repaired() -> None:
 
 def test_url_that_cannot_be_called_is_left_empty_with_a_finding() -> None:
     outcome = result({"s": {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": "https://{tenant}/t", "scopes": {}}}}})
-    assert (outcome.definition.auth.token_uri, [f.pointer for f in outcome.findings]) == (
+    assert (outcome.definition.auth.token_uri, [f.pointer for f in findings(outcome)]) == (
         "",
         ["/components/securitySchemes/s/flows/clientCredentials/tokenUrl"],
     )

@@ -23,9 +23,9 @@ from actions.requests import BODY, labelled
 from actions.runs import DEFAULT_LIMIT, LARGEST_PAGE_SIZE, Plan
 from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE
+from integrations.forms import RefusableForm
 from integrations.models import Organization
 from integrations.operation import Body, Operation, Parameter
-from integrations.wizard.base_forms import RefusableForm
 
 INPUTS: Final = "inputs."
 BODY_FIELD: Final = INPUTS + BODY
