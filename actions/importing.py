@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from actions import services
+from actions import linting, services
 from connections.transport import Outgoing, Transport, TransportError
 from integrations import openapi
 from integrations import services as integrations
@@ -32,13 +32,23 @@ class Report:
     operations: int
     findings: list[dict[str, Any]]
     repairs: list[dict[str, Any]]
+    linter: dict[str, str]
+
+
+def named(linter: openapi.Linter) -> dict[str, str]:
+    """A linter as the API shows it: {"name"}, with its version if it has one of its own."""
+    return {"name": linter.name, **({"version": linter.version} if linter.version else {})}
 
 
 def parse(data: bytes, *, source_url: str = "") -> openapi.Imported:
     """Read a document within the limits of this installation. Raises `Invalid` on the field `document`."""
     try:
         return openapi.read(
-            data, source_url=source_url, limits=openapi.Limits(max_bytes=settings.IMPORT_MAX_BYTES), plain_http=_may_be_plain
+            data,
+            source_url=source_url,
+            limits=openapi.Limits(max_bytes=settings.IMPORT_MAX_BYTES),
+            plain_http=_may_be_plain,
+            linter=linting.run,
         )
     except openapi.DocumentError as error:
         raise Invalid({"document": [str(error)]}) from None
@@ -103,10 +113,10 @@ def import_document(*, data: bytes, organization: Organization, user: User, sour
             definition=found.definition,
         )
         draft = integration.working
-        draft.source, draft.findings, draft.repairs = source[:2000], findings, repairs
-        draft.save(update_fields=["source", "findings", "repairs"])
+        draft.source, draft.findings, draft.repairs, draft.linter = source[:2000], findings, repairs, named(found.linter)
+        draft.save(update_fields=["source", "findings", "repairs", "linter"])
         count = services.add_all(revision=draft, operations=found.operations)
-    return Report(integration, found.version, count, findings, repairs)
+    return Report(integration, found.version, count, findings, repairs, draft.linter)
 
 
 def _may_be_plain(url: str) -> bool:

@@ -160,6 +160,9 @@ EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", _seconds)
 EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", _seconds)
 EGRESS_MAX_BYTES = 32 * 1024 * 1024  # of one answer, after decompression; the largest page that a run keeps in memory
 IMPORT_MAX_BYTES = 32 * 1024 * 1024  # of one API document; the largest that we know has 21 MB
+# The linter of imports: a path or a name on the PATH. By default a `vacuum` on the PATH; `none` means the built-in rules.
+VACUUM = variable("VACUUM", "", str.strip)
+VACUUM_SECONDS = variable("VACUUM_SECONDS", "20", _seconds)  # for one document; beyond it the built-in rules speak
 
 # --- runs (actions/runs.py) -------------------------------------------------------------------------------------------
 

@@ -23,10 +23,11 @@ from integrations.definition import Auth, Definition, Pagination
 from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, structure, swagger2
 from integrations.openapi.document import Document, DocumentError, Limits, parse
 from integrations.openapi.findings import Finding, Repair, Report, plain_text
+from integrations.openapi.lint import Linter
 from integrations.openapi.references import References
 from integrations.operation import Operation
 
-__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Repair", "read"]
+__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Linter", "Repair", "read"]
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Imported:
     `version` is that of the document as uploaded ("2.0", "3.0.1", "3.1.0"); `auth_choices` are all ways to authenticate that can be
     expressed, by the name of their scheme; `definition` holds the best of them. Findings are faults of the document, repairs what was
     done about them.
+    `linter` says who looked for the faults.
     """
 
     version: str
@@ -46,6 +48,7 @@ class Imported:
     operations: list[Operation] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     repairs: list[Repair] = field(default_factory=list)
+    linter: Linter = field(default_factory=Linter)
 
 
 def read(
@@ -54,10 +57,12 @@ def read(
     source_url: str = "",
     limits: Limits = Limits(),  # noqa: B008 - frozen
     plain_http: Callable[[str], bool] = lambda url: False,  # noqa: ARG005
+    linter: Callable[[Document, Report], Linter] = lint.run,
 ) -> Imported:
     """Read an API description. `source_url` is where it was fetched from, for servers that are relative to it.
 
     `plain_http` says of an http:// URL whether it may stay so; by default each becomes https, and a finding says it.
+    `linter` looks for faults, writes them into the report and says who it is; by default the built-in rules do.
 
     Raises DocumentError, with a sentence for the user, if the bytes are no API description or exceed the limits. Everything else that is
     wrong with a document is repaired or reported.
@@ -65,9 +70,10 @@ def read(
     report = Report()
     with _collector_paused():
         document = parse(data, limits, report)
-        lint.run(document.root, report)
+        spoke = linter(document, report)
         structure.check(document.root, document.version, report)
         imported = _imported(document, source_url, limits, plain_http, report)
+        imported.linter = spoke
         report.close()
         if document.is_swagger:
             imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
