@@ -157,12 +157,15 @@ SIX = {
 
 
 def faults(findings: list[Finding]) -> set[tuple[str, str, str]]:
-    """The six faults of the seed: (severity, rule, place). Where a duplicate or a circle is told differs by a level, and is levelled."""
+    """The six faults of the seed: (severity, rule, place).
+
+    Of a circle or of equal operationIds each linter names another one, vacuum not even the same one twice: there the place is left out.
+    """
     found: set[tuple[str, str, str]] = set()
     for finding in findings:
         if finding.rule in SIX:
-            place = finding.pointer.removesuffix("/operationId") if finding.rule != "circular-references" else ""
-            found.add((finding.severity, finding.rule, place))
+            placed = finding.rule not in ("circular-references", "operation-operationId-unique")
+            found.add((finding.severity, finding.rule, finding.pointer if placed else ""))
     return found
 
 
@@ -184,7 +187,8 @@ def test_real_vacuum_says_where_what_and_how_to_mend_it(real: Vacuum) -> None:
         finding for finding in found if not (finding.message and finding.remedy and finding.severity in ("error", "warning", "info"))
     ] == []
     duplicate = next(finding for finding in found if finding.rule == "operation-operationId-unique")
-    assert (duplicate.severity, duplicate.pointer, duplicate.remedy) == ("error", "/paths/~1c/get", rules.OPERATION_ID_UNIQUE.remedy)
+    assert (duplicate.severity, duplicate.remedy) == ("error", rules.OPERATION_ID_UNIQUE.remedy)
+    assert duplicate.pointer in ("/paths/~1b/get", "/paths/~1c/get")
     assert duplicate.line is not None
 
 
@@ -222,9 +226,6 @@ DIFFERENT: dict[tuple[str, str], str] = {
     ),
     ("swagger-parser-modules-swagger-parser-v3-src-test-resources-oas4.yaml", "circular-references"): (
         "The circles run through extensions (x-expansionResources), which the import does not read."
-    ),
-    ("swagger-parser-modules-swagger-parser-v3-src-test-resources-oas4.yaml", "operation-operationId-unique"): (
-        "Of operations with the same operationId the import names the later ones; vacuum 0.8.5 does not go by the order of the document."
     ),
 }
 
