@@ -105,7 +105,7 @@ class Integration(models.Model):
 
 
 class Revision(models.Model):
-    """One version of an integration's definition. `findings` and `repairs` are those of the import it came from."""
+    """One version of an integration's definition. `findings` and `repairs` are those of the import it came from, found by `linter`."""
 
     integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField(default=1)
@@ -113,6 +113,7 @@ class Revision(models.Model):
     source = models.CharField(max_length=2000, blank=True, help_text="File name or URL of the document it was imported from.")
     findings = models.JSONField(default=list, blank=True)
     repairs = models.JSONField(default=list, blank=True)
+    linter = models.JSONField(default=dict, blank=True, help_text="Which linter found the findings: name, and version if it has one.")
     created_at = models.DateTimeField(auto_now_add=True)
     finalized_at = models.DateTimeField(null=True, blank=True)
     finalized_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

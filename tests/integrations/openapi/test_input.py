@@ -17,8 +17,9 @@ YAML = "openapi: 3.0.0\ninfo: {title: Test, description: D}\nservers: [{url: htt
 
 def said(result: Imported) -> list[tuple[str, str]]:
     """Rule and message of what is said about the syntax."""
-    rows = [(row.rule, row.message) for row in (*result.findings, *result.repairs)]
-    return [row for row in rows if row[0].startswith(("document-", "duplicate-"))]
+    findings = [(finding.rule, finding.message) for finding in result.findings]
+    repairs = [(repair.rule, repair.message) for repair in result.repairs]
+    return [row for row in (*findings, *repairs) if row[0].startswith(("document-", "duplicate-"))]
 
 
 def control(count: int) -> list[tuple[str, str]]:
