@@ -9,7 +9,7 @@ import pytest
 
 from actions import results, runs
 from actions.models import Page, Run
-from actions.pages import results as result_pages
+from actions.pages.results import table
 from integrations.models import User
 from tests.cast import MakeConnection, MakeIntegration, action_of, action_values
 from tests.connections.server import serving
@@ -83,7 +83,7 @@ def test_total_in_a_header_is_no_number_of_thousand_digits(answered: Any) -> Non
 
 
 def test_table_shortens_the_names_of_columns() -> None:
-    assert result_pages.table([{"x" * 1000: 1}]).columns == ["x" * 200 + "…"]
+    assert table([{"x" * 1000: 1}]).columns == ["x" * 200 + "…"]
 
 
 def test_next_link_is_kept_without_the_key(
