@@ -57,7 +57,7 @@ def finalize(*, integration: Integration, user: User) -> Revision:
     is still writing.
     """
     with transaction.atomic():
-        Integration.objects.select_for_update().get(pk=integration.pk)
+        integration = integrations.locked(integration)
         draft = integration.draft
         if draft is None:
             raise Conflict("This integration is finalized already and has no open changes.")

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from actions import services
+from actions import linting, services
 from actions.fetching import Neighbours
 from connections.transport import Transport
 from integrations import openapi
@@ -30,6 +30,12 @@ class Report:
     operations: int
     findings: list[dict[str, Any]]
     repairs: list[dict[str, Any]]
+    linter: dict[str, str]
+
+
+def named(linter: openapi.Linter) -> dict[str, str]:
+    """A linter as the API shows it: {"name"}, with its version if it has one of its own."""
+    return {"name": linter.name, **({"version": linter.version} if linter.version else {})}
 
 
 def limits() -> openapi.Limits:
@@ -58,10 +64,18 @@ def parse(
     """
     try:
         if not source_url:
-            return openapi.read(data, location=name, limits=limits(), plain_http=_may_be_plain, progress=progress)
+            return openapi.read(data, location=name, limits=limits(), plain_http=_may_be_plain, linter=linting.run, progress=progress)
         with Transport() as transport:
             load = Neighbours(source_url, transport)
-            return openapi.read(data, source_url=source_url, load=load, limits=limits(), plain_http=_may_be_plain, progress=progress)
+            return openapi.read(
+                data,
+                source_url=source_url,
+                load=load,
+                limits=limits(),
+                plain_http=_may_be_plain,
+                linter=linting.run,
+                progress=progress,
+            )
     except openapi.DocumentError as error:
         raise Invalid({"document": [str(error)]}) from None
 
@@ -96,7 +110,7 @@ def import_document(
     with transaction.atomic():
         draft = begin(found=found, organization=organization, user=user, source=source)
         count = services.add_all(revision=draft, operations=found.operations)
-    return Report(draft.integration, found.version, count, draft.findings, draft.repairs)
+    return Report(draft.integration, found.version, count, draft.findings, draft.repairs, draft.linter)
 
 
 def begin(*, found: openapi.Imported, organization: Organization, user: User | None, source: str = "") -> Revision:
@@ -110,9 +124,9 @@ def begin(*, found: openapi.Imported, organization: Organization, user: User | N
             definition=found.definition,
         )
         draft = integration.working
-        draft.source = source[:2000]
+        draft.source, draft.linter = source[:2000], named(found.linter)
         draft.findings, draft.repairs = [asdict(item) for item in found.findings], [asdict(item) for item in found.repairs]
-        draft.save(update_fields=["source", "findings", "repairs"])
+        draft.save(update_fields=["source", "findings", "repairs", "linter"])
     return draft
 
 

@@ -29,6 +29,7 @@ from actions.models import Import, ImportContent
 from config.celery import app as celery
 from integrations import openapi
 from integrations.models import Integration, Organization, User
+from integrations.openapi.archive import is_archive
 from integrations.refusals import Conflict, Refusal
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,9 @@ def start(
             organization=organization, created_by=user, kind=kind, source=source[:2000], asks=asks, lease_until=_lease_end()
         )
         ImportContent.objects.create(job=job, document=_packed(document))
-    return _hand_over(job, at_once=kind != Import.Kind.URL and len(document) <= settings.IMPORT_INLINE_BYTES)
+    # What an archive unpacks to can be a thousand times as large.
+    is_small = len(document) <= settings.IMPORT_INLINE_BYTES and not is_archive(document)
+    return _hand_over(job, at_once=is_small and kind != Import.Kind.URL)
 
 
 def catalogue(job: Import) -> Catalogue:

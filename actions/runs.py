@@ -33,6 +33,7 @@ from integrations.definition import Definition, NoPagination
 from integrations.models import User
 from integrations.operation import Operation
 from integrations.refusals import Conflict, Invalid
+from integrations.storable import mended
 
 logger = logging.getLogger(__name__)
 
@@ -230,6 +231,9 @@ class Walk:
         rows = [] if past_the_end else records(body, self.plan.results_key, many=self.plan.is_paged)
         seen = PageSeen(answer.status, Headers(answer.headers), body, answer.url, len(rows))
         step = self.strategy.advance(token, seen)
+        if isinstance(step, Next) and step.token.get("url"):
+            # Vendors repeat the key of the request in the next link, and the token goes into the database.
+            step = Next({**step.token, "url": client.bare(step.token["url"])})
         position = self.strategy.position(token)
         repeat = self.guard.after(position, rows)
         if repeat:
@@ -350,7 +354,7 @@ def _finished(verdict: str, message: str) -> dict[str, Any]:
     return {
         "state": Run.State.FINISHED,
         "verdict": verdict,
-        "message": message,
+        "message": mended(message),
         "finished_at": timezone.now(),
         "lease_until": None,
         "lease_holder": "",

@@ -187,6 +187,9 @@ IMPORT_SECONDS = variable("IMPORT_SECONDS", "120", _seconds)
 # over is left out and named. The vendor's server is asked for no more than so many files.
 IMPORT_FETCH_SECONDS = variable("IMPORT_FETCH_SECONDS", "60", _seconds)
 IMPORT_FETCH_FILES = variable("IMPORT_FETCH_FILES", "1000", _count(0, 100_000))
+# The linter of imports: a path or a name on the PATH. By default a `vacuum` on the PATH; `none` means the built-in rules.
+VACUUM = variable("VACUUM", "", str.strip)
+VACUUM_SECONDS = variable("VACUUM_SECONDS", "20", _seconds)  # for one document; beyond it the built-in rules speak
 
 # --- imports (actions/imports.py) ------------------------------------------------------------------------------------
 
@@ -228,6 +231,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "integrations.middleware.AddressMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -307,7 +311,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["integrations.api.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "integrations.api.problems.handle",
     "DEFAULT_VERSIONING_CLASS": None,
@@ -337,6 +341,7 @@ OAUTH2_PROVIDER = {
     "SCOPES": {"api": "Everything that the user of the application may do"},
     "DEFAULT_SCOPES": ["api"],
     "PKCE_REQUIRED": True,
+    "OAUTH2_VALIDATOR_CLASS": "integrations.api.authentication.ApplicationValidator",
 }
 
 # --- logs ---------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 
 from connections import outcomes, tokens
 from connections.auth import Credentials, scheme_of
-from connections.exchange import Answer, Outgoing
+from connections.exchange import Answer, Outgoing, without_query
 from connections.models import Connection, DefaultCredential
 from connections.oauth import TokenError
 from connections.outcomes import Outcome
@@ -53,6 +53,10 @@ class Client:
     def redact(self, text: str) -> str:
         """The text without this connection's secrets."""
         return redact(text, self._secrets)
+
+    def bare(self, url: str) -> str:
+        """A URL as it may be kept: without the parameters that hold this connection's secrets; `send` adds them again."""
+        return without_query(url, self._scheme.query_names)
 
     def send(self, outgoing: Outgoing) -> Answer:
         """The answer, whatever its status. A token that is rejected with 401 is renewed once. Raises `CallError`."""
@@ -151,12 +155,16 @@ def effective_credentials(connection: Connection, definition: Definition) -> dic
 
 
 def default_credentials(integration_id: Any, definition: Definition) -> dict[str, str]:
-    """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`."""
+    """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`.
+
+    Where the connection names the server there are no secrets among them: whoever connects could have them sent to a
+    server of their own and read them there.
+    """
     found: dict[str, str] = {}
     if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and definition.auth.grant_type == "client_credentials":
         found["clientId"] = definition.auth.client_id
     row = DefaultCredential.objects.filter(pk=integration_id).first()
-    if row:
+    if row and not definition.host_at_connect:
         known = {field.name for field in scheme_of(definition.auth).credential_fields()}
         found |= {name: value for name, value in open_sealed(row.sealed, context=row.context).items() if name in known}
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from typing import Any
 from uuid import UUID
@@ -17,12 +18,13 @@ from config.networks import is_covered
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, OAuth2Auth
 from integrations.models import Integration, Organization, Revision, User
-from integrations.models.integration import Status
+from integrations.models.integration import LABEL_LENGTH, Status
 from integrations.models.organization import unique_slug
 from integrations.refusals import Conflict, Invalid
 from integrations.signals import draft_opened
 
 NAME_LENGTH = 100
+_SLUG_ATTEMPTS = 10  # of integrations of one name that are made at the same moment
 # Words that stand where a slug stands in addresses of pages and of the API.
 RESERVED_SLUGS = frozenset({"new", "import"})
 
@@ -56,17 +58,24 @@ def create(
     definition = definition or Definition()
     check_transport(definition)
     given = {"id": id} if id else {}
+    _check_lengths(details)
+    name = check_name(name)
     with transaction.atomic():
-        name = check_name(name)
-        slug = unique_slug(Integration.objects.all(), name, fallback="integration", reserved=RESERVED_SLUGS)
-        try:
-            with transaction.atomic():
-                integration = Integration(
-                    **given, organization=organization, name=name, slug=slug, description=description, created_by=user, **details
-                )
-                integration.save(force_insert=True)
-        except IntegrityError:
-            raise Conflict("An integration with this id exists already. Leave the id out, or send another UUID.") from None
+        for _ in range(_SLUG_ATTEMPTS):
+            slug = unique_slug(Integration.objects.all(), name, fallback="integration", reserved=RESERVED_SLUGS)
+            integration = Integration(
+                **given, organization=organization, name=name, slug=slug, description=description, created_by=user, **details
+            )
+            try:
+                with transaction.atomic():
+                    integration.save(force_insert=True)
+            except IntegrityError:
+                if id and Integration.objects.filter(pk=id).exists():
+                    raise Conflict("An integration with this id exists already. Leave the id out, or send another UUID.") from None
+                continue  # somebody took the slug a moment ago
+            break
+        else:
+            raise Conflict("Several integrations of this name are being made at this moment. Send it again.")
         Revision.objects.create(integration=integration, content=definition.dump())
     return integration
 
@@ -75,16 +84,34 @@ def update(*, integration: Integration, **details: Any) -> Integration:
     """Change what identifies the integration (name, description, icon, type, category); possible in every status."""
     if "name" in details:
         details["name"] = check_name(details["name"])
+    _check_lengths(details)
     for field, value in details.items():
         setattr(integration, field, value)
-    integration.save(update_fields=[*details, "updated_at"])
+    with transaction.atomic():
+        locked(integration)
+        integration.save(update_fields=[*details, "updated_at"])
     return integration
+
+
+def _check_lengths(details: dict[str, Any]) -> None:
+    """What the columns of type and category hold; PostgreSQL refuses more, SQLite would take it."""
+    for field in ("type", "category"):
+        if len(details.get(field, "")) > LABEL_LENGTH:
+            raise Invalid({field: [f"At most {LABEL_LENGTH} characters."]})
+
+
+def locked(integration: Integration) -> Integration:
+    """The row as it is now, held until the transaction ends: nobody opens, changes, finalizes, drops or deletes anything of it meanwhile."""
+    found = Integration.objects.select_for_update().filter(pk=integration.pk).first()
+    if found is None:
+        raise Conflict("This integration was deleted in the meantime.")
+    return found
 
 
 def open_draft(*, integration: Integration) -> Revision:
     """The open draft; if there is none, a new one that starts as a copy of the current revision, actions included."""
     with transaction.atomic():
-        Integration.objects.select_for_update().get(pk=integration.pk)
+        locked(integration)
         draft = integration.draft
         if draft is None:
             source = integration.working
@@ -95,15 +122,16 @@ def open_draft(*, integration: Integration) -> Revision:
 
 def discard_draft(*, integration: Integration) -> None:
     """Drop the changes that were not finalized; the integration stays as connections use it."""
-    if integration.current is None:
-        raise Conflict("This integration was never finalized, so there is nothing to go back to. Delete it instead.")
-    integration.revisions.filter(finalized_at=None).delete()
+    with transaction.atomic():
+        if locked(integration).current is None:
+            raise Conflict("This integration was never finalized, so there is nothing to go back to. Delete it instead.")
+        integration.revisions.filter(finalized_at=None).delete()
 
 
 def change_definition(*, integration: Integration, **parts: Any) -> Revision:
     """Replace parts of the draft's definition, opening a draft if need be. The method of authentication is locked once finalized."""
     with transaction.atomic():
-        working = integration.working
+        working = locked(integration).working
         try:
             changed = working.definition.changed(**parts)
         except ValidationError as error:
@@ -155,7 +183,8 @@ def set_status(*, integration: Integration, status: str) -> Integration:
 def delete(*, integration: Integration) -> None:
     """Remove an integration with its revisions and actions; refused while somebody is connected."""
     try:
-        integration.delete()
+        with transaction.atomic():
+            locked(integration).delete()
     except ProtectedError as error:
         count = len(error.protected_objects)
         raise Conflict(
@@ -181,7 +210,7 @@ def plain_http_problem(url: str) -> str:
     """A sentence if `url` is plain http to a host that EGRESS_ALLOW does not cover, else ""."""
     if not url.lower().startswith("http://"):
         return ""
-    host = parse_base_uri("/".join(url.split("/")[:3])).host
+    host = parse_base_uri(re.split(r"[?#]", "/".join(url.split("/")[:3]))[0]).host
     if _all_covered(host):
         return ""
     return f"http:// sends credentials unencrypted, so it is accepted only for networks named in EGRESS_ALLOW, and {host} is not in one. Use https://."

@@ -12,6 +12,8 @@ from django.db.models import Q
 from integrations.definition import Definition
 from integrations.models.organization import Organization, Role
 
+LABEL_LENGTH = 100  # of type and category
+
 
 class Status(models.TextChoices):
     """Draft until it is finalized for the first time, never again after."""
@@ -27,11 +29,16 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
         return self.filter(organization__in=Organization.objects.visible_to(user, Role.BUILDER))
 
     def visible_to(self, user: Any) -> Self:
-        """What the user's organizations and those below own, and what organizations above them have published."""
+        """What the user's organizations and those below own, what organizations above them have published, and what they use.
+
+        An integration that was hidden after they connected stays in sight: their connections go on working.
+        """
         mine = Organization.objects.visible_to(user)
         if getattr(user, "is_superuser", False):
             return self.all()
-        return self.filter(Q(organization__in=mine) | Q(status=Status.PUBLISHED, organization__in=self._above(mine)))
+        used = self.model.objects.filter(connections__organization__in=mine).values("pk")
+        published = Q(status=Status.PUBLISHED, organization__in=self._above(mine))
+        return self.filter(Q(organization__in=mine) | published | Q(pk__in=used))
 
     def installable_by(self, organization: Organization) -> Self:
         """Published by the organization itself or by one above it."""
@@ -63,8 +70,8 @@ class Integration(models.Model):
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=100, unique=True)
     description = models.TextField(blank=True)
-    type = models.CharField(max_length=100, default="custom")
-    category = models.CharField(max_length=100, blank=True)
+    type = models.CharField(max_length=LABEL_LENGTH, default="custom")
+    category = models.CharField(max_length=LABEL_LENGTH, blank=True)
     extra = models.JSONField(default=dict, blank=True, help_text="Fields of the API that are kept and given back: mode, imageUrl, data.")
     icon = models.TextField(blank=True, help_text="A checked SVG document, or empty for the default icon.")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
@@ -98,7 +105,7 @@ class Integration(models.Model):
 
 
 class Revision(models.Model):
-    """One version of an integration's definition. `findings` and `repairs` are those of the import it came from."""
+    """One version of an integration's definition. `findings` and `repairs` are those of the import it came from, found by `linter`."""
 
     integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField(default=1)
@@ -106,6 +113,7 @@ class Revision(models.Model):
     source = models.CharField(max_length=2000, blank=True, help_text="File name or URL of the document it was imported from.")
     findings = models.JSONField(default=list, blank=True)
     repairs = models.JSONField(default=list, blank=True)
+    linter = models.JSONField(default=dict, blank=True, help_text="Which linter found the findings: name, and version if it has one.")
     created_at = models.DateTimeField(auto_now_add=True)
     finalized_at = models.DateTimeField(null=True, blank=True)
     finalized_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

@@ -91,6 +91,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "This is an image, not an OpenAPI document. Choose the OpenAPI (Swagger) file in JSON or YAML."),
     (b"\xff\xd8\xff", "This is an image, not an OpenAPI document. Choose the OpenAPI (Swagger) file in JSON or YAML."),
 )
+# Each value stands beside one of these. Real documents have a third more of them than values, and at most 2,400,000 in 32 MB.
+_YAML_SEPARATORS = ("\n", ",", "[", "{", ": ", "- ")
 _KINDS: tuple[tuple[str, str], ...] = (
     ("asyncapi", "This is an AsyncAPI document: it describes messages, not a REST API. Import the vendor's OpenAPI document instead."),
     ("arazzo", "This is an Arazzo document: it describes workflows over an API. Import the OpenAPI document that it refers to."),
@@ -174,8 +176,8 @@ def _cleaned(text: str, report: Report) -> str:
 
 
 def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) -> tuple[Any, str]:
-    """JSON at orjson's speed; what it refuses is read by the tolerant readers, JSON-like text first as JSON, then as YAML, at last
-    after mending. With the text that the values stand in.
+    """JSON at orjson's speed; what it refuses is read by the tolerant readers, JSON-like text first as JSON, then mended, at last as
+    YAML. With the text that the values stand in.
     """
     if start[0] in "{[":
         if sum(map(text.count, ",[{")) > limits.max_values:
@@ -190,7 +192,11 @@ def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) 
             _check_depth(root, limits)
             _report_duplicates(text, report)
             return root, text
+        if mended := broken_json.mended(text):
+            return _mended(mended, limits, report), mended.text
     try:
+        if sum(map(text.count, _YAML_SEPARATORS)) > limits.max_yaml_values * 5 // 4:
+            raise yaml12.YamlTooLong("it holds too many values")  # at once: counting its values would take seconds
         bounds = yaml12.Bounds(values=limits.max_yaml_values, alias_expansions=limits.max_alias_expansions, depth=limits.max_depth)
         return yaml12.load(text, bounds, on_duplicate=lambda key, line: _duplicate(report, key, line)), text
     except yaml12.YamlTooDeep:
@@ -205,8 +211,6 @@ def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) 
             "Write the repeated parts with $ref instead."
         ) from None
     except yaml12.YamlError as error:
-        if start[0] in "{[" and (mended := broken_json.mended(text)):
-            return _mended(mended, limits, report), mended.text
         kind = "JSON" if start[0] in "{[" else "YAML"
         where = f" in line {error.line}, column {error.column}" if error.line else ""
         cut = error.line >= text.count("\n") and kind == "JSON" and not text.rstrip().endswith(("}", "]"))

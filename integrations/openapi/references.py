@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from integrations.openapi.files import RULE, Files
@@ -46,6 +46,7 @@ class References:
         self.files = files or Files(report)
         self._targets: dict[str, Any] = {}
         self._schemas: dict[tuple[str, int], dict[str, Any]] = {}
+        self._nodes: dict[int, _Known] = {}
         self._anchors: dict[str, dict[str, Any]] = {}
         self._depth = 0
 
@@ -149,15 +150,44 @@ class References:
 
         Schemas that are a bare reference are expanded once and shared by all operations that use them.
         """
-        if "$ref" in node and len(node) == 1 and isinstance(node["$ref"], str):
-            key = (node["$ref"], values)
+        if ref := _bare_reference(node):
+            key = (ref, values)
             if key not in self._schemas:
                 self._schemas[key] = _Expansion(self, values).run(node, pointer)
             return self._schemas[key]
-        alone: dict[str, Any] = {}
-        if _is_plain(node) and not _copy(node, alone):
-            return alone
-        return _Expansion(self, values).run(node, pointer)
+        return self.leaf(node, pointer) or _Expansion(self, values).run(node, pointer)
+
+    def leaf(self, node: Any, pointer: str) -> dict[str, Any] | None:
+        """A schema without other schemas inside, shared by all that hold it, as most properties are; None for any other."""
+        return self._known(node, pointer).leaf
+
+    def joined(self, node: Any, pointer: str) -> tuple[dict[str, Any], str] | None:
+        """A schema and the one reference that was followed to it, "" if it needed none; None if there is more to follow or to merge."""
+        known = self._known(node, pointer)
+        return None if known.schema is None else (known.schema, known.ref)
+
+    def _known(self, node: Any, pointer: str) -> _Known:
+        known = self._nodes.get(id(node))
+        if known is None:
+            known = self._nodes[id(node)] = self._look_at(node, pointer)
+        return known
+
+    def _look_at(self, node: Any, pointer: str) -> _Known:
+        if node.__class__ is not dict or "allOf" in node:
+            return _Known(node, None, "", None)
+        ref, schema = "", node
+        if "$ref" in node:
+            ref = node["$ref"]
+            target = self.target(ref, pointer) if isinstance(ref, str) else None
+            if target.__class__ is not dict or "allOf" in target or "$ref" in target:
+                return _Known(node, None, "", None)
+            schema = target
+            if len(node) > 1:
+                schema = {}
+                _lay({key: value for key, value in node.items() if key != "$ref"}, over=schema)
+                _lay(target, over=schema)
+        leaf: dict[str, Any] = {}
+        return _Known(node, schema, ref, None if _copy(schema, leaf) else leaf)
 
 
 def _step(node: Any, token: str) -> Any:
@@ -170,6 +200,15 @@ def _step(node: Any, token: str) -> Any:
         if name in node:
             return node[name]
     return None
+
+
+class _Known(NamedTuple):
+    """What is known of a schema wherever it stands. The node is kept, so that its id is not given to another."""
+
+    node: Any
+    schema: dict[str, Any] | None
+    ref: str
+    leaf: dict[str, Any] | None
 
 
 class _Trail:
@@ -237,23 +276,23 @@ class _Expansion:
         for key in _LIST:
             children = merged.get(key)
             if isinstance(children, list):
-                some = children[: max(self.left, 0)]
-                out[key] = [self._later(child, trail, level) for child in some if child.__class__ in _SCHEMA]
+                part = children[: max(self.left, 0)]
+                out[key] = [self._later(child, trail, level) for child in part if child.__class__ in _SCHEMA]
 
     def _later(self, child: Any, trail: _Trail | None, level: int) -> dict[str, Any]:
-        place: dict[str, Any] = {}
         self.left -= 1
+        leaf = self.references.leaf(child, self.pointer)
+        if leaf is not None:
+            return leaf
+        place: dict[str, Any] = {}
         self.queue.append((child, place, trail, level))
         return place
 
     def _merged(self, node: Any, trail: _Trail | None) -> tuple[dict[str, Any], _Trail | None, str]:
         """The schema with its reference followed and its allOf merged; the references on the way; the reference that closes a circle."""
-        if _is_plain(node):
-            return node, trail, ""
-        if node.__class__ is dict and len(node) == 1 and not _Trail.holds(trail, node.get("$ref", "")):
-            target = self.references.target(node["$ref"], self.pointer) if isinstance(node.get("$ref"), str) else None
-            if _is_plain(target):
-                return target, _Trail(node["$ref"], trail), ""
+        joined = self.references.joined(node, self.pointer)
+        if joined and not (joined[1] and _Trail.holds(trail, joined[1])):
+            return joined[0], _Trail(joined[1], trail) if joined[1] else trail, ""
         result: dict[str, Any] = {}
         circle = ""
         stack, count, chain = [node], 0, 0
@@ -278,9 +317,12 @@ class _Expansion:
         return result, trail, circle
 
 
-def _is_plain(node: Any) -> bool:
-    """Whether a schema stands for itself: no reference, nothing to merge."""
-    return node.__class__ is dict and "$ref" not in node and "allOf" not in node
+def _bare_reference(node: Any) -> str:
+    """The reference that is all that a schema says, "" if it says something else."""
+    if node.__class__ is dict and len(node) == 1:
+        ref = node.get("$ref")
+        return ref if isinstance(ref, str) else ""
+    return ""
 
 
 def _copy(schema: dict[str, Any], out: dict[str, Any]) -> bool:
