@@ -32,23 +32,28 @@ def tokens(trail: Trail) -> list[str]:
     return found[::-1]
 
 
-def run(root: dict[str, Any], report: Report) -> None:
-    """Report every breach of the rules in the document as it was uploaded."""
+def run(root: dict[str, Any], report: Report) -> list[tuple[str, str]]:
+    """Report every breach of the rules in the document as it was uploaded. Gives its references to other files, with their pointers."""
     info = root.get("info")
     if not isinstance(info, dict) or not info.get("description"):
         _breach(rules.DESCRIPTION, "/info", "The document has no description.", report)
     _operations(root, report)
     patterns = rules.Patterns()
     references: list[tuple[Trail, str]] = []
+    elsewhere: list[tuple[str, str]] = []
     for node, trail, joined in _schemas(root):
-        if "$ref" in node and isinstance(node["$ref"], str) and node["$ref"].startswith("#/"):
-            references.append((trail, node["$ref"]))
+        if "$ref" in node and isinstance(node["$ref"], str):
+            if node["$ref"].startswith("#/"):
+                references.append((trail, node["$ref"]))
+            elif not node["$ref"].startswith("#"):
+                elsewhere.append((node["$ref"], _place(trail)))
         if "pattern" in node:
             _pattern(node, trail, patterns, report)
         if "required" in node and not joined:
             _required(node, trail, report)
     for place, ref in circles(references):
         _breach(rules.CIRCULAR, place, f"The reference {shortened(ref, 200)} leads back to where it stands.", report)
+    return elsewhere
 
 
 def _breach(rule: rules.Rule, place: str, message: str, report: Report) -> None:
