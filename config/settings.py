@@ -220,6 +220,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "integrations.middleware.AddressMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -299,7 +300,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["integrations.api.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "integrations.api.problems.handle",
     "DEFAULT_VERSIONING_CLASS": None,
@@ -329,6 +330,7 @@ OAUTH2_PROVIDER = {
     "SCOPES": {"api": "Everything that the user of the application may do"},
     "DEFAULT_SCOPES": ["api"],
     "PKCE_REQUIRED": True,
+    "OAUTH2_VALIDATOR_CLASS": "integrations.api.authentication.ApplicationValidator",
 }
 
 # --- logs ---------------------------------------------------------------------------------------------------------------

@@ -151,12 +151,16 @@ def effective_credentials(connection: Connection, definition: Definition) -> dic
 
 
 def default_credentials(integration_id: Any, definition: Definition) -> dict[str, str]:
-    """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`."""
+    """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`.
+
+    Where the connection names the server there are no secrets among them: whoever connects could have them sent to a
+    server of their own and read them there.
+    """
     found: dict[str, str] = {}
     if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and definition.auth.grant_type == "client_credentials":
         found["clientId"] = definition.auth.client_id
     row = DefaultCredential.objects.filter(pk=integration_id).first()
-    if row:
+    if row and not definition.host_at_connect:
         known = {field.name for field in scheme_of(definition.auth).credential_fields()}
         found |= {name: value for name, value in open_sealed(row.sealed, context=row.context).items() if name in known}
     return found

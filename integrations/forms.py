@@ -8,6 +8,7 @@ from django import forms
 from pydantic.alias_generators import to_camel
 
 from integrations.refusals import Invalid, Refusal
+from integrations.storable import flaw
 
 
 class RefusableForm(forms.Form):
@@ -15,6 +16,13 @@ class RefusableForm(forms.Form):
 
     json_names: ClassVar[dict[str, str]] = {}
     json_prefix: ClassVar[str] = ""
+
+    def _post_clean(self) -> None:
+        """After all cleaning: what came as JSON, or through a widget of ours, may hold what no database takes."""
+        super()._post_clean()  # type: ignore[misc]
+        for name, value in list(self.cleaned_data.items()):
+            if sentence := flaw(value):
+                self.add_error(name, sentence)
 
     def json_name(self, field: str) -> str:
         return self.json_names.get(field, f"{self.json_prefix}{to_camel(field)}")

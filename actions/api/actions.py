@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +18,9 @@ from actions import fetching, finalize, importing, services
 from actions.api.schema import ActionDocument, ActionRequest, ImportDocument, ImportRequest, RenameDocument, RenameRequest
 from actions.models import Action
 from config.hal import HALRenderer
+from integrations import json_text
 from integrations.api import representation
+from integrations.api.parsing import StrictJSONParser
 from integrations.api.schema import IntegrationDocument, problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role
@@ -66,7 +67,7 @@ def action_for(user: Any, key: str, *, edit: bool = False) -> Action:
 
 
 class ImportView(APIView):
-    parser_classes = [MultiPartParser, FormParser, JSONParser]
+    parser_classes = [MultiPartParser, StrictJSONParser]
     renderer_classes = [JSONRenderer, HALRenderer]
 
     @extend_schema(
@@ -109,7 +110,7 @@ class ImportView(APIView):
             fetched = fetching.fetch(url.strip())
             return {"data": fetched.data, "source": fetched.url, "source_url": fetched.url, "notes": fetched.findings}
         if isinstance(document, dict):
-            return {"data": orjson.dumps(document)}
+            return {"data": json_text.dump(document)}
         if isinstance(document, str) and document.strip():
             return {"data": document.encode()}
         raise Invalid({"file": ['Send the document as the part "file" of multipart/form-data, or as JSON {"url": …} or {"document": …}.']})

@@ -50,7 +50,7 @@ class Archive:
 
     def load(self, location: str) -> bytes:
         """The content of the member that a reference leads to. Raises Unavailable, or DocumentError beyond the limits."""
-        for name in (location, unquote(location), location.lstrip("/")):
+        for name in (location, unquote(location)):
             if name in self._members:
                 return self._read(name)
         if "://" in location:

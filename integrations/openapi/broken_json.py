@@ -69,6 +69,4 @@ def _with_comma(text: str, position: int, added: list[tuple[int, int]]) -> str:
 
 
 def _end_of_value(text: str, position: int) -> int:
-    while position and text[position - 1].isspace():
-        position -= 1
-    return position
+    return len(text[:position].rstrip())

@@ -197,8 +197,8 @@ def _cleaned(text: str, report: Report) -> str:
 
 
 def _values(text: str, start: str, limits: Limits, report: Report) -> tuple[Any, str]:
-    """What strict JSON is not, by the tolerant readers: JSON-like text first as JSON, then as YAML, at last
-    after mending. With the text that the values stand in.
+    """What strict JSON is not, by the tolerant readers: JSON-like text first as JSON, then mended, at last as YAML. With the text that
+    the values stand in.
     """
     if start[0] in "{[":
         _check_values(sum(map(text.count, ",[{")), limits)
@@ -207,6 +207,8 @@ def _values(text: str, start: str, limits: Limits, report: Report) -> tuple[Any,
             _check_depth(root, limits)
             _report_duplicates(text, report)
             return root, text
+        if mended := broken_json.mended(text):
+            return _mended(mended, limits, report), mended.text
     try:
         bounds = yaml12.Bounds(values=limits.max_yaml_values, alias_expansions=limits.max_alias_expansions, depth=limits.max_depth)
         return yaml12.load(text, bounds, on_duplicate=lambda key, line: _duplicate(report, key, line)), text
@@ -222,8 +224,6 @@ def _values(text: str, start: str, limits: Limits, report: Report) -> tuple[Any,
             "Write the repeated parts with $ref instead."
         ) from None
     except yaml12.YamlError as error:
-        if start[0] in "{[" and (mended := broken_json.mended(text)):
-            return _mended(mended, limits, report), mended.text
         kind = "JSON" if start[0] in "{[" else "YAML"
         where = f" in line {error.line}, column {error.column}" if error.line else ""
         cut = error.line >= text.count("\n") and kind == "JSON" and not text.rstrip().endswith(("}", "]"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin
 
@@ -40,14 +39,16 @@ def absent(location: str) -> bytes:
 
 
 class Files:
-    """The files of one document by location. `location` is that of the root; relative references are resolved against it.
+    """The files of one document by location. `location` is that of the root, a URL or a path; relative references are resolved
+    against it. Paths start with a slash, so that one that was resolved stays what it is.
 
     All files share the limits of bytes and of values. One that cannot be had or read is a finding at the first reference to it;
     `missing` lists them.
     """
 
     def __init__(self, report: Report, *, location: str = "", load: Load = absent, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
-        self.report, self.location, self.load, self.limits = report, location or "document", load, limits
+        self.report, self.load, self.limits = report, load, limits
+        self.location = location if "://" in location else f"/{location.lstrip('/') or 'document'}"
         self.missing: list[str] = []
         self._contents: dict[str, Any] = {}
         self._bytes = limits.max_bytes
@@ -55,14 +56,16 @@ class Files:
 
     def absolute(self, ref: str, base: str = "") -> str:
         """A reference of the file at `base` as the root would write it: `#/…` into the root, `location#/…` into another file."""
-        path, mark, fragment = ref.partition("#")
+        path, _, fragment = ref.partition("#")
         if "://" not in path:
             path = path.replace("\\", "/")
         try:
             location = urljoin(base or self.location, path) if path else base or self.location
         except ValueError:  # a host that is none
             location = path
-        return f"{mark or '#'}{fragment}" if location == self.location else f"{location}{mark}{fragment}"
+        if location == self.location:
+            return f"#{fragment}"
+        return f"{location}#{fragment}" if fragment else location
 
     def content(self, location: str, where: str) -> Any:
         """What the file at a location holds, its references absolute; None if it cannot be had. `where` is the pointer of the reference."""
@@ -82,29 +85,31 @@ class Files:
                     self.content(location, where)
 
     def _opened(self, location: str, where: str) -> Any:
+        name = location.removeprefix("/")
         try:
-            data = self.load(location)
+            data = self.load(name)
         except Unavailable as error:
-            self.missing.append(location)
+            self.missing.append(name)
             self.report.find("warning", RULE, where, shortened(str(error), 500), error.remedy)
             return None
         self._bytes -= len(data)
-        if self._bytes < 0 or self._values <= 0:
+        if self._bytes < 0:
             raise DocumentError(_TOGETHER)
-        yaml_values = min(self.limits.max_yaml_values, self._values)
         said = Report()
         try:
-            values, _ = content(data, replace(self.limits, max_values=self._values, max_yaml_values=yaml_values), said)
+            values, _ = content(data, self.limits, said)
         except DocumentError as error:
-            self.missing.append(location)
-            message = f"The file {shortened(location, 200)} cannot be read. {error}"
+            self.missing.append(name)
+            message = f"The file {shortened(name, 200)} cannot be read. {error}"
             self.report.find("error", RULE, where, message, "Mend that file and import again.")
             return None
         for finding in said.findings:
-            self.report.find(finding.severity, finding.rule, where, f"In {shortened(location, 200)}: {finding.message}", finding.remedy)
+            self.report.find(finding.severity, finding.rule, where, f"In {shortened(name, 200)}: {finding.message}", finding.remedy)
         for repair in said.repairs:
-            self.report.repair(repair.rule, where, repair.before, repair.after, f"In {shortened(location, 200)}: {repair.message}")
+            self.report.repair(repair.rule, where, repair.before, repair.after, f"In {shortened(name, 200)}: {repair.message}")
         self._values -= self._rebase(values, location)
+        if self._values < 0:
+            raise DocumentError(_TOGETHER)
         return values
 
     def _rebase(self, root: Any, location: str) -> int:
