@@ -42,7 +42,8 @@ def encode(value: Any, content_type: str, schema: dict[str, Any]) -> Encoded:
     if media == FORM_TYPE:
         return Encoded(FORM_TYPE, value.encode() if _is_form_text(value) else urlencode(_form(_object(value))).encode())
     if media == MULTIPART_TYPE:
-        return _multipart(_object(value))
+        # A document that declares the whole body as a binary string means one file; `file` is the usual name of such a part.
+        return _multipart({"file": value} if schema.get("type") == "string" else _object(value))
     return Encoded(_sendable(content_type), _raw(value))
 
 

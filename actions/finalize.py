@@ -56,7 +56,7 @@ def finalize(*, integration: Integration, user: User) -> Revision:
     Raises `Incomplete` with the gaps, `Conflict` when no draft is open.
     """
     with transaction.atomic():
-        Integration.objects.select_for_update().get(pk=integration.pk)
+        integration = integrations.locked(integration)
         draft = integration.draft
         if draft is None:
             raise Conflict("This integration is finalized already and has no open changes.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,17 +11,14 @@ from django.conf import settings
 from django.db import transaction
 
 from actions import linting, services
-from connections.transport import Outgoing, Transport, TransportError
+from actions.fetching import Neighbours
+from connections.transport import Transport
 from integrations import openapi
 from integrations import services as integrations
-from integrations.definition import absolute_url
 from integrations.models import Integration, Organization, User
 from integrations.refusals import Invalid
 
 DESCRIPTION_LENGTH = 2000  # a document's description can be a manual; a tile and a header show its beginning
-
-
-_WEB_PAGE = re.compile(rb"\s*(<!doctype\s+html|<html|<head|<body)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -40,16 +38,29 @@ def named(linter: openapi.Linter) -> dict[str, str]:
     return {"name": linter.name, **({"version": linter.version} if linter.version else {})}
 
 
-def parse(data: bytes, *, source_url: str = "") -> openapi.Imported:
-    """Read a document within the limits of this installation. Raises `Invalid` on the field `document`."""
+def limits() -> openapi.Limits:
+    """The limits of this installation."""
+    return openapi.Limits(
+        max_bytes=settings.IMPORT_MAX_BYTES,
+        max_operations=settings.IMPORT_MAX_OPERATIONS,
+        max_depth=settings.IMPORT_MAX_DEPTH,
+        max_alias_expansions=settings.IMPORT_MAX_ALIASES,
+        max_files=settings.IMPORT_MAX_FILES,
+        seconds=settings.IMPORT_SECONDS,
+    )
+
+
+def parse(data: bytes, *, name: str = "", source_url: str = "") -> openapi.Imported:
+    """Read a document, or a zip archive of one, within the limits of this installation. Raises `Invalid` on the field `document`.
+
+    `name` is that of an uploaded file. With a `source_url` the files beside it that the document refers to are fetched.
+    """
     try:
-        return openapi.read(
-            data,
-            source_url=source_url,
-            limits=openapi.Limits(max_bytes=settings.IMPORT_MAX_BYTES),
-            plain_http=_may_be_plain,
-            linter=linting.run,
-        )
+        if not source_url:
+            return openapi.read(data, location=name, limits=limits(), plain_http=_may_be_plain, linter=linting.run)
+        with Transport() as transport:
+            load = Neighbours(source_url, transport)
+            return openapi.read(data, source_url=source_url, load=load, limits=limits(), plain_http=_may_be_plain, linter=linting.run)
     except openapi.DocumentError as error:
         raise Invalid({"document": [str(error)]}) from None
 
@@ -67,43 +78,20 @@ def check_size(size: int) -> None:
         )
 
 
-def fetch(url: str) -> bytes:
-    """The document at a URL. Raises `Invalid` on the field `url` with what went wrong."""
-    try:
-        absolute_url(url)
-        with Transport() as transport:
-            answer = transport.send(Outgoing("GET", url, [("Accept", "application/json, application/yaml, */*;q=0.5")]))
-    except ValueError as error:
-        raise Invalid({"url": [str(error)]}) from None
-    except TransportError as error:
-        raise Invalid({"url": [error.message]}) from None
-    status = answer.status
-    if status in (401, 403):
-        raise _refused_url(f"The server wants a sign-in for this URL (status {status}). Download the file in your browser and upload it.")
-    if status in (404, 410):
-        raise _refused_url(f"There is nothing at this URL (status {status}). Check its spelling, or look for the link to the document.")
-    if status != 200:
-        raise _refused_url(
-            f"The server answered {status} {answer.reason}".strip() + ". Check the URL, or download the document and upload it here."
-        )
-    if not answer.body.strip():
-        raise _refused_url("The server answered with nothing. Check the URL, or download the document and upload it here.")
-    if answer.content_type in ("text/html", "application/xhtml+xml") or _WEB_PAGE.match(answer.body):
-        raise _refused_url(
-            "This URL leads to a web page, not to the document itself. Documentation pages often link to it as openapi.json, "
-            "openapi.yaml or swagger.json: give the URL of that link."
-        )
-    return answer.body
-
-
-def _refused_url(sentence: str) -> Invalid:
-    return Invalid({"url": [sentence]})
-
-
-def import_document(*, data: bytes, organization: Organization, user: User, source: str = "", source_url: str = "") -> Report:
-    """Make a draft of everything that the document knows. `source` is the file name or URL, shown with the revision."""
-    found = parse(data, source_url=source_url)
-    findings, repairs = [asdict(item) for item in found.findings], [asdict(item) for item in found.repairs]
+def import_document(
+    *,
+    data: bytes,
+    organization: Organization,
+    user: User,
+    source: str = "",
+    source_url: str = "",
+    notes: Sequence[openapi.Finding] = (),
+) -> Report:
+    """Make a draft of everything that the document knows. `source` is the file name or URL, shown with the revision; `notes` are
+    findings about the way to the document.
+    """
+    found = parse(data, name="" if source_url else source, source_url=source_url)
+    findings, repairs = [asdict(item) for item in (*notes, *found.findings)], [asdict(item) for item in found.repairs]
     with transaction.atomic():
         integration = integrations.create(
             organization=organization,

@@ -13,6 +13,7 @@ from actions.inputs import InputError, convert, is_given, text_of, usable_defaul
 from connections.exchange import Outgoing, Pairs, with_query, without_names
 from integrations.definition import JSON_TYPE
 from integrations.operation import Operation, Parameter, placeholders
+from integrations.storable import flaw
 
 __all__ = ["InputError", "build", "input_names", "labelled"]
 
@@ -93,8 +94,8 @@ def _assign(
     labels = {_label(parameter, parameters): parameter for parameter in parameters}
     exact = {f"{parameter.place}.{parameter.name}": parameter for parameter in parameters} | labels
     for name, value in inputs.items():
-        if not _is_text_whole(value):
-            problems[name] = [f"{name} holds broken text that cannot be sent. Enter it again."]
+        if sentence := flaw([name, value]):
+            problems[name] = [sentence]
         elif name == BODY and operation.body:
             given["", BODY] = value
         elif name in exact:
@@ -106,15 +107,6 @@ def _assign(
             known = ", ".join(input_names(operation)) or "none"
             problems[name] = [f"{name} is not an input of this action. Its inputs are: {known}."]
     return given, problems
-
-
-def _is_text_whole(value: Any) -> bool:
-    """False for halves of surrogate pairs, which JSON can write and no encoding can send, and for endless nesting."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, TypeError, RecursionError):
-        return False
-    return True
 
 
 # --- path and query -------------------------------------------------------------------------------------------------

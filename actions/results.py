@@ -1,6 +1,6 @@
 """Records of a run: packed page by page, read back as a stream, written as JSON, NDJSON or CSV.
 
-Nothing here holds more than one page at a time.
+Nothing here holds more than one page at a time. Reading is the standard library's: orjson rounds numbers beyond 64 bits.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -15,9 +16,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import orjson
-
 from actions.models import Page, Run
+from integrations.json_text import dump
 
 # A spreadsheet would calculate these instead of showing them.
 _FORMULA = re.compile(r"^(?:[=@\t\r]|[+-].*[(|!])", re.DOTALL)
@@ -35,7 +35,7 @@ class Packed:
 
 def pack(records: list[Any]) -> Packed:
     """Make a page ready to be stored."""
-    lines = b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+    lines = b"".join(dump(record) + b"\n" for record in records)
     return Packed(zlib.compress(lines, 3), len(records), len(lines), hashlib.sha256(lines).hexdigest())
 
 
@@ -43,7 +43,7 @@ def records(run: Run) -> Iterator[Any]:
     """All records in the order in which they came."""
     for lines in _lines(run):
         for line in lines.splitlines():
-            yield orjson.loads(line)
+            yield json.loads(line)
 
 
 def window(run: Run, start: int, count: int) -> list[Any]:
@@ -51,7 +51,7 @@ def window(run: Run, start: int, count: int) -> list[Any]:
     position = 0
     for number, size in run.pages.order_by("number").values_list("number", "record_count"):
         if position + size > start:
-            rows = (orjson.loads(line) for lines in _lines(run, first=number) for line in lines.splitlines())
+            rows = (json.loads(line) for lines in _lines(run, first=number) for line in lines.splitlines())
             return list(islice(rows, start - position, start - position + count))
         position += size
     return []
@@ -106,7 +106,7 @@ def cell(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case list() | dict():
-            return orjson.dumps(value).decode()
+            return dump(value).decode()
         case str():
             return f"'{value}" if _FORMULA.match(value) else value
     return str(value)

@@ -33,6 +33,7 @@ from integrations.definition import Definition, NoPagination
 from integrations.models import User
 from integrations.operation import Operation
 from integrations.refusals import Conflict, Invalid
+from integrations.storable import mended
 
 logger = logging.getLogger(__name__)
 
@@ -350,7 +351,7 @@ def _finished(verdict: str, message: str) -> dict[str, Any]:
     return {
         "state": Run.State.FINISHED,
         "verdict": verdict,
-        "message": message,
+        "message": mended(message),
         "finished_at": timezone.now(),
         "lease_until": None,
         "lease_holder": "",

@@ -18,6 +18,7 @@ _CONTAINERS = frozenset(
     {"meta", "metadata", "pagination", "paging", "page", "pageinfo", "pagedetails", "paginator", "hits", "summary", "response"}
 )
 _HEADERS = ("X-Total-Count", "X-Total", "X-WP-Total", "Total-Count")
+_LARGEST = 10**15  # a larger figure is a time or an id, and no list is that long
 _MORE = frozenset({"hasmore", "hasnext", "hasnextpage", "morepages", "more", "hasmoreitems", "hasmorerecords"})
 
 
@@ -30,12 +31,12 @@ def total_of(body: Any, headers: Headers, results_key: str, *, count: int, recei
     named = list(_figures(body, results_key))
     filtered = [figure for name, figure in named if name in _FILTERED]
     totals = [figure for name, figure in named if name in _TOTALS] + [
-        int(headers.get(name)) for name in _HEADERS if headers.get(name).isdecimal()
+        int(headers.get(name)) for name in _HEADERS if headers.get(name).isdecimal() and len(headers.get(name)) < 16
     ]
     counts = [figure for name, figure in named if name in _COUNTS]
     # Of several figures the largest: one that is too large costs a request, one that is too small would cost records.
     for candidates in [filtered] if filtered else [totals, counts]:
-        trusted = [figure for figure in candidates if figure >= received and figure != count]
+        trusted = [figure for figure in candidates if received <= figure <= _LARGEST and figure != count]
         if trusted:
             return max(trusted)
     return None

@@ -2,8 +2,7 @@
 
 from django.urls import path
 
-from actions import run_pages
-from actions.pages import detail, imports
+from actions.pages import detail, imports, runs
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -14,11 +13,11 @@ urlpatterns = [
     path("integrations/<str:slug>/report/", imports.report, name="integration-report"),
     path("integrations/<str:slug>/actions/rename/", wizard.rename, name="action-rename"),
     path("integrations/<str:slug>/actions/<uuid:uid>/delete/", wizard.delete_action, name="action-delete"),
-    path("integrations/<slug:slug>/actions/<uuid:uid>/run/", run_pages.action_run, name="action-run"),
-    path("runs/", run_pages.run_list, name="run-list"),
-    path("runs/<uuid:pk>/", run_pages.run_detail, name="run-detail"),
-    path("runs/<uuid:pk>/status", run_pages.run_status, name="run-status"),
-    path("runs/<uuid:pk>/records", run_pages.run_records, name="run-records"),
-    path("runs/<uuid:pk>/records.<str:form>", run_pages.run_download, name="run-download"),
-    path("runs/<uuid:pk>/cancel/", run_pages.run_cancel, name="run-cancel"),
+    path("integrations/<slug:slug>/actions/<uuid:uid>/run/", runs.action_run, name="action-run"),
+    path("runs/", runs.run_list, name="run-list"),
+    path("runs/<uuid:pk>/", runs.run_detail, name="run-detail"),
+    path("runs/<uuid:pk>/status", runs.run_status, name="run-status"),
+    path("runs/<uuid:pk>/records", runs.run_records, name="run-records"),
+    path("runs/<uuid:pk>/records.<str:form>", runs.run_download, name="run-download"),
+    path("runs/<uuid:pk>/cancel/", runs.run_cancel, name="run-cancel"),
 ]

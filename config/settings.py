@@ -56,6 +56,15 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _count(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise ValueError(f"{text!r} is not in the range. Give a whole number from {least} to {most}.")
+        return int(text)
+
+    return parse
+
+
 def _data_folder(text: str) -> Path:
     """Make the folder of everything that this installation keeps; only its owner may look into it."""
     folder = Path(text).expanduser().absolute()
@@ -159,7 +168,25 @@ EGRESS_CONNECT_TIMEOUT = variable("EGRESS_CONNECT_TIMEOUT", "10", _seconds)
 EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", _seconds)
 EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", _seconds)
 EGRESS_MAX_BYTES = 32 * 1024 * 1024  # of one answer, after decompression; the largest page that a run keeps in memory
-IMPORT_MAX_BYTES = 32 * 1024 * 1024  # of one API document; the largest that we know has 21 MB
+
+# --- import of API documents (actions/importing.py) -----------------------------------------------------------------------
+
+# Bytes of an upload, and of all files of one document unpacked. The largest public documents (Microsoft Graph) have 21 MB.
+IMPORT_MAX_BYTES = variable("IMPORT_MAX_BYTES", str(32 * 1024 * 1024), _count(1024, 512 * 1024 * 1024))
+# Microsoft Graph has 11,000 operations, its beta 22,000; more is no API that a person can choose from.
+IMPORT_MAX_OPERATIONS = variable("IMPORT_MAX_OPERATIONS", "25000", _count(1, 1_000_000))
+# Levels of nesting. Real documents stay under 60; Python's own readers fail near 1,000.
+IMPORT_MAX_DEPTH = variable("IMPORT_MAX_DEPTH", "200", _count(10, 900))
+# Values that YAML aliases stand for. Real documents stay under 100,000; a document made to exhaust memory has billions.
+IMPORT_MAX_ALIASES = variable("IMPORT_MAX_ALIASES", "1000000", _count(0, 10_000_000))
+# Files of one document, in a zip archive too. The largest public one (DigitalOcean) has 2,900.
+IMPORT_MAX_FILES = variable("IMPORT_MAX_FILES", "10000", _count(1, 100_000))
+# Of reading one document; the largest take some 20 on an ordinary machine.
+IMPORT_SECONDS = variable("IMPORT_SECONDS", "120", _seconds)
+# Of fetching the files that a document at a URL refers to, one after the other, and of looking for the document of a page; what is
+# over is left out and named. The vendor's server is asked for no more than so many files.
+IMPORT_FETCH_SECONDS = variable("IMPORT_FETCH_SECONDS", "60", _seconds)
+IMPORT_FETCH_FILES = variable("IMPORT_FETCH_FILES", "1000", _count(0, 100_000))
 # The linter of imports: a path or a name on the PATH. By default a `vacuum` on the PATH; `none` means the built-in rules.
 VACUUM = variable("VACUUM", "", str.strip)
 VACUUM_SECONDS = variable("VACUUM_SECONDS", "20", _seconds)  # for one document; beyond it the built-in rules speak
@@ -196,6 +223,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "integrations.middleware.AddressMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -275,7 +303,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["integrations.api.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "integrations.api.problems.handle",
     "DEFAULT_VERSIONING_CLASS": None,
@@ -305,6 +333,7 @@ OAUTH2_PROVIDER = {
     "SCOPES": {"api": "Everything that the user of the application may do"},
     "DEFAULT_SCOPES": ["api"],
     "PKCE_REQUIRED": True,
+    "OAUTH2_VALIDATOR_CLASS": "integrations.api.authentication.ApplicationValidator",
 }
 
 # --- logs ---------------------------------------------------------------------------------------------------------------

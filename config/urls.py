@@ -7,6 +7,8 @@ from oauth2_provider.views import RevokeTokenView, TokenView
 
 from integrations.api.views import UnknownView
 
+handler400 = "integrations.api.problems.bad_request"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="integration-list"), name="home"),
     path("", include("integrations.accounts.urls")),

@@ -151,22 +151,33 @@ def effective_credentials(connection: Connection, definition: Definition) -> dic
 
 
 def default_credentials(integration_id: Any, definition: Definition) -> dict[str, str]:
-    """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`."""
+    """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`.
+
+    Where the connection names the server there are no secrets among them: whoever connects could have them sent to a
+    server of their own and read them there.
+    """
     found: dict[str, str] = {}
     if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and definition.auth.grant_type == "client_credentials":
         found["clientId"] = definition.auth.client_id
     row = DefaultCredential.objects.filter(pk=integration_id).first()
-    if row:
+    if row and not definition.host_at_connect:
         known = {field.name for field in scheme_of(definition.auth).credential_fields()}
         found |= {name: value for name, value in open_sealed(row.sealed, context=row.context).items() if name in known}
     return found
 
 
 def base_of(definition: Definition, settings: dict[str, Any]) -> str:
-    """The base URI that a connection calls: the definition's, or the connection's own server with the definition's path."""
+    """The base URI that a connection calls: the definition's, or the connection's own server with the definition's path.
+
+    Raises `CallError` for a connection that was made before the definition left the host open.
+    """
     if not definition.host_at_connect:
         return definition.api_base_uri
-    own = parse_base_uri(str(settings.get("baseUri", "")))
+    if not settings.get("baseUri"):
+        raise CallError(
+            "The integration now asks each connection for the address of its own server, and this one has none. Add it to the connection."
+        )
+    own = parse_base_uri(str(settings["baseUri"]))
     return f"{own.origin}{own.path or definition.base.path}"
 
 

@@ -7,11 +7,14 @@ A leaf, so that clients, OAuth and pagination can speak about requests and answe
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from integrations.storable import mended
 
 Pairs = list[tuple[str, str]]
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -32,6 +35,9 @@ Kind = Literal[
     "redirects",
     "redirect_elsewhere",
 ]
+
+# How JSON writes NUL and halves of surrogate pairs; most of the latter come as whole pairs, and stay.
+_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class TransportError(Exception):
@@ -135,10 +141,11 @@ class Answer:
         return self.body.decode(self.charset, "replace")
 
     def json(self) -> Any:
-        """The body as JSON values. Raises ValueError with a sentence that says what came instead."""
+        """The body as JSON values that can be stored. Raises ValueError with a sentence that says what came instead."""
         try:
             # NaN and Infinity are no JSON, but some servers write them; as text nothing of the page is lost.
-            return json.loads(self.body, parse_constant=str)
+            document = json.loads(self.body, parse_constant=str)
+            return mended(document) if _UNSTORABLE.search(self.body) else document
         except UnicodeDecodeError:
             return self._json_in_charset()
         except (ValueError, RecursionError):

@@ -13,7 +13,7 @@ from django import forms
 from connections.auth import CredentialField, scheme_of
 from connections.services import NAME_LENGTH
 from integrations.definition import Definition
-from integrations.wizard.base_forms import RefusableForm
+from integrations.forms import RefusableForm
 
 CREDENTIALS = "credentials."
 BASE_URI = "settings.baseUri"

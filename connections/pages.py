@@ -188,12 +188,9 @@ def _test(form: ConnectionForm, integration: Integration, organization: Organiza
     address = settings.get("baseUri") or connection.settings.get("baseUri")
     if not credentials and address == connection.settings.get("baseUri"):
         return services.test(connection=connection)
-    return services.try_out(
-        integration=integration,
-        organization=organization,
-        credentials=services.merged_credentials(connection, credentials),
-        settings={"baseUri": address} if settings else {},
-    )
+    settings = {"baseUri": address} if settings else {}
+    merged = services.merged_credentials(connection, credentials, settings)
+    return services.try_out(integration=integration, organization=organization, credentials=merged, settings=settings)
 
 
 def _show(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:

@@ -10,6 +10,7 @@ from connections.exchange import Answer, Outgoing, shown
 from connections.outcomes import Outcome
 from connections.transport import TransportError
 from integrations.definition import Ping
+from integrations.storable import mended
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,9 @@ class TestResult:
     status: int | None
     message: str
     elapsed_ms: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", mended(self.message))  # it may quote the vendor
 
 
 def ping(client: Client) -> TestResult:

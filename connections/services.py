@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from connections.auth import scheme_of
 from connections.client import CallError, Client, base_of, client_for, default_credentials
+from connections.exchange import may_carry_credentials, origin_of
 from connections.models import Connection, Credential, DefaultCredential
 from connections.ping import TestResult, ping
 from connections.secrets import MASK, SecretError, open_sealed, seal
@@ -69,18 +70,19 @@ def change(
     settings: dict[str, Any] | None = None,
     is_default: bool | None = None,
 ) -> Connection:
-    """Change what is given. A credential that is left out, or is the mask, stays as it was; "" removes it."""
+    """Change what is given. A credential that is left out, or is the mask, stays as it was; "" removes it.
+
+    Another server gets no credential that was entered for the one before.
+    """
     definition = definition_of(connection.integration)
     with transaction.atomic():
         if name is not None:
             connection.name = _checked_name(name)
-        if settings is not None:
-            connection.settings = _checked_settings(definition, settings)
         if credentials is not None or settings is not None:
+            settings = connection.settings if settings is None else _checked_settings(definition, settings)
+            merged = merged_credentials(connection, credentials or {}, settings)
             # What was said of the old values is not true of the new ones.
-            connection.state, connection.message = Connection.State.UNTESTED, ""
-        if credentials is not None:
-            merged = merged_credentials(connection, credentials)
+            connection.settings, connection.state, connection.message = settings, Connection.State.UNTESTED, ""
             _check_credentials(connection.integration, definition, merged)
             Credential.objects.filter(pk=connection.pk).update(
                 sealed=seal(merged, context=f"credential:{connection.pk}"),
@@ -98,12 +100,22 @@ def change(
     return connection
 
 
-def merged_credentials(connection: Connection, given: dict[str, str]) -> dict[str, str]:
-    """The stored credentials with the given ones over them; the mask means unchanged."""
+def merged_credentials(connection: Connection, given: dict[str, str], settings: dict[str, Any]) -> dict[str, str]:
+    """The stored credentials with the given ones over them; the mask means unchanged.
+
+    Raises `Invalid` if `settings` lead to another server and a stored credential is not entered anew: whoever may change
+    the address must not learn the secrets by it.
+    """
     try:
         stored = open_sealed(connection.credential.sealed, context=connection.credential.context)
     except SecretError:
         stored = {}  # what cannot be opened any more can be entered again
+    address, before = str(settings.get("baseUri", "")), str(connection.settings.get("baseUri", ""))
+    if origin_of(address) and not may_carry_credentials(address, before):
+        again = sorted(name for name in stored if given.get(name, MASK) == MASK)
+        if again:
+            sentence = "Enter it again: the address leads to another server, which does not get what is stored."
+            raise Invalid({f"credentials.{name}": [sentence] for name in again})
     merged = {**stored, **{field: value for field, value in given.items() if value != MASK}}
     return {field: value for field, value in merged.items() if value != ""}
 

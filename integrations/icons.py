@@ -41,8 +41,11 @@ def check(data: bytes) -> str:
         raise ValueError("The icon is XML but not an SVG image. Choose a file that ends in .svg and opens as an image in a browser.")
     if root.tag == "svg":
         raise ValueError('The SVG lacks xmlns="http://www.w3.org/2000/svg", so browsers would not show it. Export it again as a plain SVG.')
-    _clean(root)
-    return tostring(root, encoding="unicode")
+    try:
+        _clean(root)
+        return tostring(root, encoding="unicode")
+    except RecursionError:
+        raise ValueError("The icon nests its elements too deeply for a drawing. Export a simpler SVG.") from None
 
 
 def _clean(element: Element) -> None:

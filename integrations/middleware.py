@@ -1,10 +1,11 @@
-"""Which organization a request is about."""
+"""What every request passes: an address that can be looked up, and the organization that it is about."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import cast
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -25,6 +26,18 @@ def may(request: HttpRequest, role: str) -> bool:
     """Whether the user holds at least `role` in the current organization."""
     organization = current_organization(request)
     return organization is not None and Organization.objects.visible_to(request.user, role).filter(pk=organization.pk).exists()
+
+
+class AddressMiddleware:
+    """Refuses NUL in the address: no row has one, and PostgreSQL does not even look."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("The address holds the character NUL.")
+        return self.get_response(request)
 
 
 class OrganizationMiddleware:

@@ -25,14 +25,24 @@ class _Missing:
 MISSING: Final = _Missing()
 
 
+_JSONPATH: Final = jsonpath.JSONPathEnvironment(strict=True)
+for _name in ("match", "search"):  # regular expressions on a vendor's texts could keep a worker busy for ever
+    del _JSONPATH.function_extensions[_name]
+_MOST_DESCENTS: Final = 2  # each `..` multiplies the work by the size of the answer
+
+
 @lru_cache(maxsize=1024)
 def _compiled(path: str) -> jsonpath.JSONPath | jsonpath.CompoundJSONPath:
-    return jsonpath.compile(path)
+    return _JSONPATH.compile(path)
 
 
 def check(path: str) -> None:
     """Raise `ValueError` with a sentence when a path cannot be read."""
     if path.startswith("$") and path != "$":
+        if path.count("..") > _MOST_DESCENTS:
+            raise ValueError(
+                f"{path} searches all levels more than {_MOST_DESCENTS} times (..), which takes too long. Name the keys on its way."
+            )
         try:
             _compiled(path)
         except jsonpath.JSONPathError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from config.networks import is_covered
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, OAuth2Auth
 from integrations.models import Integration, Organization, Revision, User
-from integrations.models.integration import Status
+from integrations.models.integration import LABEL_LENGTH, Status
 from integrations.models.organization import unique_slug
 from integrations.refusals import Conflict, Invalid
 from integrations.signals import draft_opened
@@ -56,6 +57,7 @@ def create(
     definition = definition or Definition()
     check_transport(definition)
     given = {"id": id} if id else {}
+    _check_lengths(details)
     with transaction.atomic():
         name = check_name(name)
         slug = unique_slug(Integration.objects.all(), name, fallback="integration", reserved=RESERVED_SLUGS)
@@ -75,16 +77,29 @@ def update(*, integration: Integration, **details: Any) -> Integration:
     """Change what identifies the integration (name, description, icon, type, category); possible in every status."""
     if "name" in details:
         details["name"] = check_name(details["name"])
+    _check_lengths(details)
     for field, value in details.items():
         setattr(integration, field, value)
     integration.save(update_fields=[*details, "updated_at"])
     return integration
 
 
+def _check_lengths(details: dict[str, Any]) -> None:
+    """What the columns of type and category hold; PostgreSQL refuses more, SQLite would take it."""
+    for field in ("type", "category"):
+        if len(details.get(field, "")) > LABEL_LENGTH:
+            raise Invalid({field: [f"At most {LABEL_LENGTH} characters."]})
+
+
+def locked(integration: Integration) -> Integration:
+    """The row as it is now, held until the transaction ends: nobody opens, changes, finalizes or drops its draft meanwhile."""
+    return Integration.objects.select_for_update().get(pk=integration.pk)
+
+
 def open_draft(*, integration: Integration) -> Revision:
     """The open draft; if there is none, a new one that starts as a copy of the current revision, actions included."""
     with transaction.atomic():
-        Integration.objects.select_for_update().get(pk=integration.pk)
+        locked(integration)
         draft = integration.draft
         if draft is None:
             source = integration.working
@@ -95,15 +110,16 @@ def open_draft(*, integration: Integration) -> Revision:
 
 def discard_draft(*, integration: Integration) -> None:
     """Drop the changes that were not finalized; the integration stays as connections use it."""
-    if integration.current is None:
-        raise Conflict("This integration was never finalized, so there is nothing to go back to. Delete it instead.")
-    integration.revisions.filter(finalized_at=None).delete()
+    with transaction.atomic():
+        if locked(integration).current is None:
+            raise Conflict("This integration was never finalized, so there is nothing to go back to. Delete it instead.")
+        integration.revisions.filter(finalized_at=None).delete()
 
 
 def change_definition(*, integration: Integration, **parts: Any) -> Revision:
     """Replace parts of the draft's definition, opening a draft if need be. The method of authentication is locked once finalized."""
     with transaction.atomic():
-        working = integration.working
+        working = locked(integration).working
         try:
             changed = working.definition.changed(**parts)
         except ValidationError as error:
@@ -181,7 +197,7 @@ def plain_http_problem(url: str) -> str:
     """A sentence if `url` is plain http to a host that EGRESS_ALLOW does not cover, else ""."""
     if not url.lower().startswith("http://"):
         return ""
-    host = parse_base_uri("/".join(url.split("/")[:3])).host
+    host = parse_base_uri(re.split(r"[?#]", "/".join(url.split("/")[:3]))[0]).host
     if _all_covered(host):
         return ""
     return f"http:// sends credentials unencrypted, so it is accepted only for networks named in EGRESS_ALLOW, and {host} is not in one. Use https://."

@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from actions import finalize, importing, services
+from actions import fetching, finalize, importing, services
 from actions.api.schema import ActionDocument, ActionRequest, ImportDocument, ImportRequest, RenameDocument, RenameRequest
 from actions.models import Action
 from config.hal import HALRenderer
+from integrations import json_text
 from integrations.api import representation
+from integrations.api.parsing import StrictJSONParser
 from integrations.api.schema import IntegrationDocument, problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role
@@ -66,12 +67,12 @@ def action_for(user: Any, key: str, *, edit: bool = False) -> Action:
 
 
 class ImportView(APIView):
-    parser_classes = [MultiPartParser, FormParser, JSONParser]
+    parser_classes = [MultiPartParser, StrictJSONParser]
     renderer_classes = [JSONRenderer, HALRenderer]
 
     @extend_schema(
         operation_id="importIntegration",
-        summary="Import an OpenAPI or Swagger document as a draft",
+        summary="Import an OpenAPI or Swagger document, or a zip archive of one, as a draft",
         request={
             "application/json": ImportRequest,
             "multipart/form-data": {
@@ -86,8 +87,7 @@ class ImportView(APIView):
         organization = organization_for(
             request.user, Role.BUILDER, request.data.get("organization") if isinstance(request.data, dict) else None
         )
-        data, source, url = self._document(request)
-        report = importing.import_document(data=data, organization=organization, user=signed_in(request), source=source, source_url=url)
+        report = importing.import_document(**self._document(request), organization=organization, user=signed_in(request))
         integration = report.integration
         body = {
             **representation.full(integration, editor=True),
@@ -100,19 +100,20 @@ class ImportView(APIView):
         return Response(body, status=201, headers={"Location": f"/api/integrations/{integration.pk}"})
 
     @staticmethod
-    def _document(request: Request) -> tuple[bytes, str, str]:
+    def _document(request: Request) -> dict[str, Any]:
         upload = next(iter(request.FILES.values()), None)
         if upload is not None:
             importing.check_size(upload.size or 0)
-            return upload.read(), upload.name or "", ""
+            return {"data": upload.read(), "source": upload.name or ""}
         payload = json_object(request)
         url, document = payload.get("url"), payload.get("document")
         if isinstance(url, str) and url.strip():
-            return importing.fetch(url.strip()), url.strip(), url.strip()
+            fetched = fetching.fetch(url.strip())
+            return {"data": fetched.data, "source": fetched.url, "source_url": fetched.url, "notes": fetched.findings}
         if isinstance(document, dict):
-            return orjson.dumps(document), "", ""
+            return {"data": json_text.dump(document)}
         if isinstance(document, str) and document.strip():
-            return document.encode(), "", ""
+            return {"data": document.encode()}
         raise Invalid({"file": ['Send the document as the part "file" of multipart/form-data, or as JSON {"url": …} or {"document": …}.']})
 
 

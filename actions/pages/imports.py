@@ -12,13 +12,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from actions import importing
+from actions import fetching, importing
+from integrations.forms import RefusableForm
 from integrations.models import Integration, Organization, Revision, Role
 from integrations.permissions import integration_for
 from integrations.refusals import Invalid, Refusal
 from integrations.widgets import DropZone
 from integrations.wizard.auth_forms import text
-from integrations.wizard.base_forms import RefusableForm
 from integrations.wizard.shell import REFUSED
 
 SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))
@@ -31,8 +31,8 @@ class ImportForm(RefusableForm):
         required=False,
         label="OpenAPI document",
         widget=DropZone(
-            hint=f"OpenAPI 3.x or Swagger 2.0, JSON or YAML, up to {settings.IMPORT_MAX_BYTES // 2**20} MB",
-            attrs={"accept": ".json,.yaml,.yml,application/json,application/yaml,text/yaml"},
+            hint=f"OpenAPI 3.x or Swagger 2.0, JSON or YAML, or a zip of all its files, up to {settings.IMPORT_MAX_BYTES // 2**20} MB",
+            attrs={"accept": ".json,.yaml,.yml,.zip,application/json,application/yaml,text/yaml,application/zip"},
         ),
         error_messages={"empty": "The file is empty. Choose another one."},
     )
@@ -40,7 +40,7 @@ class ImportForm(RefusableForm):
         required=False,
         label="URL",
         widget=text(placeholder="https://api.example.com/openapi.json", inputmode="url"),
-        help_text="Of the document itself, not of a page about it. Many vendors have it beside their documentation as openapi.json or swagger.json.",
+        help_text="Of the document itself, or of the vendor's documentation page: the document that it shows is looked for.",
     )
     text = forms.CharField(
         required=False,
@@ -59,17 +59,17 @@ class ImportForm(RefusableForm):
         values["given"] = given[0] if given else ""
         return values
 
-    def document(self) -> tuple[bytes, str, str]:
-        """The bytes, where they come from in words, and the URL if there is one. Raises `Invalid`."""
+    def document(self) -> dict[str, Any]:
+        """What `importing.import_document` wants to know about the document. Raises `Invalid`."""
         values = self.cleaned_data
         match values["given"]:
             case "file":
                 importing.check_size(values["file"].size)
-                return values["file"].read(), values["file"].name, ""
+                return {"data": values["file"].read(), "source": values["file"].name}
             case "url":
-                address = values["url"].strip()
-                return importing.fetch(address), address, address
-        return values["text"].encode(), "Pasted text", ""
+                fetched = fetching.fetch(values["url"].strip())
+                return {"data": fetched.data, "source": fetched.url, "source_url": fetched.url, "notes": fetched.findings}
+        return {"data": values["text"].encode(), "source": "Pasted text"}
 
     def refuse(self, refusal: Refusal) -> None:
         if isinstance(refusal, Invalid) and "document" in refusal.errors:
@@ -84,20 +84,20 @@ def import_document(request: HttpRequest) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if request.method == "POST" and form.is_valid():
         try:
-            data, source, url = form.document()
+            document = form.document()
             report = importing.import_document(
-                data=data,
+                **document,
                 organization=organization,
                 user=request.user,  # type: ignore[arg-type]
-                source=source,
-                source_url=url,
             )
         except Refusal as refusal:
             form.refuse(refusal)
         else:
             kind = "Swagger" if report.version.startswith("2") else "OpenAPI"
             said = f"{report.operations} operation{'' if report.operations == 1 else 's'} imported"
-            messages.success(request, f"{said} from {source} ({kind} {report.version}). The draft {report.integration.name} is there.")
+            messages.success(
+                request, f"{said} from {document['source']} ({kind} {report.version}). The draft {report.integration.name} is there."
+            )
             return redirect(reverse("integration-report", args=[report.integration.slug]))
     return render(request, "actions/import.html", {"form": form}, status=REFUSED if form.errors else 200)
 

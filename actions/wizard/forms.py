@@ -11,11 +11,11 @@ from django.core.exceptions import ValidationError
 from actions import services
 from actions.models import Action
 from integrations.definition import JSON_TYPE, Part
+from integrations.forms import RefusableForm
 from integrations.models import Integration
 from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, placeholders
 from integrations.refusals import Invalid, Refusal
 from integrations.wizard.auth_forms import text
-from integrations.wizard.base_forms import RefusableForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS, PaginationForm
 
 

@@ -55,6 +55,5 @@ def switch_organization(request: HttpRequest) -> HttpResponse:
         raise Http404
     request.session[SESSION_KEY] = str(organization.pk)
     target = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
-        target = "home"
-    return redirect(target)
+    here = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return redirect(target if here and target.startswith("/") else "home")

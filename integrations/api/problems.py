@@ -6,8 +6,9 @@ import logging
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -40,6 +41,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return _marked(known)
     if isinstance(error, Http404):
         return _marked(problem(code=404, kind="not-found", title="Not found", detail="There is nothing at this address that you may see."))
+    if isinstance(error, RequestDataTooBig):
+        detail = "The body of the request is too large. Send less, or a document as a file in multipart/form-data."
+        return _marked(problem(code=413, kind="too-large", title="Too large", detail=detail))
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     plain = exception_handler(error, context)
@@ -50,6 +54,19 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         if name in ("WWW-Authenticate", "Retry-After", "Allow"):
             answer[name] = value
     return _marked(answer)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler of requests that no view gets to see: a problem for programs, the page for people."""
+    if not request.path_info.startswith("/api/"):
+        return defaults.bad_request(request, exception)
+    answer = problem(
+        code=400,
+        kind="malformed",
+        title="The request cannot be read",
+        detail="The address or the body is not what HTTP allows here. Check it.",
+    )
+    return answer.render()
 
 
 def of_refusal(error: Refusal) -> Response:

@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 from config.hal import HALRenderer, collection
 from integrations import icons, services
 from integrations.api import definitions, representation
+from integrations.api.parsing import StrictJSONParser
 from integrations.api.schema import IntegrationCollection, IntegrationDocument, IntegrationRequest, problems
 from integrations.definition import Definition
 from integrations.models import Integration, Role
@@ -164,7 +165,7 @@ class IntegrationView(APIView):
 
 
 class IconView(APIView):
-    parser_classes = [MultiPartParser, FormParser, JSONParser]
+    parser_classes = [MultiPartParser, StrictJSONParser]
 
     @extend_schema(
         operation_id="getIntegrationIcon",

@@ -12,6 +12,8 @@ from django.db.models import Q
 from integrations.definition import Definition
 from integrations.models.organization import Organization, Role
 
+LABEL_LENGTH = 100  # of type and category
+
 
 class Status(models.TextChoices):
     """Draft until it is finalized for the first time, never again after."""
@@ -63,8 +65,8 @@ class Integration(models.Model):
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=100, unique=True)
     description = models.TextField(blank=True)
-    type = models.CharField(max_length=100, default="custom")
-    category = models.CharField(max_length=100, blank=True)
+    type = models.CharField(max_length=LABEL_LENGTH, default="custom")
+    category = models.CharField(max_length=LABEL_LENGTH, blank=True)
     extra = models.JSONField(default=dict, blank=True, help_text="Fields of the API that are kept and given back: mode, imageUrl, data.")
     icon = models.TextField(blank=True, help_text="A checked SVG document, or empty for the default icon.")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)

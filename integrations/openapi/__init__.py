@@ -8,7 +8,9 @@ servers.py     base URI                       security.py    authentication
 drafts.py      paths -> drafts                operations.py  drafts -> operations
 repair.py      the import doctor              paging.py      pagination
 answers.py     results, links, cursors        positions.py   line and column
-findings.py    findings and repairs
+findings.py    findings and repairs     files.py       the other files of a document
+archive.py     zip                      broken_json.py commas
+web_page.py    links to a document
 """
 
 from __future__ import annotations
@@ -21,13 +23,15 @@ from typing import Any
 
 from integrations.definition import Auth, Definition, Pagination
 from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, structure, swagger2
-from integrations.openapi.document import Document, DocumentError, Limits, parse
-from integrations.openapi.findings import Finding, Repair, Report, plain_text
+from integrations.openapi.archive import Archive, is_archive
+from integrations.openapi.document import Document, DocumentError, Limits, describes_api, parse
+from integrations.openapi.files import Files, Load, Unavailable, absent
+from integrations.openapi.findings import Finding, Repair, Report, listed, plain_text
 from integrations.openapi.lint import Linter
 from integrations.openapi.references import References
 from integrations.operation import Operation
 
-__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Linter", "Repair", "read"]
+__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Linter", "Load", "Repair", "Unavailable", "describes_api", "read"]
 
 
 @dataclass
@@ -55,12 +59,16 @@ def read(
     data: bytes,
     *,
     source_url: str = "",
+    location: str = "",
+    load: Load = absent,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     plain_http: Callable[[str], bool] = lambda url: False,  # noqa: ARG005
     linter: Callable[[Document, Report], Linter] = lint.run,
 ) -> Imported:
-    """Read an API description. `source_url` is where it was fetched from, for servers that are relative to it.
+    """Read an API description, or a zip archive with one and the files that it refers to.
 
+    `source_url` is where it was fetched from, for servers that are relative to it. `location` is a URL or the name of a file, by default
+    the `source_url`: references to other files are resolved against it and given to `load` (not for an archive, which has its own).
     `plain_http` says of an http:// URL whether it may stay so; by default each becomes https, and a finding says it.
     `linter` looks for faults, writes them into the report and says who it is; by default the built-in rules do.
 
@@ -68,12 +76,23 @@ def read(
     wrong with a document is repaired or reported.
     """
     report = Report()
+    limits = limits.started()
+    location = location or source_url
     with _collector_paused():
+        if is_archive(data):
+            archive = Archive(data, limits)
+            location, load = archive.root(report), archive.load
+            data = load(location)
         document = parse(data, limits, report)
+        limits.check_time()
+        references = References(document.root, report, Files(report, location=location, load=load, limits=limits))
+        document.root = references.join_parts()
         spoke = linter(document, report)
         structure.check(document.root, document.version, report)
-        imported = _imported(document, source_url, limits, plain_http, report)
+        limits.check_time()
+        imported = _imported(document, references, source_url, limits, plain_http, report)
         imported.linter = spoke
+        references.files.name_absent(document)
         report.close()
         if document.is_swagger:
             imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
@@ -90,8 +109,9 @@ def _located(findings: list[Finding], text: str) -> list[Finding]:
     ]
 
 
-def _imported(document: Document, source_url: str, limits: Limits, plain_http: Callable[[str], bool], report: Report) -> Imported:
-    references = References(document.root, report)
+def _imported(
+    document: Document, references: References, source_url: str, limits: Limits, plain_http: Callable[[str], bool], report: Report
+) -> Imported:
     three = swagger2.convert(document.root, references, report) if document.is_swagger else document.root
     where = "/host" if document.is_swagger else "/servers"
     base = servers.base_uri(three, source_url=source_url, where=where, plain_http=plain_http, report=report)
@@ -121,8 +141,14 @@ def _operations(three: dict[str, Any], references: References, limits: Limits, r
     found: list[Operation] = []
     suggestions: list[paging.Suggestion | None] = []
     for operation, answer in operations.read(three, references, limits, report):
+        limits.check_time()
         found.append(operation)
         suggestions.append(paging.suggest(operation, answer.headers, answer.maxima))
+    if not found and references.files.missing:
+        raise DocumentError(
+            f"No operation can be read: the document refers to files that are missing ({listed(references.files.missing)}). "
+            "Upload a zip archive of all files of the document, or the document as one bundled file."
+        )
     if not found:
         raise DocumentError("The document describes no operation: its paths are empty. Choose the file that lists the paths of the API.")
     return found, paging.settle(found, suggestions, report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 # Names without case and punctuation, as `plain` gives them.
@@ -39,7 +40,9 @@ class Fields:
     arrays: list[tuple[tuple[str, ...], dict[str, Any]]] = field(default_factory=list)
 
 
+@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
+    """A name in lower case without punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 

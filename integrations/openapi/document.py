@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
+import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
-from integrations.openapi import yaml12
+from integrations.openapi import broken_json, yaml12
 from integrations.openapi.findings import Report
 
 
@@ -32,6 +34,10 @@ class Limits:
     max_yaml_values       values in a YAML file; its reader takes a microsecond for each. GitHub's document has 600,000.
     max_schema_values     values in all request and response schemas of one import after their references are resolved; shared
                           between the operations, so that a document with many of them keeps fewer levels of each.
+    max_files             files of one document: members of an archive, and files that its references lead to. The largest public
+                          document in parts (DigitalOcean) has 2,900. `max_bytes` and the numbers of values hold for all together.
+    seconds               the whole import. The largest public documents take some 20 seconds; the rest is for slow machines.
+    deadline              when the seconds are over, by time.monotonic(); set by `started`.
     """
 
     max_bytes: int = 32 * 1024 * 1024
@@ -41,6 +47,20 @@ class Limits:
     max_values: int = 4_000_000
     max_yaml_values: int = 2_000_000
     max_schema_values: int = 400_000
+    max_files: int = 10_000
+    seconds: float = 120
+    deadline: float = math.inf
+
+    def started(self) -> Limits:
+        """The same limits with the clock running."""
+        return replace(self, deadline=time.monotonic() + self.seconds)
+
+    def check_time(self) -> None:
+        """Raise DocumentError when the seconds are over. The loops of the package ask between their steps, each of which is bounded."""
+        if time.monotonic() > self.deadline:
+            raise DocumentError(
+                f"The document could not be read within {self.seconds:g} seconds. Split it, or remove the parts that you do not need."
+            )
 
 
 @dataclass
@@ -62,8 +82,10 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff
 _UNSTORABLE = re.compile(r"\\(?:0|x00|u0000|U00000000|u[dD][89a-fA-F])")
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|body|script)\b", re.IGNORECASE)
+_JSON_ROOT = re.compile(r"""["'](?:openapi|swagger)["']\s*:\s*["']?[1-9]""")
+_YAML_ROOT = re.compile(r"""^["']?(?:openapi|swagger)["']?[ \t]*:[ \t]*["']?[1-9]""", re.MULTILINE)
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "This is a zip archive. Unpack it and choose the OpenAPI file inside."),
+    (b"PK\x03\x04", "This is a zip archive inside another file. Unpack it and choose the OpenAPI file inside."),
     (b"%PDF", "This is a PDF, not an OpenAPI document. Ask the vendor for the OpenAPI (Swagger) file in JSON or YAML."),
     (b"\x1f\x8b", "This file is compressed (gzip). Unpack it and choose the OpenAPI file inside."),
     (b"\x89PNG", "This is an image, not an OpenAPI document. Choose the OpenAPI (Swagger) file in JSON or YAML."),
@@ -87,6 +109,12 @@ _ASK = "Choose a file that starts with openapi: 3.… or swagger: 2.0."
 
 def parse(data: bytes, limits: Limits, report: Report) -> Document:
     """The document that the bytes hold. Faults that could be passed over are in the report, others raise DocumentError."""
+    root, text = content(data, limits, report)
+    return Document(root, _version(root, report), text)
+
+
+def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str]:
+    """The values of a JSON or YAML file, and the text that they stand in. Raises DocumentError."""
     if len(data) > limits.max_bytes:
         raise DocumentError(
             f"The file has {len(data) / 1048576:.1f} MB; at most {limits.max_bytes / 1048576:g} MB can be imported. "
@@ -105,8 +133,17 @@ def parse(data: bytes, limits: Limits, report: Report) -> Document:
                 "This is a web page (HTML), not an OpenAPI document. Open the page in a browser, look for a link to openapi.json or swagger.json, and import that file."
             )
         raise DocumentError("This is an XML file, not an OpenAPI document. Ask the vendor for the OpenAPI (Swagger) file in JSON or YAML.")
-    root = _storable(_values(data, text, start, limits, report), text)
-    return Document(root, _version(root, report), text)
+    root, text = _values(data, text, start, limits, report)
+    return _storable(root, text), text
+
+
+def describes_api(data: bytes) -> bool:
+    """Whether a file looks like the root of an API description: it names the version of OpenAPI or Swagger. It is not read."""
+    try:
+        text = decode(data, Report()).lstrip()
+    except DocumentError:
+        return False
+    return text[:1] != "<" and bool((_JSON_ROOT if text[:1] == "{" else _YAML_ROOT).search(text))
 
 
 def decode(data: bytes, report: Report) -> str:
@@ -136,8 +173,10 @@ def _cleaned(text: str, report: Report) -> str:
     return text
 
 
-def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) -> Any:
-    """JSON at orjson's speed; what it refuses is read by the tolerant readers, JSON-like text first as JSON, then as YAML."""
+def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) -> tuple[Any, str]:
+    """JSON at orjson's speed; what it refuses is read by the tolerant readers, JSON-like text first as JSON, then mended, at last as
+    YAML. With the text that the values stand in.
+    """
     if start[0] in "{[":
         if sum(map(text.count, ",[{")) > limits.max_values:
             raise DocumentError(
@@ -150,10 +189,12 @@ def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) 
         if root is not None:
             _check_depth(root, limits)
             _report_duplicates(text, report)
-            return root
+            return root, text
+        if mended := broken_json.mended(text):
+            return _mended(mended, limits, report), mended.text
     try:
         bounds = yaml12.Bounds(values=limits.max_yaml_values, alias_expansions=limits.max_alias_expansions, depth=limits.max_depth)
-        return yaml12.load(text, bounds, on_duplicate=lambda key, line: _duplicate(report, key, line))
+        return yaml12.load(text, bounds, on_duplicate=lambda key, line: _duplicate(report, key, line)), text
     except yaml12.YamlTooDeep:
         raise DocumentError(_depth_sentence(limits)) from None
     except yaml12.YamlTooLong:
@@ -171,6 +212,18 @@ def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) 
         cut = error.line >= text.count("\n") and kind == "JSON" and not text.rstrip().endswith(("}", "]"))
         hint = "The file ends too early: download it again." if cut else "Mend that place, or download the file again."
         raise DocumentError(f"The file cannot be read as {kind}{where}: {error}. {hint}") from None
+
+
+def _mended(mended: broken_json.Mended, limits: Limits, report: Report) -> Any:
+    _check_depth(mended.values, limits)
+    _report_duplicates(mended.text, report)
+    for line, column in mended.added:
+        message = f"A comma is missing before line {line}, column {column}; the file was read as if it were there."
+        report.find("error", "document-syntax", "", message, "Add the comma, and check that nothing else is missing at that place.")
+    if mended.rest:
+        message = f"The document ends before line {mended.rest}, where more text follows; that text was left out."
+        report.find("error", "document-syntax", "", message, "Remove a closing brace that comes too early, or the text behind the end.")
+    return mended.values
 
 
 def _storable(root: Any, text: str) -> Any:

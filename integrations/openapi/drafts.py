@@ -28,6 +28,7 @@ class Draft:
     raw: dict[str, Any]
     parameters: list[dict[str, Any]]
     reserved_key: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any, Literal
@@ -79,7 +80,10 @@ class Report:
 
 def pointer(*parts: Any, base: str = "") -> str:
     """`base` extended by reference tokens, escaped as RFC 6901 says: ("paths", "/a") gives /paths/~1a."""
-    return base + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    for part in parts:
+        token = str(part)
+        base += "/" + (token.replace("~", "~0").replace("/", "~1") if "/" in token or "~" in token else token)
+    return base
 
 
 def _shown(value: Any) -> Any:
@@ -98,9 +102,17 @@ def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
+def listed(names: Sequence[str], shown: int = 5) -> str:
+    """Names in a sentence: the first ones, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(shortened(name, 200) for name in names[:shown]) + more
+
+
 _BREAK = re.compile(r"<\s*(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^<>]{0,200}>", re.IGNORECASE)
 # What is dropped with its content: (opening, closing).
 _DROPPED = (("<script", "</script"), ("<style", "</style"), ("<!--", "-->"))
+# Without any of these a text is plain already: tags, entities, NUL, lines.
+_MARKED = re.compile("[<&\x00\n]")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
 
 
@@ -108,6 +120,8 @@ def plain_text(value: Any, length: int = 10_000) -> str:
     """Text without HTML (Markdown stays as it is), at most `length` characters; "" for what is no text."""
     if not isinstance(value, str):
         return ""
+    if len(value) <= length and not _MARKED.search(value):
+        return value.strip()
     text = value[: length * 4]
     if "<" in text:
         text = _TAG.sub("", _BREAK.sub("\n", _without_scripts(text)))

@@ -13,26 +13,24 @@ from integrations.openapi.findings import Report, pointer, shortened
 
 # Below these keys stands data, not description: nothing in it is a schema.
 _DATA = frozenset({"example", "examples", "default", "enum", "const", "x-examples"})
+_CONTAINERS = (dict, list)
+_JOINING = ("allOf", "oneOf", "anyOf")
+_NAMING = ("properties", "patternProperties")
 # Bounds of the walk: far beyond any description, they keep a hostile document from filling memory.
 _MAX_NODES = 2_000_000
 _MAX_CHILDREN = 100_000
 
 
-class Trail:
-    """Where a node is, as a chain from the inside out: cheap to extend, written out only when something is found."""
+# Where a node is: (token, trail of the object around it), from the inside out. Cheap to extend, written out only when something is found.
+Trail = tuple[Any, ...]
 
-    __slots__ = ("outer", "token")
 
-    def __init__(self, token: str, outer: Trail | None) -> None:
-        self.token, self.outer = token, outer
-
-    def tokens(self) -> list[str]:
-        found: list[str] = []
-        trail: Trail | None = self
-        while trail is not None:
-            found.append(trail.token)
-            trail = trail.outer
-        return found[::-1]
+def tokens(trail: Trail) -> list[str]:
+    found: list[str] = []
+    while trail:
+        found.append(str(trail[0]))
+        trail = trail[1]
+    return found[::-1]
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,14 @@ def run(document: Document, report: Report) -> Linter:
         _breach(rules.DESCRIPTION, "/info", "The document has no description.", report)
     _operations(root, report)
     patterns = rules.Patterns()
-    references: list[tuple[list[str], str]] = []
+    references: list[tuple[Trail, str]] = []
     for node, trail, joined in _schemas(root):
-        ref = node.get("$ref")
-        if isinstance(ref, str) and ref.startswith("#/"):
-            references.append((trail.tokens() if trail else [], ref))
-        _pattern(node, trail, patterns, report)
-        _required(node, trail, report, joined=joined)
+        if "$ref" in node and isinstance(node["$ref"], str) and node["$ref"].startswith("#/"):
+            references.append((trail, node["$ref"]))
+        if "pattern" in node:
+            _pattern(node, trail, patterns, report)
+        if "required" in node and not joined:
+            _required(node, trail, report)
     for place, ref in circles(references):
         _breach(rules.CIRCULAR, place, f"The reference {shortened(ref, 200)} leads back to where it stands.", report)
     return Linter()
@@ -92,44 +91,38 @@ def _operations(root: dict[str, Any], report: Report) -> None:
                 first[str(operation_id)] = f"{method.upper()} {shortened(path, 200)}"
 
 
-def _schemas(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail | None, bool]]:
+def _schemas(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail, bool]]:
     """Every object outside of example data, each once though aliases share it; whether it is a part of an allOf, oneOf or anyOf."""
     seen: set[int] = set()
     # An entry: node, where, whether it maps free names (properties), whether it is joined to others.
-    stack: list[tuple[Any, Trail | None, bool, bool]] = [(root, None, False, False)]
+    stack: list[tuple[Any, Trail, bool, bool]] = [(root, (), False, False)]
     while stack:
         node, trail, names, joined = stack.pop()
         if id(node) in seen or len(seen) > _MAX_NODES:
             continue
         seen.add(id(node))
-        if isinstance(node, list):
-            inside = trail is not None and trail.token in ("allOf", "oneOf", "anyOf")
-            stack.extend(
-                (child, Trail(str(n), trail), False, inside)
-                for n, child in enumerate(node[:_MAX_CHILDREN])
-                if child and isinstance(child, dict | list)
-            )
+        if node.__class__ is list:
+            inside = bool(trail) and trail[0] in _JOINING
+            for n, child in enumerate(node[:_MAX_CHILDREN]):
+                if child and child.__class__ in _CONTAINERS:
+                    stack.append((child, (n, trail), False, inside))
             continue
         if not names:
             yield node, trail, joined
-        for key, child in islice(node.items(), _MAX_CHILDREN):
-            if child and isinstance(child, dict | list) and (names or (key not in _DATA and not key.startswith("x-"))):
-                stack.append(
-                    (
-                        child,
-                        Trail(key, trail),
-                        not names and key in ("properties", "patternProperties"),
-                        joined and key in ("allOf", "oneOf", "anyOf"),
-                    )
-                )
+        for key, child in node.items() if len(node) <= _MAX_CHILDREN else islice(node.items(), _MAX_CHILDREN):
+            if child and child.__class__ in _CONTAINERS:
+                if names:
+                    stack.append((child, (key, trail), False, False))
+                elif key not in _DATA and not key.startswith("x-"):
+                    stack.append((child, (key, trail), key in _NAMING, joined and key in _JOINING))
 
 
-def _place(trail: Trail | None, *more: str) -> str:
-    return pointer(*(trail.tokens() if trail else []), *more)
+def _place(trail: Trail, *more: str) -> str:
+    return pointer(*tokens(trail), *more)
 
 
-def _pattern(node: dict[str, Any], trail: Trail | None, patterns: rules.Patterns, report: Report) -> None:
-    pattern = node.get("pattern")
+def _pattern(node: dict[str, Any], trail: Trail, patterns: rules.Patterns, report: Report) -> None:
+    pattern = node["pattern"]
     if isinstance(pattern, str) and (fault := patterns.fault(pattern)):
         _breach(
             rules.SCHEMA,
@@ -139,10 +132,10 @@ def _pattern(node: dict[str, Any], trail: Trail | None, patterns: rules.Patterns
         )
 
 
-def _required(node: dict[str, Any], trail: Trail | None, report: Report, *, joined: bool) -> None:
-    """Names in `required` without a property. Parts of a whole are passed over: their properties may stand in another part."""
-    required, properties = node.get("required"), node.get("properties")
-    if not isinstance(required, list) or not isinstance(properties, dict) or joined:
+def _required(node: dict[str, Any], trail: Trail, report: Report) -> None:
+    """Names in `required` without a property."""
+    required, properties = node["required"], node.get("properties")
+    if not isinstance(required, list) or not isinstance(properties, dict):
         return
     if any(key in node for key in ("$ref", "allOf", "oneOf", "anyOf", "patternProperties")):
         return
@@ -156,30 +149,32 @@ def _required(node: dict[str, Any], trail: Trail | None, report: Report, *, join
             )
 
 
-def circles(references: list[tuple[list[str], str]]) -> list[tuple[str, str]]:
+def circles(references: list[tuple[Trail, str]]) -> list[tuple[str, str]]:
     """The references that lie on a circle, as (pointer, reference), one for each circle of definitions.
 
     A definition leads to another if a reference inside it points there; definitions that lead to each other form a circle
     (strongly connected, Tarjan 1972).
     """
     targets = {ref for _, ref in references}
-    edges: dict[str, list[tuple[str, str]]] = {}
-    for tokens, ref in references:
-        place = ""
-        for token in tokens:
-            place += pointer(token)
-            if f"#{place}" in targets:
-                edges.setdefault(f"#{place}", []).append((ref, pointer(*tokens)))
+    drawers = {ref.split("/", 2)[1] for ref in targets}  # components, definitions: elsewhere nothing can be pointed at
+    edges: dict[str, list[tuple[str, Trail]]] = {}
+    for trail, ref in references:
+        inside = tokens(trail)
+        place = "#"
+        for token in inside if inside[0] in drawers else ():
+            place = pointer(token, base=place)
+            if place in targets:
+                edges.setdefault(place, []).append((ref, trail))
     group = _components(edges)
     found: dict[int, tuple[str, str]] = {}
     for source, leads in edges.items():
-        for ref, place in leads:
+        for ref, trail in leads:
             if ref in group and group[source] == group[ref]:
-                found.setdefault(group[source], (place, ref))
+                found.setdefault(group[source], (_place(trail), ref))
     return list(found.values())
 
 
-def _components(edges: dict[str, list[tuple[str, str]]]) -> dict[str, int]:
+def _components(edges: dict[str, list[tuple[str, Trail]]]) -> dict[str, int]:
     """The number of the strongly connected component of every node; without recursion."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
@@ -188,7 +183,7 @@ def _components(edges: dict[str, list[tuple[str, str]]]) -> dict[str, int]:
     for start, first in edges.items():
         if start in index:
             continue
-        work: list[tuple[str, Iterator[tuple[str, str]]]] = [(start, iter(first))]
+        work: list[tuple[str, Iterator[tuple[str, Trail]]]] = [(start, iter(first))]
         index[start] = low[start] = len(index)
         path.append(start)
         while work:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from integrations.definition import FORM_TYPE, JSON_TYPE
@@ -38,19 +39,20 @@ class Answer:
 
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
     """Every operation with the answer that it promises, in the order of the document."""
-    keys = repair.Keys(report)
+    keys, parameters = repair.Keys(report), _Parameters(references, report)
     found = list(drafts.read(document, references, limits, report))
     for draft in found:
         draft.reserved_key = keys.reserve(draft.raw.get("operationId"))
-    names = Counter(_name(draft) for draft in found)
+        draft.name = _name(draft)
+    names = Counter(draft.name for draft in found)
     share = limits.max_schema_values // max(len(found), 1)
     for draft in found:
         key = keys.settle(draft.reserved_key, draft.raw.get("operationId"), draft.method, draft.path, draft.where)
-        name = _name(draft)
+        name = draft.name
         if names[name] > 1:
             name = f"{shortened(name, 100)} ({draft.method} {shortened(draft.path, 90)})"
         try:
-            yield _operation(draft, {"key": key, "name": shortened(name, 200)}, references, share, report)
+            yield _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, references, share, report)
         except ValidationError as error:
             sentence = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             report.find(
@@ -76,20 +78,21 @@ def humanised(identifier: str) -> str:
     return shortened(text[:1].upper() + text[1:], 200)
 
 
-def _operation(draft: Draft, known: dict[str, str], references: References, share: int, report: Report) -> tuple[Operation, Answer]:
+def _operation(
+    draft: Draft, known: dict[str, str], parameters: _Parameters, references: References, share: int, report: Report
+) -> tuple[Operation, Answer]:
     """The operation of a draft with `known` key and name, and its answer. Raises pydantic's ValidationError if it cannot be expressed."""
     raw = draft.raw
     answer = _answer(raw.get("responses"), references, draft.where)
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
         response = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
-    parameters = [_parameter(parameter, references, draft.where, report) for parameter in draft.parameters]
     operation = Operation(
         **known,
         description=plain_text(raw.get("description")) or plain_text(raw.get("summary")),
         method=draft.method,
         path=draft.path,
-        parameters=[parameter for parameter in parameters if parameter],
+        parameters=parameters.of(draft),
         body=_body(draft, references, _budget(share, _MAX_BODY_VALUES), report),
         response_schema=response or None,
         tags=[str(tag) for tag in raw["tags"] if isinstance(tag, str | int)][:50] if isinstance(raw.get("tags"), list) else [],
@@ -115,8 +118,33 @@ def _budget(share: int, most: int) -> int:
 # --- parameters -----------------------------------------------------------------------------------------------------
 
 
-def _parameter(raw: dict[str, Any], references: References, where: str, report: Report) -> Parameter | None:
-    """A parameter; one that cannot be expressed as described is kept as text, so that it can still be sent."""
+class _Parameters:
+    """The parameters of one document. Most are met again and again, by reference or in equal words, and are made once."""
+
+    def __init__(self, references: References, report: Report) -> None:
+        self.references, self.report = references, report
+        self._made: dict[bytes, Parameter] = {}
+
+    def of(self, draft: Draft) -> list[Parameter]:
+        found = (self._one(raw, draft.where) for raw in draft.parameters)
+        return [parameter for parameter in found if parameter]
+
+    def _one(self, raw: dict[str, Any], where: str) -> Parameter | None:
+        try:
+            words = orjson.dumps(raw)
+        except orjson.JSONEncodeError:  # a number of more than 64 bits, which JSON allows
+            words = repr(raw).encode("utf-8", "backslashreplace")
+        made = self._made.get(words)
+        if made is None:
+            try:
+                made = self._made[words] = _parameter(raw, self.references, where)
+            except ValidationError:
+                return _simplified(raw, where, self.report)
+        return made
+
+
+def _parameter(raw: dict[str, Any], references: References, where: str) -> Parameter:
+    """A parameter as described. Raises ValidationError."""
     place = pointer("parameters", raw["name"], base=where)
     content = raw.get("content")
     content_type, declared = "", raw.get("schema")
@@ -129,25 +157,28 @@ def _parameter(raw: dict[str, Any], references: References, where: str, report: 
     schema = references.schema(declared, place, 40) if isinstance(declared, dict) else {}
     kind, items = _type(schema), schema.get("items")
     style = raw.get("style")
-    try:
-        return Parameter(
-            name=raw["name"],
-            place=raw["in"],
-            type=kind,
-            items=_type(items) if kind == "array" and isinstance(items, dict) else "",
-            required=raw.get("required") is True or raw.get("required") == "true" or raw["in"] == "path",
-            default=schema.get("default", repair.fixed_accept(raw) or None),
-            enum=_enum(schema, items if kind == "array" else None),
-            format=str(schema.get("format") or "")[:100],
-            description=plain_text(raw.get("description") or schema.get("description"), 2000),
-            style=style if style in _STYLES else "",
-            explode=raw["explode"] if isinstance(raw.get("explode"), bool) else None,
-            content_type=content_type,
-        )
-    except ValidationError:
-        report.repair(
-            "operation-parameters", place, raw, {"type": "string"}, f"The parameter {shortened(raw['name'], 60)} was simplified to text."
-        )
+    return Parameter(
+        name=raw["name"],
+        place=raw["in"],
+        type=kind,
+        items=_type(items) if kind == "array" and isinstance(items, dict) else "",
+        required=raw.get("required") is True or raw.get("required") == "true" or raw["in"] == "path",
+        default=schema.get("default", repair.fixed_accept(raw) or None),
+        enum=_enum(schema, items if kind == "array" else None),
+        format=str(schema.get("format") or "")[:100],
+        description=plain_text(raw.get("description") or schema.get("description"), 2000),
+        style=style if style in _STYLES else "",
+        explode=raw["explode"] if isinstance(raw.get("explode"), bool) else None,
+        content_type=content_type,
+    )
+
+
+def _simplified(raw: dict[str, Any], where: str, report: Report) -> Parameter | None:
+    """A parameter that cannot be expressed as described: kept as text, so that it can still be sent."""
+    place = pointer("parameters", raw["name"], base=where)
+    report.repair(
+        "operation-parameters", place, raw, {"type": "string"}, f"The parameter {shortened(raw['name'], 60)} was simplified to text."
+    )
     try:
         return Parameter(name=raw["name"], place=raw["in"], required=raw["in"] == "path")
     except ValidationError:

@@ -1,7 +1,7 @@
 """`$ref`: following references, and schemas with their references resolved, bounded in depth and size.
 
-References point into the document as it was uploaded, for Swagger 2.0 too (`#/definitions/…`). Each target is looked
-up once; schemas are expanded level by level, so that a size limit cuts the deepest levels first, and a reference back
+References point into the document as it was uploaded, for Swagger 2.0 too (`#/definitions/…`), or into its other files. Each
+target is looked up once; schemas are expanded level by level, so that a size limit cuts the deepest levels first, and a reference back
 to a schema that is being expanded is cut where it closes the circle.
 """
 
@@ -9,39 +9,72 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from integrations.openapi.findings import Report, shortened
+from integrations.openapi.files import RULE, Files
+from integrations.openapi.findings import Report, pointer, shortened
 
+# Parts of a document that vendors keep in files of their own, as `paths: {$ref: paths/_index.yaml}`.
+_PARTS = (
+    "info", "servers", "paths", "components", "security", "tags", "definitions", "parameters", "responses", "securityDefinitions",
+)  # fmt: skip
+_PARTED = ("info", "components")  # whose own parts may be kept so, too
 _MAX_CHAIN = 50  # a reference to a reference to a reference …; real documents have two or three
 _MAX_LEVELS = 12  # of a schema: forms and results deeper than this are edited as JSON
 _MAX_ALL_OF = 200  # parts of an allOf that are merged, its own allOfs included
 _DESCRIPTION = 500
 # What of a schema is kept: enough to build forms, check inputs and find results; examples and vendor extensions are not.
-_PLAIN = (
+_PLAIN = frozenset({
     "type", "format", "title", "default", "const", "nullable", "readOnly", "writeOnly", "deprecated", "minimum", "maximum",
     "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems",
-    "minProperties", "maxProperties", "required", "contentMediaType", "contentEncoding",
-)  # fmt: skip
+    "minProperties", "maxProperties", "contentMediaType", "contentEncoding",
+})  # fmt: skip
 _ONE = ("items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames")
 _LIST = ("oneOf", "anyOf", "prefixItems")
 _MAP = ("properties", "patternProperties", "dependentSchemas")
+_NESTING = frozenset({*_ONE, *_LIST, *_MAP})
+_SCHEMA = (dict, bool)
 
 
 class References:
     """The references of one document."""
 
-    def __init__(self, root: dict[str, Any], report: Report) -> None:
+    def __init__(self, root: dict[str, Any], report: Report, files: Files | None = None) -> None:
         self.root = root
         self.report = report
+        self.files = files or Files(report)
         self._targets: dict[str, Any] = {}
         self._schemas: dict[tuple[str, int], dict[str, Any]] = {}
-        self._anchors: dict[str, Any] | None = None
+        self._nodes: dict[int, _Known] = {}
+        self._anchors: dict[str, dict[str, Any]] = {}
+        self._depth = 0
+
+    def join_parts(self) -> dict[str, Any]:
+        """The root with the parts in place that it only refers to: paths, components and the like. It is the root from then on."""
+        root = self._joined(self.root, _PARTS, "")
+        for name in _PARTED:
+            part = root.get(name)
+            if isinstance(part, dict):
+                joined = self._joined(part, tuple(part), pointer(name))
+                if joined is not part:
+                    root = {**root, name: joined}
+        self.root = root
+        self._targets.clear()
+        return root
+
+    def _joined(self, node: dict[str, Any], names: tuple[str, ...], where: str) -> dict[str, Any]:
+        found = {}
+        for name in names:
+            part = node.get(name)
+            if isinstance(part, dict) and isinstance(part.get("$ref"), str):
+                found[name] = self.resolve(part, pointer(name, base=where))
+        return {**node, **found} if found else node
 
     def target(self, ref: str, pointer: str) -> Any:
         """What a reference points at, None if it leads nowhere (which is reported once for each target)."""
         if ref not in self._targets:
+            self._targets[ref] = None  # for a reference whose way leads through itself
             self._targets[ref] = self._look_up(ref, pointer)
         return self._targets[ref]
 
@@ -69,56 +102,92 @@ class References:
         return node
 
     def _look_up(self, ref: str, pointer: str) -> Any:
-        if not ref.startswith("#"):
-            self.report.find(
-                "warning",
-                "resolving-references",
-                pointer,
-                f"{shortened(ref, 200)} is in another file, which is not part of this upload.",
-                "Import the document as one bundled file to get this part.",
-            )
-            return None
-        node: Any = self.root
-        fragment = ref[1:]
-        if fragment and not fragment.startswith("/"):
-            node = self._anchor(fragment)
-        else:
+        location, _, fragment = (ref if ref.startswith("#") else self.files.absolute(ref)).partition("#")
+        top = self.files.content(location, pointer) if location else self.root
+        if top is None:
+            return None  # which is reported, once for each file
+        node = top
+        if fragment.strip("/") and not fragment.startswith("/"):
+            node = self._anchor(top, location, fragment)
+        elif fragment.strip("/"):
             for token in fragment.split("/")[1:]:
-                node = _step(node, token)
+                node = self._entered(node, token, pointer)
                 if node is None:
                     break
         if node is None:
+            place = "that file" if location else "this document"
             self.report.find(
                 "error",
-                "resolving-references",
+                RULE,
                 pointer,
-                f"The reference {shortened(ref, 200)} points at nothing in this document.",
+                f"The reference {shortened(ref, 200)} points at nothing in {place}.",
                 "Define the missing part, or correct the reference.",
             )
         return node
 
-    def _anchor(self, name: str) -> Any:
-        """A schema named by `$anchor` (OpenAPI 3.1) or, as some documents do, by its bare name."""
-        if self._anchors is None:
-            self._anchors = {}
-            for drawer in (self.root.get("definitions"), _step(_step(self.root, "components"), "schemas")):
-                for key, schema in drawer.items() if isinstance(drawer, dict) else ():
-                    self._anchors.setdefault(key, schema)
-                    if isinstance(schema, dict) and isinstance(schema.get("$anchor"), str):
-                        self._anchors[schema["$anchor"]] = schema
-        return self._anchors.get(unquote(name))
+    def _entered(self, node: Any, token: str, pointer: str) -> Any:
+        """One token of a JSON pointer further, through a reference if the node is one."""
+        found = _step(node, token)
+        if found is None and isinstance(node, dict) and isinstance(node.get("$ref"), str) and self._depth < _MAX_CHAIN:
+            self._depth += 1
+            found = _step(self.resolve(node, pointer), token)
+            self._depth -= 1
+        return found
 
-    def schema(self, node: Any, pointer: str, values: int) -> dict[str, Any]:
+    def _anchor(self, top: Any, location: str, name: str) -> Any:
+        """A schema named by `$anchor` (OpenAPI 3.1) or, as some documents do, by its bare name."""
+        if location not in self._anchors:
+            named = self._anchors[location] = {}
+            for drawer in (_step(top, "definitions"), _step(_step(top, "components"), "schemas"), top if location else None):
+                for key, schema in drawer.items() if isinstance(drawer, dict) else ():
+                    named.setdefault(key, schema)
+                    if isinstance(schema, dict) and isinstance(schema.get("$anchor"), str):
+                        named[schema["$anchor"]] = schema
+        return self._anchors[location].get(unquote(name))
+
+    def schema(self, node: dict[str, Any], pointer: str, values: int) -> dict[str, Any]:
         """A schema that stands for itself: references resolved, allOf merged, at most about `values` values; {} accepts anything.
 
         Schemas that are a bare reference are expanded once and shared by all operations that use them.
         """
-        if isinstance(node, dict) and isinstance(node.get("$ref"), str) and len(node) == 1:
-            key = (node["$ref"], values)
+        if ref := _bare_reference(node):
+            key = (ref, values)
             if key not in self._schemas:
                 self._schemas[key] = _Expansion(self, values).run(node, pointer)
             return self._schemas[key]
-        return _Expansion(self, values).run(node, pointer)
+        return self.leaf(node, pointer) or _Expansion(self, values).run(node, pointer)
+
+    def leaf(self, node: Any, pointer: str) -> dict[str, Any] | None:
+        """A schema without other schemas inside, shared by all that hold it, as most properties are; None for any other."""
+        return self._known(node, pointer).leaf
+
+    def joined(self, node: Any, pointer: str) -> tuple[dict[str, Any], str] | None:
+        """A schema and the one reference that was followed to it, "" if it needed none; None if there is more to follow or to merge."""
+        known = self._known(node, pointer)
+        return None if known.schema is None else (known.schema, known.ref)
+
+    def _known(self, node: Any, pointer: str) -> _Known:
+        known = self._nodes.get(id(node))
+        if known is None:
+            known = self._nodes[id(node)] = self._look_at(node, pointer)
+        return known
+
+    def _look_at(self, node: Any, pointer: str) -> _Known:
+        if node.__class__ is not dict or "allOf" in node:
+            return _Known(node, None, "", None)
+        ref, schema = "", node
+        if "$ref" in node:
+            ref = node["$ref"]
+            target = self.target(ref, pointer) if isinstance(ref, str) else None
+            if target.__class__ is not dict or "allOf" in target or "$ref" in target:
+                return _Known(node, None, "", None)
+            schema = target
+            if len(node) > 1:
+                schema = {}
+                _lay({key: value for key, value in node.items() if key != "$ref"}, over=schema)
+                _lay(target, over=schema)
+        leaf: dict[str, Any] = {}
+        return _Known(node, schema, ref, None if _copy(schema, leaf) else leaf)
 
 
 def _step(node: Any, token: str) -> Any:
@@ -131,6 +200,15 @@ def _step(node: Any, token: str) -> Any:
         if name in node:
             return node[name]
     return None
+
+
+class _Known(NamedTuple):
+    """What is known of a schema wherever it stands. The node is kept, so that its id is not given to another."""
+
+    node: Any
+    schema: dict[str, Any] | None
+    ref: str
+    leaf: dict[str, Any] | None
 
 
 class _Trail:
@@ -171,25 +249,15 @@ class _Expansion:
         merged, trail, circle = self._merged(node, trail)
         if circle:
             out["$comment"] = f"Circular: {circle} is described further up."
-        for key in _PLAIN:
-            if key in merged:
-                out[key] = merged[key]
-        if isinstance(merged.get("description"), str):
-            out["description"] = shortened(merged["description"], _DESCRIPTION)
-        enum = merged.get("enum")
-        if isinstance(enum, list):
-            out["enum"] = enum
-        example = merged.get("example")
-        if example is not None and not isinstance(example, dict | list):
-            out["example"] = shortened(example, _DESCRIPTION) if isinstance(example, str) else example
-        if level >= _MAX_LEVELS or self.left <= 0:
-            if any(key in merged for key in (*_ONE, *_LIST, *_MAP)):
-                out.setdefault("$comment", "Deeper levels are left out here.")
-                if "properties" in merged:
-                    out.setdefault("type", "object")
-                out.pop("required", None)
+        if not _copy(merged, out):
             return
-        self._children(merged, out, trail, level + 1)
+        if level < _MAX_LEVELS and self.left > 0:
+            self._children(merged, out, trail, level + 1)
+            return
+        out.setdefault("$comment", "Deeper levels are left out here.")
+        if isinstance(merged.get("properties"), dict):
+            out.setdefault("type", "object")
+        out.pop("required", None)
 
     def _children(self, merged: dict[str, Any], out: dict[str, Any], trail: _Trail | None, level: int) -> None:
         for key in _MAP:
@@ -198,7 +266,7 @@ class _Expansion:
                 if len(named) > self.left:
                     out["$comment"] = "More properties are left out here."
                 some = islice(named.items(), max(self.left, 0))
-                out[key] = {str(name): self._later(child, trail, level) for name, child in some if isinstance(child, dict | bool)}
+                out[key] = {name: self._later(child, trail, level) for name, child in some if child.__class__ in _SCHEMA}
         for key in _ONE:
             child = merged.get(key)
             if isinstance(child, bool):
@@ -208,16 +276,23 @@ class _Expansion:
         for key in _LIST:
             children = merged.get(key)
             if isinstance(children, list):
-                out[key] = [self._later(child, trail, level) for child in children[: max(self.left, 0)] if isinstance(child, dict | bool)]
+                part = children[: max(self.left, 0)]
+                out[key] = [self._later(child, trail, level) for child in part if child.__class__ in _SCHEMA]
 
     def _later(self, child: Any, trail: _Trail | None, level: int) -> dict[str, Any]:
-        place: dict[str, Any] = {}
         self.left -= 1
+        leaf = self.references.leaf(child, self.pointer)
+        if leaf is not None:
+            return leaf
+        place: dict[str, Any] = {}
         self.queue.append((child, place, trail, level))
         return place
 
     def _merged(self, node: Any, trail: _Trail | None) -> tuple[dict[str, Any], _Trail | None, str]:
         """The schema with its reference followed and its allOf merged; the references on the way; the reference that closes a circle."""
+        joined = self.references.joined(node, self.pointer)
+        if joined and not (joined[1] and _Trail.holds(trail, joined[1])):
+            return joined[0], _Trail(joined[1], trail) if joined[1] else trail, ""
         result: dict[str, Any] = {}
         circle = ""
         stack, count, chain = [node], 0, 0
@@ -240,6 +315,36 @@ class _Expansion:
             if isinstance(inner, list) and count < _MAX_ALL_OF:
                 stack.extend(reversed(inner[:_MAX_ALL_OF]))
         return result, trail, circle
+
+
+def _bare_reference(node: Any) -> str:
+    """The reference that is all that a schema says, "" if it says something else."""
+    if node.__class__ is dict and len(node) == 1:
+        ref = node.get("$ref")
+        return ref if isinstance(ref, str) else ""
+    return ""
+
+
+def _copy(schema: dict[str, Any], out: dict[str, Any]) -> bool:
+    """Copy what is kept of a schema to `out`, except the schemas inside it; whether there are any."""
+    nests = False
+    for key, value in schema.items():
+        if key in _PLAIN:
+            out[key] = value
+        elif key in _NESTING:
+            nests = nests or key != "properties" or isinstance(value, dict)
+        elif key == "description":
+            if isinstance(value, str):
+                out[key] = shortened(value, _DESCRIPTION)
+        elif key == "required":
+            if isinstance(value, list):
+                out[key] = list(dict.fromkeys(name for name in value if isinstance(name, str)))
+        elif key == "enum":
+            if isinstance(value, list):
+                out[key] = value
+        elif key == "example" and value is not None and not isinstance(value, dict | list):
+            out[key] = shortened(value, _DESCRIPTION) if isinstance(value, str) else value
+    return nests
 
 
 def _lay(part: dict[str, Any], *, over: dict[str, Any]) -> None:

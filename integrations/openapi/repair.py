@@ -82,7 +82,7 @@ def named_and_placed(parameter: Raw, path: str, where: str, report: Report) -> R
         message = f"The header {name} is set by the authentication and the body; OpenAPI says that such parameters are ignored."
         report.repair("parameter-reserved-header", where, name, "removed", message)
         return None
-    return {**parameter, "name": name, "in": known}
+    return parameter if name == parameter["name"] and known == place else {**parameter, "name": name, "in": known}
 
 
 def fixed_accept(parameter: Raw) -> str:

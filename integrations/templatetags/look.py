@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 from django import forms, template
 from django.db.models import QuerySet
 from django.template import Context
@@ -14,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 from lucide.templatetags.lucide import lucide
 
+from integrations import json_text
 from integrations.models import Organization
 from integrations.widgets import ChoiceCards, DropZone
 
@@ -72,7 +72,7 @@ def nav_link(context: Context, label: str, view: str, icon: str) -> dict[str, An
 @register.filter
 def json_pretty(value: Any) -> str:
     """A JSON value on indented lines, in the order it has. What JSON does not know is written as text."""
-    return orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+    return json_text.dump(value, indent=True).decode()
 
 
 @register.filter

@@ -114,6 +114,15 @@ def test_run_reaches_the_last_page_of_every_kind_of_list(runner: Runner, path: s
             "The vendor refused the credentials (401). Check them, and whether the integration sends them in the right place. "
             "It said: This endpoint answers 401.",
         ),
+        (
+            "/faults/status?code=429&retry_after=120", PAGES, "failed", 0,
+            "The vendor limits how often it may be called (429) and asks to wait 120 seconds. Try again then.",
+        ),
+        (
+            "/faults/status?code=403", PAGES, "failed", 0,
+            "The vendor knows the credentials but does not allow this (403). Give their account the permission, or use another account. "
+            "It said: This endpoint answers 403.",
+        ),
         ("/faults/invalid-json?kind=cut", PAGES, "failed", 0, "Page 1 cannot be read. The body of the answer (application/json) is not valid JSON."),
     ],
 )  # fmt: skip

@@ -139,7 +139,7 @@ def connect(page: Page) -> None:
     page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_text("The vendor accepted the credentials (200).").first).to_be_visible()
     page.get_by_role("button", name="Save connection").click()
-    expect(page.get_by_text("Production").first).to_be_visible()
+    expect(page.get_by_text(re.compile("is connected to .* as Production"))).to_be_visible()
 
 
 def run_and_watch(page: Page, vendor: VendorServer) -> None:

@@ -20,7 +20,7 @@ class Command(BaseCommand):
     help = "Import an OpenAPI or Swagger document as a draft integration. Exit code 1, with the reason, when it cannot be imported."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("file", help="the document, JSON or YAML; - reads standard input")
+        parser.add_argument("file", help="the document, JSON or YAML, or a zip archive of all its files; - reads standard input")
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
         parser.add_argument("--dry-run", action="store_true", help="read and report, write nothing")
         parser.add_argument("--organization", help="slug of the owner (default: the oldest organization at the top)")
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         started = time.monotonic()
         try:
             data = _read(options["file"])
-            report = _look(data) if options["dry_run"] else self._import(data, options)
+            report = _look(data, Path(options["file"]).name) if options["dry_run"] else self._import(data, options)
         except Refusal as refusal:
             self._fail(refusal.message, as_json=options["json"])
         report["seconds"] = round(time.monotonic() - started, 3)
@@ -91,8 +91,8 @@ def _read(name: str) -> bytes:
         raise Refusal(f"{name} cannot be read: {error.strerror}.") from None
 
 
-def _look(data: bytes) -> dict[str, Any]:
-    found = importing.parse(data)
+def _look(data: bytes, name: str) -> dict[str, Any]:
+    found = importing.parse(data, name=name)
     return {
         "integration": {"name": importing.tidy_name(found.title)},
         "version": found.version,

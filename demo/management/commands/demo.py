@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from actions import finalize, importing, runs
+from actions import fetching, finalize, importing, runs
 from actions.models import Action
 from connections import services as connections
 from demo.vendor.app import application
@@ -63,7 +63,7 @@ class Command(BaseCommand):
     def _integrate(self, url: str, *, top: Organization, client: Organization, admin: User) -> None:
         document = f"{url}/openapi.json"
         report = importing.import_document(
-            data=importing.fetch(document), organization=top, user=admin, source=document, source_url=document
+            data=fetching.fetch(document).data, organization=top, user=admin, source=document, source_url=document
         )
         integration = integrations.update(integration=report.integration, category="demo")
         finalize.finalize(integration=integration, user=admin)

@@ -19,11 +19,12 @@ from integrations.operation import undeclared
 FOLDER = os.environ.get("SPEC_CORPUS", "")
 REASON = "SPEC_CORPUS is not set: it names a folder of real API descriptions with a manifest.json, which the project does not contain."
 
-# file -> (operations, reason) where the import rightly gives another number than the manifest. None so far.
-DIFFERENT: dict[str, tuple[int, str]] = {}
+# file -> (operations, reason) where the import rightly gives another number than the manifest.
+DIFFERENT: dict[str, tuple[int, str]] = {
+    "ppc-ip-giphy.json": (1, "No JSON or YAML reader takes it: a comma is missing, and text follows the end. Both are mended and said."),
+}
 # What the document is called in its refusal; the rest of the sentence is advice.
 REFUSED: dict[str, str] = {
-    "ppc-ip-giphy.json": "The file cannot be read as JSON in line 810, column 13",
     "swagger-parser-modules-swagger-parser-v3-src-test-resources-billion-laughs-snake.yaml": "The document describes no operation",
 }
 # Documents whose definition needs nothing more before it can be finalized: part (of the name) -> why they matter.
@@ -38,7 +39,7 @@ def entries() -> list[dict[str, Any]]:
 
 
 def cases(*, readable: bool) -> list[Any]:
-    chosen = [pytest.param(entry, id=entry["file"]) for entry in entries() if bool(entry["operations"]) is readable]
+    chosen = [pytest.param(entry, id=entry["file"]) for entry in entries() if (entry["file"] not in REFUSED) is readable]
     return chosen or [pytest.param(None, id="no-corpus", marks=pytest.mark.skip(reason=REASON))]
 
 
@@ -47,7 +48,7 @@ def test_corpus_document_gives_every_operation(entry: dict[str, Any]) -> None:
     result = read((Path(FOLDER) / entry["file"]).read_bytes())
     expected, _ = DIFFERENT.get(entry["file"], (entry["operations"], ""))
     assert len(result.operations) == expected
-    assert result.version == entry["oas_version"]
+    assert result.version == (entry["oas_version"] or "2.0")
     assert len({operation.key.lower() for operation in result.operations}) == expected
     assert [operation.key for operation in result.operations if undeclared(operation)] == []
     assert [finding for finding in result.findings if not (finding.message and finding.remedy)] == []

@@ -113,7 +113,7 @@ def test_version_that_is_missing_is_guessed_and_reported() -> None:
         (b"<!DOCTYPE html><html></html>", "This is a web page (HTML), not an OpenAPI document."),
         (b"\n<html lang=en>", "This is a web page (HTML), not an OpenAPI document."),
         (b"<?xml version='1.0'?><wsdl/>", "This is an XML file, not an OpenAPI document."),
-        (b"PK\x03\x04rest", "This is a zip archive."),
+        (b"PK\x03\x04rest", "The zip archive is damaged."),
         (b"%PDF-1.7", "This is a PDF, not an OpenAPI document."),
         (bytes(range(256)) * 40, "This is a binary file, not an OpenAPI document."),
         (b"[1, 2]", "The file holds a list, not an OpenAPI document."),

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from actions import runs
 from actions.downloads import FORMATS, download
 from actions.models import Action, Run
+from actions.pages.results import figures, window
+from actions.pages.run_forms import RunForm
 from actions.permissions import run_for, runnable_action
-from actions.result_views import figures, window
-from actions.run_forms import RunForm
 from connections.models import Connection
 from connections.pages import organizations_at
 from connections.permissions import may_use

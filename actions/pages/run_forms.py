@@ -23,15 +23,16 @@ from actions.requests import BODY, labelled
 from actions.runs import DEFAULT_LIMIT, LARGEST_PAGE_SIZE, Plan
 from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE
+from integrations.forms import RefusableForm
 from integrations.models import Organization
 from integrations.operation import Body, Operation, Parameter
-from integrations.wizard.base_forms import RefusableForm
 
 INPUTS: Final = "inputs."
 BODY_FIELD: Final = INPUTS + BODY
 NOT_SENT: Final = ("", "Not sent")
 HELP_LENGTH: Final = 400  # characters; some documents describe a parameter on pages
 MOST_TICK_BOXES: Final = 12
+MOST_SHOWN: Final = 8  # optional inputs; more of them are folded away
 SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
@@ -78,7 +79,7 @@ class RunForm(RefusableForm):
     def shows_optional(self) -> bool:
         """Whether the optional inputs are few, or one of them wants to be seen."""
         optional = self.optional_inputs()
-        return len(optional) <= 6 or (not self.required_inputs() and len(optional) <= 10) or any(self._matters(field) for field in optional)
+        return len(optional) <= MOST_SHOWN or any(self._matters(field) for field in optional)
 
     def _inputs(self) -> Iterator[forms.BoundField]:
         return (self[name] for name in self.fields if name.startswith(INPUTS))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-import orjson
 from django.utils import timezone
 
 from actions import results
 from actions.models import Run
+from integrations.json_text import dump
 
 WINDOW: Final = 50  # records, or pages, at once
 MOST_COLUMNS: Final = 60
@@ -78,7 +78,7 @@ def cell(row: dict[str, Any], name: str) -> Cell:
         case int() | float():
             return Cell("number", str(value))
         case list() | dict():
-            return Cell("nested", _short(orjson.dumps(value).decode()))
+            return Cell("nested", _short(dump(value).decode()))
     return Cell("text", _short(str(value)))
 
 
@@ -116,7 +116,7 @@ def _sentence(run: Run) -> str:
 
 
 def _json(rows: list[Any]) -> str:
-    text = orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode()
+    text = dump(rows, indent=True).decode()
     return (
         text if len(text) <= TEXT_LENGTH else f"{text[:TEXT_LENGTH]}\n… The rest of this window is too long to show. Download it instead."
     )

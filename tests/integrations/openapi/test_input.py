@@ -1,0 +1,135 @@
+"""Every encoding and odd syntax that vendors' documents have been met with: one row each, and what the import makes of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from integrations.openapi import DocumentError, Imported, read
+from integrations.openapi.broken_json import mended
+from tests.integrations.openapi.documents import get, openapi
+
+JSON = json.dumps(openapi({"/a": get()}), indent=1)
+YAML = "openapi: 3.0.0\ninfo: {title: Test, description: D}\nservers: [{url: https://api.example.com}]\nsecurity: []\npaths:\n  /a: {get: {operationId: go, responses: {'200': {description: OK}}}}\n"
+
+
+def said(result: Imported) -> list[tuple[str, str]]:
+    """Rule and message of what is said about the syntax."""
+    rows = [(row.rule, row.message) for row in result.findings] + [(row.rule, row.message) for row in result.repairs]
+    return [row for row in rows if row[0].startswith(("document-", "duplicate-"))]
+
+
+def control(count: int) -> list[tuple[str, str]]:
+    return [("document-control-characters", f"{count} control characters, which JSON and YAML forbid, were replaced by spaces.")]
+
+
+def comma(line: int, column: int) -> tuple[str, str]:
+    return (
+        "document-syntax",
+        f"A comma is missing before line {line}, column {column}; the file was read as if it were there.",
+    )
+
+
+LATIN = [("document-encoding", "The file is not UTF-8; it was read as Latin-1 (Windows-1252).")]
+TWICE = "occurs twice in one object"
+
+
+@pytest.mark.parametrize(
+    ("data", "title", "rows"),
+    [
+        (JSON.encode(), "Test", []),
+        (YAML.encode(), "Test", []),
+        (JSON.replace("Test", "Café").encode("utf-8-sig"), "Café", []),
+        (YAML.replace("Test", "Café").encode("utf-8-sig"), "Café", []),
+        (JSON.replace("Test", "Café").encode("utf-16"), "Café", []),
+        (YAML.replace("Test", "Café").encode("utf-16"), "Café", []),
+        (JSON.replace("Test", "Café").encode("utf-16-le"), "Café", []),
+        (JSON.replace("Test", "Café").encode("utf-16-be"), "Café", []),
+        (JSON.replace("Test", "Café").encode("latin-1"), "Café", LATIN),
+        (YAML.replace("Test", "Café").encode("latin-1"), "Café", LATIN),
+        (YAML.replace("Test", "“Café”").encode("cp1252"), "“Café”", LATIN),
+        (("\n\n  " + JSON).encode(), "Test", []),
+        (("---\n# of the vendor\n" + YAML + "...\n").encode(), "Test", []),
+        (("%YAML 1.2\n---\n" + YAML).encode(), "Test", []),
+        (YAML.replace("\n", "\r\n").encode(), "Test", []),
+        (JSON.replace("\n", "\r").encode(), "Test", []),
+        # "JSON" that only parses as YAML
+        (JSON.replace('"\n', '",\n').encode(), "Test", []),
+        (JSON.replace("{\n", "{ # remark\n", 1).encode(), "Test", []),
+        (JSON.replace('"', "'").encode(), "Test", []),
+        (JSON.replace('"info"', "info").encode(), "Test", []),
+        # JSON that nothing reads
+        (JSON.replace('3",\n "info"', '3"\n "info"').encode(), "Test", [comma(3, 2)]),
+        (JSON.replace('3",\n "info"', '3"\n "info"').replace("]\n", "],\n").encode(), "Test", [comma(3, 2)]),
+        ((JSON + "\nthe end").encode(), "Test", [("document-syntax", "The document ends before line 40, where more text follows; that text was left out.")]),
+        # duplicate keys
+        (JSON.replace('"title"', '"title": "Old", "title"').encode(), "Test", [("duplicate-key", f"The key 'title' {TWICE}; the last one was taken.")]),
+        (YAML.replace("{title", "{title: Old, title").encode(), "Test", [("duplicate-key", f"The key 'title' {TWICE} (line 2); the last one was taken.")]),
+        # raw control characters
+        (JSON.replace("Test", "Te\x01st\x7f").encode(), "Te st", control(2)),
+        (YAML.replace("Test", "Te\x0bst").encode(), "Te st", control(1)),
+        (JSON.replace("Test", "Te\nst").encode(), "Te st", []),
+        (JSON.replace("Test", "Te\tst").encode(), "Te st", []),
+        (JSON.replace("Test", "Te\u2028st").encode(), "Te st", []),
+        # values that YAML 1.1 turns into something else
+        (YAML.replace("Test", "2024-05-01").encode(), "2024-05-01", []),
+        (YAML.replace("Test", "2024-05-01T10:00:00Z").encode(), "2024-05-01T10:00:00Z", []),
+        (YAML.replace("Test", "yes").encode(), "yes", []),
+        (YAML.replace("Test", "12:30:45").encode(), "12:30:45", []),
+        (YAML.replace("Test", "1_000").encode(), "1_000", []),
+        (YAML.replace("'200'", "200").encode(), "Test", []),
+        (YAML.replace("'200'", "0200").encode(), "Test", []),
+        (YAML.replace("3.0.0", "3.0").encode(), "Test", []),
+        (YAML.replace("openapi: 3.0.0", "openapi: 3").encode(), "Test", []),
+        (JSON.replace('"3.0.3"', "3.0").encode(), "Test", []),
+    ],
+)  # fmt: skip
+def test_odd_input_is_read(data: bytes, title: str, rows: list[tuple[str, str]]) -> None:
+    result = read(data)
+    assert (result.title, [operation.key for operation in result.operations], said(result)) == (title, ["go"], rows)
+
+
+@pytest.mark.parametrize("version", ["2.0", '"2.0"', "2", "'2'"])
+@pytest.mark.parametrize("shape", ["swagger: {}\npaths: {{/a: {{get: {{}}}}}}", '{{"swagger": {}, "paths": {{"/a": {{"get": {{}}}}}}}}'])
+def test_swagger_version_may_be_a_number(shape: str, version: str) -> None:
+    assert read(shape.format(version).encode()).version == "2.0"
+
+
+@pytest.mark.parametrize(
+    ("value", "read_as"),
+    [("0o17", 15), ("017", 17), ("0x1F", 31), ("2024-05-01", "2024-05-01"), ("on", "on"), ("1e3", 1000.0), ("~", None), (".nan", ".nan")],
+)
+def test_yaml_values_are_those_of_json(value: str, read_as: Any) -> None:
+    parameter = f"parameters: [{{name: x, in: query, schema: {{default: {value}}}}}], "
+    assert read(YAML.replace("operationId", parameter + "operationId").encode()).operations[0].parameters[0].default == read_as
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": "say "hello" now"}', '{"a": "x" "b": 1}', '{"a" "b"}', '{"a"\n"b": 1}', '{"a": [1, 2', '{"a": 1,, "b": 2}', '{"a": }', "{" * 5000, "[" * 5000, '{"a": 1' + "\n2" * 200 + "}"],
+)  # fmt: skip
+def test_json_that_would_have_to_be_guessed_is_not_mended(text: str) -> None:
+    assert mended(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "added", "rest"),
+    [
+        ('{"a": 1\n "b": 2}', {"a": 1, "b": 2}, [(2, 2)], 0),
+        ('[{"a": 1}{"b": [1,]}]', [{"a": 1}, {"b": [1]}], [(1, 10)], 0),
+        ('{"a": [true\n null\n -1]\n"b": "c"\n,}', {"a": [True, None, -1], "b": "c"}, [(2, 2), (3, 2), (4, 1)], 0),
+        ('{"a": 1}\n}', {"a": 1}, [], 2),
+    ],
+)
+def test_json_is_mended_where_that_needs_no_guess(text: str, values: Any, added: list[tuple[int, int]], rest: int) -> None:
+    result = mended(text)
+    assert result is not None
+    assert (result.values, result.added, result.rest) == (values, added, rest)
+
+
+def test_place_of_a_broken_document_is_told() -> None:
+    with pytest.raises(DocumentError) as caught:
+        read(JSON.replace('"Test"', '"Te"st"').encode())
+    assert str(caught.value).startswith("The file cannot be read as JSON in line 4, column 16: ")
