@@ -51,9 +51,8 @@ def run(document: Document, report: Report) -> Linter:
     patterns = rules.Patterns()
     references: list[tuple[Trail, str]] = []
     for node, trail, joined in _schemas(root):
-        if "$ref" in node and isinstance(node["$ref"], str):
-            if node["$ref"].startswith("#/"):
-                references.append((trail, node["$ref"]))
+        if "$ref" in node and isinstance(node["$ref"], str) and node["$ref"].startswith("#/"):
+            references.append((trail, node["$ref"]))
         if "pattern" in node:
             _pattern(node, trail, patterns, report)
         if "required" in node and not joined:
