@@ -1,16 +1,16 @@
 """API descriptions (OpenAPI 3.0 and 3.1, Swagger 2.0; JSON or YAML) -> the draft of an integration.
 
 document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
+files.py       the other files of a document  archive.py     zip
+broken_json.py commas                         web_page.py    links to a document
 lint.py        faults of the document         rules.py       the rules, and patterns
-structure.py   against the meta-schema
+structure.py   against the meta-schema        remedies.py    how to mend what a linter finds
 references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
 servers.py     base URI                       security.py    authentication
 drafts.py      paths -> drafts                operations.py  drafts -> operations
-repair.py      the import doctor              paging.py      pagination
-answers.py     results, links, cursors        positions.py   line and column
-findings.py    findings and repairs     files.py       the other files of a document
-archive.py     zip                      broken_json.py commas
-web_page.py    links to a document
+repair.py      the import doctor              schema_repair.py its part for schemas of bodies
+paging.py      pagination                     answers.py     results, links, cursors
+positions.py   line and column                findings.py    findings and repairs
 """
 
 from __future__ import annotations
@@ -77,32 +77,44 @@ def read(
     Raises DocumentError, with a sentence for the user, if the bytes are no API description or exceed the limits. Everything else that is
     wrong with a document is repaired or reported.
     """
-    report = Report()
-    limits = limits.started()
-    location = location or source_url
     with _collector_paused():
-        progress("parsing")
-        if is_archive(data):
-            archive = Archive(data, limits)
-            location, load = archive.root(report), archive.load
-            data = load(location)
-        document = parse(data, limits, report)
-        limits.check_time()
-        references = References(document.root, report, Files(report, location=location, load=load, limits=limits))
-        document.root = references.join_parts()
-        progress("linting")
-        spoke = linter(document, report)
-        structure.check(document.root, document.version, report)
-        limits.check_time()
-        progress("repairing")
-        imported = _imported(document, references, source_url, limits, plain_http, report)
-        references.files.name_absent(document)
-        imported.linter = spoke
-        report.close()
-        if document.is_swagger:
-            imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
-            imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
-        imported.findings = _located(imported.findings, document.text)
+        return _read(data, source_url, location or source_url, load, limits.started(), plain_http, linter, progress)
+
+
+def _read(
+    data: bytes,
+    source_url: str,
+    location: str,
+    load: Load,
+    limits: Limits,
+    plain_http: Callable[[str], bool],
+    linter: Callable[[Document, Report], Linter],
+    progress: Callable[[str], None],
+) -> Imported:
+    """What `read` gives. The document is gone when this is left, and the collector need not look through it."""
+    report = Report()
+    progress("parsing")
+    if is_archive(data):
+        archive = Archive(data, limits)
+        location, load = archive.root(report), archive.load
+        data = load(location)
+    document = parse(data, limits, report)
+    limits.check_time()
+    references = References(document.root, report, Files(report, location=location, load=load, limits=limits))
+    document.root = references.join_parts()
+    progress("linting")
+    spoke = linter(document, report)
+    structure.check(document.root, document.version, report)
+    limits.check_time()
+    progress("repairing")
+    imported = _imported(document, references, source_url, limits, plain_http, report)
+    imported.linter = spoke
+    references.files.name_absent(document)
+    report.close()
+    if document.is_swagger:
+        imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
+        imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
+    imported.findings = _located(imported.findings, document.text)
     return imported
 
 
