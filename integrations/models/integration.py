@@ -29,11 +29,16 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
         return self.filter(organization__in=Organization.objects.visible_to(user, Role.BUILDER))
 
     def visible_to(self, user: Any) -> Self:
-        """What the user's organizations and those below own, and what organizations above them have published."""
+        """What the user's organizations and those below own, what organizations above them have published, and what they use.
+
+        An integration that was hidden after they connected stays in sight: their connections go on working.
+        """
         mine = Organization.objects.visible_to(user)
         if getattr(user, "is_superuser", False):
             return self.all()
-        return self.filter(Q(organization__in=mine) | Q(status=Status.PUBLISHED, organization__in=self._above(mine)))
+        used = self.model.objects.filter(connections__organization__in=mine).values("pk")
+        published = Q(status=Status.PUBLISHED, organization__in=self._above(mine))
+        return self.filter(Q(organization__in=mine) | published | Q(pk__in=used))
 
     def installable_by(self, organization: Organization) -> Self:
         """Published by the organization itself or by one above it."""

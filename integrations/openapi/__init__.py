@@ -91,8 +91,8 @@ def read(
         structure.check(document.root, document.version, report)
         limits.check_time()
         imported = _imported(document, references, source_url, limits, plain_http, report)
-        imported.linter = spoke
         references.files.name_absent(document)
+        imported.linter = spoke
         report.close()
         if document.is_swagger:
             imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
