@@ -11,10 +11,10 @@ PROCESSES = web worker beat $(if $(REDIS_URL),,broker)
 START = env LISTEN_PORT="$$PORT" honcho --env /dev/null start $(PROCESSES)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint pin schema
+.PHONY: help run demo test lint pin schema bench-import
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/installed  ## set up and start everything; Ctrl-C stops it
 	@python manage.py bootstrap --check-port
@@ -42,6 +42,9 @@ pin: $(VENV)/installed-dev  ## take the newest versions that requirements*.in al
 	pip install --quiet --upgrade uv
 	uv pip compile --universal --python-version 3.11 --no-header --annotation-style line --upgrade --quiet requirements.in -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --no-header --annotation-style line --upgrade --quiet requirements-dev.in -o requirements-dev.txt
+
+bench-import: $(VENV)/installed  ## time the import against json.loads (needs npm); BENCH=--peers: other tools too
+	@python benchmarks/bench_import.py $(BENCH)
 
 schema: $(VENV)/installed  ## write the API's OpenAPI document to var/schema.yaml
 	@python manage.py spectacular --validate --file var/schema.yaml

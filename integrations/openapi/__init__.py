@@ -75,29 +75,40 @@ def read(
     Raises DocumentError, with a sentence for the user, if the bytes are no API description or exceed the limits. Everything else that is
     wrong with a document is repaired or reported.
     """
-    report = Report()
-    limits = limits.started()
-    location = location or source_url
     with _collector_paused():
-        if is_archive(data):
-            archive = Archive(data, limits)
-            location, load = archive.root(report), archive.load
-            data = load(location)
-        document = parse(data, limits, report)
-        limits.check_time()
-        references = References(document.root, report, Files(report, location=location, load=load, limits=limits))
-        document.root = references.join_parts()
-        spoke = linter(document, report)
-        structure.check(document.root, document.version, report)
-        limits.check_time()
-        imported = _imported(document, references, source_url, limits, plain_http, report)
-        references.files.name_absent(document)
-        imported.linter = spoke
-        report.close()
-        if document.is_swagger:
-            imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
-            imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
-        imported.findings = _located(imported.findings, document.text)
+        return _read(data, source_url, location or source_url, load, limits.started(), plain_http, linter)
+
+
+def _read(
+    data: bytes,
+    source_url: str,
+    location: str,
+    load: Load,
+    limits: Limits,
+    plain_http: Callable[[str], bool],
+    linter: Callable[[Document, Report], Linter],
+) -> Imported:
+    """What `read` gives. The document is gone when this is left, and the collector need not look through it."""
+    report = Report()
+    if is_archive(data):
+        archive = Archive(data, limits)
+        location, load = archive.root(report), archive.load
+        data = load(location)
+    document = parse(data, limits, report)
+    limits.check_time()
+    references = References(document.root, report, Files(report, location=location, load=load, limits=limits))
+    document.root = references.join_parts()
+    spoke = linter(document, report)
+    structure.check(document.root, document.version, report)
+    limits.check_time()
+    imported = _imported(document, references, source_url, limits, plain_http, report)
+    imported.linter = spoke
+    references.files.name_absent(document)
+    report.close()
+    if document.is_swagger:
+        imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
+        imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
+    imported.findings = _located(imported.findings, document.text)
     return imported
 
 

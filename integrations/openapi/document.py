@@ -8,12 +8,13 @@ import math
 import re
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
-from integrations.openapi import broken_json, yaml12
+from integrations.openapi import broken_json, positions, strict_json, yaml12
 from integrations.openapi.findings import Report
 
 
@@ -125,6 +126,9 @@ def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str]:
     for magic, sentence in _MAGIC:
         if data.startswith(magic):
             raise DocumentError(sentence)
+    if strict_json.may_be(data):
+        with suppress(strict_json.Doubt):
+            return _strict(data, limits, report)
     text = decode(data, report)
     if not text.strip():
         raise DocumentError("The file is empty. Choose the OpenAPI (Swagger) file of the API, in JSON or YAML.")
@@ -135,8 +139,27 @@ def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str]:
                 "This is a web page (HTML), not an OpenAPI document. Open the page in a browser, look for a link to openapi.json or swagger.json, and import that file."
             )
         raise DocumentError("This is an XML file, not an OpenAPI document. Ask the vendor for the OpenAPI (Swagger) file in JSON or YAML.")
-    root, text = _values(data, text, start, limits, report)
+    root, text = _values(text, start, limits, report)
     return _storable(root, text), text
+
+
+def _strict(data: bytes, limits: Limits, report: Report) -> tuple[Any, str]:
+    """What `content` gives, for JSON without a doubt. A text that is too large to be searched for lines is not made."""
+    _check_values(strict_json.most_values(data), limits)
+    root = strict_json.load(data)
+    keys = strict_json.survey(root, limits.max_depth)
+    if keys < 0:
+        raise DocumentError(_depth_sentence(limits))
+    if strict_json.may_repeat_keys(data, keys):
+        _report_duplicates(data.decode(), report)
+    return root, data.decode("utf-8-sig") if len(data) <= positions.MAX_LOCATED else ""
+
+
+def _check_values(count: int, limits: Limits) -> None:
+    if count > limits.max_values:
+        raise DocumentError(
+            f"The file holds more than {limits.max_values:,} values, which no API description does. Remove the parts that you do not need and try again."
+        )
 
 
 def describes_api(data: bytes) -> bool:
@@ -175,19 +198,13 @@ def _cleaned(text: str, report: Report) -> str:
     return text
 
 
-def _values(data: bytes, text: str, start: str, limits: Limits, report: Report) -> tuple[Any, str]:
-    """JSON at orjson's speed; what it refuses is read by the tolerant readers, JSON-like text first as JSON, then mended, at last as
-    YAML. With the text that the values stand in.
+def _values(text: str, start: str, limits: Limits, report: Report) -> tuple[Any, str]:
+    """What strict JSON is not, by the tolerant readers: JSON-like text first as JSON, then mended, at last as YAML. With the text that
+    the values stand in.
     """
     if start[0] in "{[":
-        if sum(map(text.count, ",[{")) > limits.max_values:
-            raise DocumentError(
-                f"The file holds more than {limits.max_values:,} values, which no API description does. Remove the parts that you do not need and try again."
-            )
-        try:
-            root = orjson.loads(data)  # refuses nesting beyond 1,024 levels by itself
-        except orjson.JSONDecodeError:
-            root = _lenient_json(text)
+        _check_values(sum(map(text.count, ",[{")), limits)
+        root = _lenient_json(text)
         if root is not None:
             _check_depth(root, limits)
             _report_duplicates(text, report)

@@ -24,15 +24,19 @@ class Doubt(Exception):
     """The bytes are no strict JSON, or hold something that needs a closer look."""
 
 
+def may_be(data: bytes) -> bool:
+    """Whether the bytes start as JSON does."""
+    return data[:200].removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
+
+
 def load(data: bytes) -> Any:
     """The values of strict JSON. Raises Doubt."""
-    data = data.removeprefix(codecs.BOM_UTF8)
-    if data[:200].lstrip()[:1] not in (b"{", b"["):
-        raise Doubt
     if len(data.translate(None, _CONTROL)) < len(data) or any(doubt.search(data) for doubt in _DOUBTS):
         raise Doubt
     try:
-        return orjson.loads(data)  # refuses bad UTF-8, halves of surrogate pairs, and nesting beyond 1,024 levels by itself
+        return orjson.loads(
+            data.removeprefix(codecs.BOM_UTF8)
+        )  # refuses bad UTF-8, halves of surrogate pairs, and nesting beyond 1,024 levels by itself
     except orjson.JSONDecodeError:
         raise Doubt from None
 

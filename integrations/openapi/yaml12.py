@@ -80,10 +80,9 @@ def load(text: str, bounds: Bounds, *, on_duplicate: Callable[[str, int], None])
     """
     builder = _Builder(bounds, on_duplicate)
     try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            if isinstance(event, yaml.DocumentEndEvent):
-                break
-            if isinstance(event, yaml.SequenceStartEvent) and not builder.stack:
+        next_event = yaml.CSafeLoader(text).get_event
+        while (event := next_event()) is not None and event.__class__ is not yaml.DocumentEndEvent:
+            if event.__class__ is yaml.SequenceStartEvent and not builder.stack:
                 return []
             builder.take(event)
     except yaml.MarkedYAMLError as error:
@@ -115,6 +114,9 @@ class _Builder:
             self.values += 1
             if self.values > self.bounds.values + self.expanded:
                 raise YamlTooLong("it holds too many values", event.start_mark.line + 1, event.start_mark.column + 1)
+            if self.key is None and self.node.__class__ is dict and not event.anchor:
+                self.key = (event.value, event)  # text, spelled as in the file: a response code 200 becomes "200"
+                return
             value = scalar(event.value) if event.implicit[0] else _tagged(event)
             if event.anchor:
                 self.anchors[event.anchor] = (value, 1)
