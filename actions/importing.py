@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from actions import services
+from actions import linting, services
 from actions.fetching import Neighbours
 from connections.transport import Transport
 from integrations import openapi
@@ -30,6 +30,12 @@ class Report:
     operations: int
     findings: list[dict[str, Any]]
     repairs: list[dict[str, Any]]
+    linter: dict[str, str]
+
+
+def named(linter: openapi.Linter) -> dict[str, str]:
+    """A linter as the API shows it: {"name"}, with its version if it has one of its own."""
+    return {"name": linter.name, **({"version": linter.version} if linter.version else {})}
 
 
 def limits() -> openapi.Limits:
@@ -51,10 +57,10 @@ def parse(data: bytes, *, name: str = "", source_url: str = "") -> openapi.Impor
     """
     try:
         if not source_url:
-            return openapi.read(data, location=name, limits=limits(), plain_http=_may_be_plain)
+            return openapi.read(data, location=name, limits=limits(), plain_http=_may_be_plain, linter=linting.run)
         with Transport() as transport:
             load = Neighbours(source_url, transport)
-            return openapi.read(data, source_url=source_url, load=load, limits=limits(), plain_http=_may_be_plain)
+            return openapi.read(data, source_url=source_url, load=load, limits=limits(), plain_http=_may_be_plain, linter=linting.run)
     except openapi.DocumentError as error:
         raise Invalid({"document": [str(error)]}) from None
 
@@ -95,10 +101,10 @@ def import_document(
             definition=found.definition,
         )
         draft = integration.working
-        draft.source, draft.findings, draft.repairs = source[:2000], findings, repairs
-        draft.save(update_fields=["source", "findings", "repairs"])
+        draft.source, draft.findings, draft.repairs, draft.linter = source[:2000], findings, repairs, named(found.linter)
+        draft.save(update_fields=["source", "findings", "repairs", "linter"])
         count = services.add_all(revision=draft, operations=found.operations)
-    return Report(integration, found.version, count, findings, repairs)
+    return Report(integration, found.version, count, findings, repairs, draft.linter)
 
 
 def _may_be_plain(url: str) -> bool:

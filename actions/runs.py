@@ -231,6 +231,9 @@ class Walk:
         rows = [] if past_the_end else records(body, self.plan.results_key, many=self.plan.is_paged)
         seen = PageSeen(answer.status, Headers(answer.headers), body, answer.url, len(rows))
         step = self.strategy.advance(token, seen)
+        if isinstance(step, Next) and step.token.get("url"):
+            # Vendors repeat the key of the request in the next link, and the token goes into the database.
+            step = Next({**step.token, "url": client.bare(step.token["url"])})
         position = self.strategy.position(token)
         repeat = self.guard.after(position, rows)
         if repeat:

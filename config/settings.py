@@ -187,6 +187,9 @@ IMPORT_SECONDS = variable("IMPORT_SECONDS", "120", _seconds)
 # over is left out and named. The vendor's server is asked for no more than so many files.
 IMPORT_FETCH_SECONDS = variable("IMPORT_FETCH_SECONDS", "60", _seconds)
 IMPORT_FETCH_FILES = variable("IMPORT_FETCH_FILES", "1000", _count(0, 100_000))
+# The linter of imports: a path or a name on the PATH. By default a `vacuum` on the PATH; `none` means the built-in rules.
+VACUUM = variable("VACUUM", "", str.strip)
+VACUUM_SECONDS = variable("VACUUM_SECONDS", "20", _seconds)  # for one document; beyond it the built-in rules speak
 
 # --- runs (actions/runs.py) -------------------------------------------------------------------------------------------
 

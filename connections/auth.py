@@ -80,6 +80,11 @@ class Scheme(ABC, Generic[A]):
     def apply(self, credentials: Credentials, *, token: str = "") -> Additions:
         """What the request gets. `token` is the one that was fetched, for a scheme that needs one."""
 
+    @property
+    def query_names(self) -> frozenset[str]:
+        """The parameters of the URL in which a secret goes out; a URL is kept without them."""
+        return frozenset()
+
     def secrets(self, credentials: Credentials) -> list[str]:
         """The values that no message and no log may show."""
         names = {field.name for field in self.credential_fields() if field.secret}
@@ -94,6 +99,10 @@ class ApiKeyScheme(Scheme[ApiKeyAuth]):
     def credential_fields(self) -> tuple[CredentialField, ...]:
         where = {"header": "header", "query": "query parameter", "cookie": "cookie"}[self.auth.api_key_location]
         return (CredentialField("apiKey", "API key", help=f"It is sent in the {where} {self.auth.api_key_name}."),)
+
+    @property
+    def query_names(self) -> frozenset[str]:
+        return frozenset({self.auth.api_key_name} if self.auth.api_key_location == "query" else ())
 
     def check(self, credentials: Credentials) -> dict[str, list[str]]:
         found = super().check(credentials)

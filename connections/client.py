@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 
 from connections import outcomes, tokens
 from connections.auth import Credentials, scheme_of
-from connections.exchange import Answer, Outgoing
+from connections.exchange import Answer, Outgoing, without_query
 from connections.models import Connection, DefaultCredential
 from connections.oauth import TokenError
 from connections.outcomes import Outcome
@@ -53,6 +53,10 @@ class Client:
     def redact(self, text: str) -> str:
         """The text without this connection's secrets."""
         return redact(text, self._secrets)
+
+    def bare(self, url: str) -> str:
+        """A URL as it may be kept: without the parameters that hold this connection's secrets; `send` adds them again."""
+        return without_query(url, self._scheme.query_names)
 
     def send(self, outgoing: Outgoing) -> Answer:
         """The answer, whatever its status. A token that is rejected with 401 is renewed once. Raises `CallError`."""

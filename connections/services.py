@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -49,7 +50,8 @@ def create(
     settings = _checked_settings(definition, settings or {})
     _check_credentials(integration, definition, credentials)
     with transaction.atomic():
-        others = Connection.objects.select_for_update().filter(organization=organization, integration=integration)
+        _one_at_a_time(organization.pk)
+        others = Connection.objects.filter(organization=organization, integration=integration)
         if is_default is None:
             is_default = not others.filter(is_default=True).exists()
         elif is_default:
@@ -91,6 +93,7 @@ def change(
                 generation=F("generation") + 1,
             )
         if is_default is not None:
+            _one_at_a_time(connection.organization_id)
             if is_default:
                 Connection.objects.filter(
                     organization=connection.organization_id, integration=connection.integration_id, is_default=True
@@ -214,6 +217,11 @@ def _checked_settings(definition: Definition, settings: dict[str, Any]) -> dict[
     except ValueError as error:
         raise Invalid({"settings.baseUri": [str(error)]}) from None
     return {"baseUri": str(base)}
+
+
+def _one_at_a_time(organization_id: UUID) -> None:
+    """Hold the organization until the transaction ends: of two connections that become the default at once, the later one is it."""
+    Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
 
 
 def _save(connection: Connection) -> None:

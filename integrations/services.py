@@ -24,6 +24,7 @@ from integrations.refusals import Conflict, Invalid
 from integrations.signals import draft_opened
 
 NAME_LENGTH = 100
+_SLUG_ATTEMPTS = 10  # of integrations of one name that are made at the same moment
 # Words that stand where a slug stands in addresses of pages and of the API.
 RESERVED_SLUGS = frozenset({"new", "import"})
 
@@ -58,17 +59,23 @@ def create(
     check_transport(definition)
     given = {"id": id} if id else {}
     _check_lengths(details)
+    name = check_name(name)
     with transaction.atomic():
-        name = check_name(name)
-        slug = unique_slug(Integration.objects.all(), name, fallback="integration", reserved=RESERVED_SLUGS)
-        try:
-            with transaction.atomic():
-                integration = Integration(
-                    **given, organization=organization, name=name, slug=slug, description=description, created_by=user, **details
-                )
-                integration.save(force_insert=True)
-        except IntegrityError:
-            raise Conflict("An integration with this id exists already. Leave the id out, or send another UUID.") from None
+        for _ in range(_SLUG_ATTEMPTS):
+            slug = unique_slug(Integration.objects.all(), name, fallback="integration", reserved=RESERVED_SLUGS)
+            integration = Integration(
+                **given, organization=organization, name=name, slug=slug, description=description, created_by=user, **details
+            )
+            try:
+                with transaction.atomic():
+                    integration.save(force_insert=True)
+            except IntegrityError:
+                if id and Integration.objects.filter(pk=id).exists():
+                    raise Conflict("An integration with this id exists already. Leave the id out, or send another UUID.") from None
+                continue  # somebody took the slug a moment ago
+            break
+        else:
+            raise Conflict("Several integrations of this name are being made at this moment. Send it again.")
         Revision.objects.create(integration=integration, content=definition.dump())
     return integration
 
@@ -80,7 +87,9 @@ def update(*, integration: Integration, **details: Any) -> Integration:
     _check_lengths(details)
     for field, value in details.items():
         setattr(integration, field, value)
-    integration.save(update_fields=[*details, "updated_at"])
+    with transaction.atomic():
+        locked(integration)
+        integration.save(update_fields=[*details, "updated_at"])
     return integration
 
 
@@ -92,8 +101,11 @@ def _check_lengths(details: dict[str, Any]) -> None:
 
 
 def locked(integration: Integration) -> Integration:
-    """The row as it is now, held until the transaction ends: nobody opens, changes, finalizes or drops its draft meanwhile."""
-    return Integration.objects.select_for_update().get(pk=integration.pk)
+    """The row as it is now, held until the transaction ends: nobody opens, changes, finalizes, drops or deletes anything of it meanwhile."""
+    found = Integration.objects.select_for_update().filter(pk=integration.pk).first()
+    if found is None:
+        raise Conflict("This integration was deleted in the meantime.")
+    return found
 
 
 def open_draft(*, integration: Integration) -> Revision:
@@ -171,7 +183,8 @@ def set_status(*, integration: Integration, status: str) -> Integration:
 def delete(*, integration: Integration) -> None:
     """Remove an integration with its revisions and actions; refused while somebody is connected."""
     try:
-        integration.delete()
+        with transaction.atomic():
+            locked(integration).delete()
     except ProtectedError as error:
         count = len(error.protected_objects)
         raise Conflict(

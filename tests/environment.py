@@ -25,6 +25,10 @@ FOREIGN = (
     "IMPORT_SECONDS ORGANIZATION_NAME PORT PUBLIC_URL RUN_LEASE_SECONDS RUN_RECOVER_SECONDS SECRET_KEY"
 ).split()
 
+# The real vacuum, for the tests that are about it: what VACUUM names, else the one on the PATH; "" if there is none. In the
+# environment, because the workers of xdist start with what is prepared below.
+LINTER = os.environ.setdefault("TEST_VACUUM", os.environ.get("VACUUM") or shutil.which("vacuum") or "")
+
 DATA_DIR = Path(tempfile.mkdtemp(prefix="junction-test-"))
 _owner = os.getpid()
 
@@ -38,6 +42,7 @@ def prepare() -> None:
     os.environ |= {
         "DATA_DIR": str(DATA_DIR),
         "EGRESS_ALLOW": "loopback",  # the vendor of the tests is on this machine
+        "VACUUM": "none",  # findings must not depend on what is installed; its own tests look for LINTER
         # Playwright runs an event loop in the thread of the tests, which makes Django suspect async code.
         "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
     }

@@ -93,6 +93,7 @@ class ImportView(APIView):
             **representation.full(integration, editor=True),
             "version": report.version,
             "actionCount": report.operations,
+            "linter": report.linter,
             "findings": report.findings,
             "repairs": report.repairs,
         }

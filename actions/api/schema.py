@@ -44,9 +44,15 @@ class ImportRequest(serializers.Serializer):
     organization = serializers.CharField(required=False)
 
 
+class LinterDocument(serializers.Serializer):
+    name = serializers.ChoiceField(["junction", "vacuum"])
+    version = serializers.CharField(required=False)
+
+
 class ImportDocument(IntegrationDocument):
     version = serializers.CharField(help_text="Of OpenAPI, as the document names it")
     actionCount = serializers.IntegerField()
+    linter = LinterDocument(help_text="Which linter looked for the findings")
     findings = FindingDocument(many=True)
     repairs = RepairDocument(many=True)
 

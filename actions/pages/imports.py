@@ -22,6 +22,7 @@ from integrations.wizard.auth_forms import text
 from integrations.wizard.shell import REFUSED
 
 SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))
+LINTERS = {"vacuum": "vacuum", "junction": "Junction's built-in rules"}
 SHOWN = 200  # rows of one table; a document can have thousands of findings
 
 
@@ -103,7 +104,7 @@ def import_document(request: HttpRequest) -> HttpResponse:
 
 def imported_revision(integration: Integration) -> Revision | None:
     """The revision that an import made, if one did."""
-    return integration.revisions.filter(number=1).exclude(source="").first()
+    return integration.revisions.filter(number=1).exclude(source="", linter={}).first()
 
 
 def report(request: HttpRequest, slug: str) -> HttpResponse:
@@ -123,6 +124,7 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
         "definition": revision.definition,
         "action_count": revision.actions.count(),
         "found": found,
+        "linter": LINTERS.get(revision.linter.get("name", ""), ""),
         "repairs": revision.repairs[:SHOWN],
         "more_repairs": max(len(revision.repairs) - SHOWN, 0),
     }

@@ -65,7 +65,7 @@ def table(records: Iterable[Any]) -> Table:
     rows = [record if isinstance(record, dict) else {"value": record} for record in records]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     shown = columns[:MOST_COLUMNS]
-    return Table(shown, [[cell(row, name) for name in shown] for row in rows], len(columns) - len(shown))
+    return Table([_short(name) for name in shown], [[cell(row, name) for name in shown] for row in rows], len(columns) - len(shown))
 
 
 def cell(row: dict[str, Any], name: str) -> Cell:

@@ -29,11 +29,16 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
         return self.filter(organization__in=Organization.objects.visible_to(user, Role.BUILDER))
 
     def visible_to(self, user: Any) -> Self:
-        """What the user's organizations and those below own, and what organizations above them have published."""
+        """What the user's organizations and those below own, what organizations above them have published, and what they use.
+
+        An integration that was hidden after they connected stays in sight: their connections go on working.
+        """
         mine = Organization.objects.visible_to(user)
         if getattr(user, "is_superuser", False):
             return self.all()
-        return self.filter(Q(organization__in=mine) | Q(status=Status.PUBLISHED, organization__in=self._above(mine)))
+        used = self.model.objects.filter(connections__organization__in=mine).values("pk")
+        published = Q(status=Status.PUBLISHED, organization__in=self._above(mine))
+        return self.filter(Q(organization__in=mine) | published | Q(pk__in=used))
 
     def installable_by(self, organization: Organization) -> Self:
         """Published by the organization itself or by one above it."""
@@ -100,7 +105,7 @@ class Integration(models.Model):
 
 
 class Revision(models.Model):
-    """One version of an integration's definition. `findings` and `repairs` are those of the import it came from."""
+    """One version of an integration's definition. `findings` and `repairs` are those of the import it came from, found by `linter`."""
 
     integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField(default=1)
@@ -108,6 +113,7 @@ class Revision(models.Model):
     source = models.CharField(max_length=2000, blank=True, help_text="File name or URL of the document it was imported from.")
     findings = models.JSONField(default=list, blank=True)
     repairs = models.JSONField(default=list, blank=True)
+    linter = models.JSONField(default=dict, blank=True, help_text="Which linter found the findings: name, and version if it has one.")
     created_at = models.DateTimeField(auto_now_add=True)
     finalized_at = models.DateTimeField(null=True, blank=True)
     finalized_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

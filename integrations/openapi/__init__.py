@@ -27,10 +27,11 @@ from integrations.openapi.archive import Archive, is_archive
 from integrations.openapi.document import Document, DocumentError, Limits, describes_api, parse
 from integrations.openapi.files import Files, Load, Unavailable, absent
 from integrations.openapi.findings import Finding, Repair, Report, listed, plain_text
+from integrations.openapi.lint import Linter
 from integrations.openapi.references import References
 from integrations.operation import Operation
 
-__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Load", "Repair", "Unavailable", "describes_api", "read"]
+__all__ = ["DocumentError", "Finding", "Imported", "Limits", "Linter", "Load", "Repair", "Unavailable", "describes_api", "read"]
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Imported:
     `version` is that of the document as uploaded ("2.0", "3.0.1", "3.1.0"); `auth_choices` are all ways to authenticate that can be
     expressed, by the name of their scheme; `definition` holds the best of them. Findings are faults of the document, repairs what was
     done about them.
+    `linter` says who looked for the faults.
     """
 
     version: str
@@ -50,6 +52,7 @@ class Imported:
     operations: list[Operation] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     repairs: list[Repair] = field(default_factory=list)
+    linter: Linter = field(default_factory=Linter)
 
 
 def read(
@@ -60,21 +63,31 @@ def read(
     load: Load = absent,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     plain_http: Callable[[str], bool] = lambda url: False,  # noqa: ARG005
+    linter: Callable[[Document, Report], Linter] = lint.run,
 ) -> Imported:
     """Read an API description, or a zip archive with one and the files that it refers to.
 
     `source_url` is where it was fetched from, for servers that are relative to it. `location` is a URL or the name of a file, by default
     the `source_url`: references to other files are resolved against it and given to `load` (not for an archive, which has its own).
     `plain_http` says of an http:// URL whether it may stay so; by default each becomes https, and a finding says it.
+    `linter` looks for faults, writes them into the report and says who it is; by default the built-in rules do.
 
     Raises DocumentError, with a sentence for the user, if the bytes are no API description or exceed the limits. Everything else that is
     wrong with a document is repaired or reported.
     """
     with _collector_paused():
-        return _read(data, source_url, location or source_url, load, limits.started(), plain_http)
+        return _read(data, source_url, location or source_url, load, limits.started(), plain_http, linter)
 
 
-def _read(data: bytes, source_url: str, location: str, load: Load, limits: Limits, plain_http: Callable[[str], bool]) -> Imported:
+def _read(
+    data: bytes,
+    source_url: str,
+    location: str,
+    load: Load,
+    limits: Limits,
+    plain_http: Callable[[str], bool],
+    linter: Callable[[Document, Report], Linter],
+) -> Imported:
     """What `read` gives. The document is gone when this is left, and the collector need not look through it."""
     report = Report()
     if is_archive(data):
@@ -85,16 +98,18 @@ def _read(data: bytes, source_url: str, location: str, load: Load, limits: Limit
     limits.check_time()
     references = References(document.root, report, Files(report, location=location, load=load, limits=limits))
     document.root = references.join_parts()
-    elsewhere = lint.run(document.root, report)
+    spoke = linter(document, report)
     structure.check(document.root, document.version, report)
     limits.check_time()
     imported = _imported(document, references, source_url, limits, plain_http, report)
-    references.files.name_absent(elsewhere)
+    references.files.name_absent(document)
+    imported.linter = spoke
     report.close()
     if document.is_swagger:
         imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
         imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
-    imported.findings = _located(imported.findings, document.text)
+    if len(document.source) <= positions.MAX_LOCATED:
+        imported.findings = _located(imported.findings, document.text)
     return imported
 
 

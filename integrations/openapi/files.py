@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urljoin
 
-from integrations.openapi.document import DocumentError, Limits, content
-from integrations.openapi.findings import Report, shortened
+from integrations.openapi.document import Document, DocumentError, Limits, content
+from integrations.openapi.findings import Report, pointer, shortened
 
 RULE = "resolving-references"
+# A reference to another file, in text and in bytes; a path that ends in /$ref, as OData has them, is none.
+_EXTERNAL = re.compile(r"""(?<!/)\$ref["']?\s*:\s*["']?[^"'#\s]""")
+_EXTERNAL_BYTES = re.compile(_EXTERNAL.pattern.encode())
+_DATA = frozenset({"example", "default", "enum", "const"})  # below these keys stands data, whose $ref refers to nothing
 _TOGETHER = "The files of the document together hold more than can be imported. Remove the parts that you do not need and try again."
 
 
@@ -76,10 +81,12 @@ class Files:
             self._contents[location] = self._opened(location, where)
         return self._contents[location]
 
-    def name_absent(self, references: list[tuple[str, str]]) -> None:
-        """Report the missing files also of references (with their pointers) that the import has no use for, if the document came alone."""
-        if self.load is absent:
-            for ref, where in references:
+    def name_absent(self, document: Document) -> None:
+        """Report the missing files also of references that the import has no use for. Only for a document that came alone."""
+        source = document.source
+        found = _EXTERNAL.search(source) if isinstance(source, str) else _EXTERNAL_BYTES.search(source)
+        if self.load is absent and found:
+            for ref, where in _references(document.root):
                 location = self.absolute(ref).partition("#")[0]
                 if location:
                     self.content(location, where)
@@ -131,3 +138,19 @@ class Files:
                 node["$ref"] = self.absolute(ref, location)
             stack.extend(node.values())
         return count
+
+
+def _references(root: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """References of a document with the pointers of the objects that they stand in, in no order of meaning."""
+    seen: set[int] = set()
+    stack: list[tuple[Any, str]] = [(root, "")]
+    while stack:
+        node, where = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, dict) and isinstance(node.get("$ref"), str):
+            yield node["$ref"], where
+        for key, child in node.items() if isinstance(node, dict) else enumerate(node):
+            if isinstance(child, dict | list) and key not in _DATA:
+                stack.append((child, pointer(key, base=where)))

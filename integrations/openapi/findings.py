@@ -50,8 +50,11 @@ class Report:
     _said: set[tuple[str, str, str]] = field(default_factory=set)
 
     def find(self, severity: Severity, rule: str, pointer: str, message: str, remedy: str) -> None:
-        if self._room("finding", rule, pointer + message):
-            self.findings.append(Finding(severity, rule, pointer, message, remedy))
+        self.add(Finding(severity, rule, pointer, message, remedy))
+
+    def add(self, finding: Finding) -> None:
+        if self._room("finding", finding.rule, finding.pointer + finding.message):
+            self.findings.append(finding)
 
     def repair(self, rule: str, pointer: str, before: Any, after: Any, message: str) -> None:
         if self._room("repair", rule, pointer + message):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from integrations.openapi import rules
-from integrations.openapi.document import METHODS
+from integrations.openapi.document import METHODS, Document
 from integrations.openapi.findings import Report, pointer, shortened
 
 # Below these keys stands data, not description: nothing in it is a schema.
@@ -32,28 +33,33 @@ def tokens(trail: Trail) -> list[str]:
     return found[::-1]
 
 
-def run(root: dict[str, Any], report: Report) -> list[tuple[str, str]]:
-    """Report every breach of the rules in the document as it was uploaded. Gives its references to other files, with their pointers."""
+@dataclass(frozen=True)
+class Linter:
+    """Who looked for faults: "junction" for these rules, else the name of a program and the version that it says it has."""
+
+    name: str = "junction"
+    version: str = ""
+
+
+def run(document: Document, report: Report) -> Linter:
+    """Report every breach of the rules in the document as it was uploaded."""
+    root = document.root
     info = root.get("info")
     if not isinstance(info, dict) or not info.get("description"):
         _breach(rules.DESCRIPTION, "/info", "The document has no description.", report)
     _operations(root, report)
     patterns = rules.Patterns()
     references: list[tuple[Trail, str]] = []
-    elsewhere: list[tuple[str, str]] = []
     for node, trail, joined in _schemas(root):
-        if "$ref" in node and isinstance(node["$ref"], str):
-            if node["$ref"].startswith("#/"):
-                references.append((trail, node["$ref"]))
-            elif not node["$ref"].startswith("#"):
-                elsewhere.append((node["$ref"], _place(trail)))
+        if "$ref" in node and isinstance(node["$ref"], str) and node["$ref"].startswith("#/"):
+            references.append((trail, node["$ref"]))
         if "pattern" in node:
             _pattern(node, trail, patterns, report)
         if "required" in node and not joined:
             _required(node, trail, report)
     for place, ref in circles(references):
         _breach(rules.CIRCULAR, place, f"The reference {shortened(ref, 200)} leads back to where it stands.", report)
-    return elsewhere
+    return Linter()
 
 
 def _breach(rule: rules.Rule, place: str, message: str, report: Report) -> None:

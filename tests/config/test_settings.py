@@ -41,6 +41,8 @@ def values(names: str, **variables: str) -> Any:
         ("DATABASE_URL", "junction", "DATABASE_URL: Write it as postgres://user:password@host:5432/name, or as sqlite:////folder/file."),
         ("REDIS_URL", "localhost:6379", "REDIS_URL: Write it as redis://host:6379/0, rediss://… for TLS, or unix:///folder/socket."),
         ("EGRESS_READ_TIMEOUT", "0", "EGRESS_READ_TIMEOUT: '0' is not a number of seconds. Give a whole number from 1 on."),
+        ("IMPORT_MAX_DEPTH", "1000", "IMPORT_MAX_DEPTH: '1000' is not in the range. Give a whole number from 10 to 900."),
+        ("IMPORT_SECONDS", "soon", "IMPORT_SECONDS: 'soon' is not a number of seconds. Give a whole number from 1 on."),
         ("EGRESS_ALLOW", "home", "EGRESS_ALLOW: home is no network. Write CIDR notation such as 10.1.0.0/16, one address, or one of: localhost, loopback, private."),
         ("PUBLIC_URL", "example.com/app", "PUBLIC_URL: 'example.com/app' is not an origin. Give scheme, host and port only, for example https://junction.example.com"),
         ("ENCRYPTION_KEYS", "k1:short", "ENCRYPTION_KEYS: The key k1 is not 32 bytes in base64. Make one with: openssl rand -base64 32"),

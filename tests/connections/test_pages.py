@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from connections import services
+from connections.client import default_credentials
 from connections.models import Connection
 from connections.secrets import open_sealed
 from integrations.models import Integration, User
+from integrations.services import set_status
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.pages import HTMX, errors, signed_in, text, value
 from tests.vendor.server import VendorServer
@@ -260,3 +263,41 @@ def test_stranger_sees_nothing(connection: Connection, vendor: VendorServer, eve
     assert client.get(detail(connection)).status_code == 404
     assert [getattr(client, method)(url, values()).status_code for method, url in addresses(connection)] == [404] * 8
     assert (Connection.objects.count(), stored(connection), vendor.requests) == (1, {"apiKey": KEY}, [])
+
+
+# --- whose secrets go where -----------------------------------------------------------------------------------------
+
+AGAIN = "Enter it again: the address leads to another server, which does not get what is stored."
+
+
+def test_stored_secrets_do_not_go_to_another_address(
+    make_integration: MakeIntegration, make_connection: MakeConnection, carol: User
+) -> None:
+    own = make_integration(base_uri="/v1", auth=APIKEY)
+    connection = make_connection(own, credentials={"apiKey": KEY}, settings={"baseUri": "https://git.example.com"})
+    client, moved = signed_in(carol), {"name": "Main", "settings.baseUri": "https://mine.example.net"}
+    assert errors(client.post(detail(connection), moved)) == {"credentials.apiKey": [AGAIN]}
+    assert AGAIN in text(client.post(reverse("connection-test", args=[connection.pk]), moved, headers=HTMX))
+    path = {"name": "Main", "settings.baseUri": "https://git.example.com/base"}
+    assert client.post(detail(connection), path).status_code == 302
+    assert stored(connection) == {"apiKey": KEY}
+    assert client.post(detail(connection), {**moved, "credentials.apiKey": "new-key"}).status_code == 302
+    assert (stored(connection), connection.settings) == ({"apiKey": "new-key"}, {"baseUri": "https://mine.example.net"})
+
+
+@pytest.mark.parametrize(("base_uri", "fields"), [("/v1", []), ("https://api.example.com/v1", ["apiKey"])])
+def test_secrets_of_an_integration_do_not_go_to_a_server_that_the_connection_names(
+    make_integration: MakeIntegration, base_uri: str, fields: list[str]
+) -> None:
+    integration = make_integration(base_uri=base_uri, auth=APIKEY)
+    services.set_default_credentials(integration=integration, secrets={"apiKey": "of-the-owner"})
+    assert list(default_credentials(integration.pk, services.definition_of(integration))) == fields
+
+
+def test_connected_organizations_go_on_with_an_integration_that_was_hidden(connection: Connection, cast: Cast) -> None:
+    set_status(integration=connection.integration, status="hidden")
+    page = reverse("integration-detail", args=[connection.integration.slug])
+    run = reverse("action-run", args=[connection.integration.slug, connection.integration.working.actions.get().uid])
+    assert [signed_in(cast.carol).get(address).status_code for address in (page, run)] == [200, 200]
+    assert signed_in(cast.carol).get(connect(connection.integration)).status_code == 409
+    assert signed_in(cast.eve).get(page).status_code == 404

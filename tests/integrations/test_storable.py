@@ -9,11 +9,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from integrations import json_text
+from actions import runs
+from integrations import icons, json_text
 from integrations.models import Integration, Organization, User
 from integrations.storable import DEEPEST, flaw, mended
-from tests.cast import MakeIntegration
-from tests.pages import signed_in
+from tests.cast import MakeConnection, MakeIntegration, action_of, action_values
+from tests.pages import signed_in, text
 
 NUL = "A text holds the character NUL, which cannot be stored. Remove it."
 HALF = "A text holds half of a character (a lone surrogate), which cannot be stored. Enter it again."
@@ -138,3 +139,16 @@ def test_form_refuses_json_that_cannot_be_stored(bob: User, make_integration: Ma
 def test_switch_of_organization_goes_home_where_next_is_no_path(carol: User, client_a: Organization, target: str) -> None:
     answer = signed_in(carol).post(reverse("organization-switch"), {"organization": client_a.pk, "next": target})
     assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
+@pytest.mark.parametrize("tags", [2000, 12000])
+def test_icon_of_endless_nesting_is_refused_with_a_sentence(tags: int) -> None:
+    with pytest.raises(ValueError) as refused:
+        icons.check(f'<svg xmlns="http://www.w3.org/2000/svg">{"<g>" * tags}{"</g>" * tags}</svg>'.encode())
+    assert str(refused.value) == "The icon nests its elements too deeply for a drawing. Export a simpler SVG."
+
+
+def test_inputs_beyond_64_bits_are_shown(make_integration: MakeIntegration, make_connection: MakeConnection, carol: User) -> None:
+    integration = make_integration(actions=[action_values(parameters=[{"name": "n", "in": "query", "type": "integer"}])])
+    run = runs.start(action=action_of(integration), connection=make_connection(integration), user=carol, inputs={"n": 2**70})
+    assert str(2**70) in text(signed_in(carol).get(reverse("run-detail", args=[run.pk])))

@@ -56,12 +56,14 @@ class Command(BaseCommand):
             "integration": {"id": str(made.integration.pk), "slug": made.integration.slug, "name": made.integration.name},
             "version": made.version,
             "operations": made.operations,
+            "linter": made.linter,
             "findings": made.findings,
             "repairs": made.repairs,
         }
 
     def _print(self, report: dict[str, Any]) -> None:
-        self.stdout.write(f"OpenAPI {report['version']}, {report['operations']} operations, {report['seconds']} s")
+        linter = " ".join(report["linter"].values())
+        self.stdout.write(f"OpenAPI {report['version']}, {report['operations']} operations, {report['seconds']} s, linted by {linter}")
         for finding in report["findings"]:
             self.stdout.write(
                 f"  {finding['severity']}: {finding['rule']} at {finding['pointer'] or '/'}: {finding['message']} {finding['remedy']}"
@@ -95,6 +97,7 @@ def _look(data: bytes, name: str) -> dict[str, Any]:
         "integration": {"name": importing.tidy_name(found.title)},
         "version": found.version,
         "operations": len(found.operations),
+        "linter": importing.named(found.linter),
         "findings": [asdict(item) for item in found.findings],
         "repairs": [asdict(item) for item in found.repairs],
     }

@@ -8,6 +8,8 @@ import zipfile
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from integrations.openapi import DocumentError, Imported, Limits, read
 from tests.integrations.openapi.documents import answer, get, openapi
@@ -181,3 +183,25 @@ def test_damaged_archive_is_read_or_refused(cut: int) -> None:
             read(data)
         except DocumentError:
             continue
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(MEMBERS)),
+            st.integers(0, 400),
+            st.integers(0, 20),
+            st.sampled_from(["", "#", "/", "..", "$ref: ", "{", "\n", "pet.yaml"]),
+        ),
+        max_size=5,
+    )
+)
+def test_archive_of_mutated_files_is_read_or_refused(edits: list[tuple[str, int, int, str]]) -> None:
+    members = dict(MEMBERS)
+    for name, start, length, inserted in edits:
+        members[name] = members[name][:start] + inserted + members[name][start + length :]
+    try:
+        read(packed(members))
+    except DocumentError:
+        return

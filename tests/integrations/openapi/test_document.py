@@ -173,10 +173,9 @@ def test_too_many_json_values_are_refused_before_they_are_read() -> None:
     assert refusal(b'{"a": [' + b"[]," * 100 + b"1]}", Limits(max_values=100)).startswith("The file holds more than 100 values")
 
 
-def test_too_many_yaml_values_are_refused() -> None:
-    assert refusal((YAML + "x: [" + "1," * 200 + "]").encode(), Limits(max_yaml_values=100)).startswith(
-        "The YAML file holds more than 100 values"
-    )
+@pytest.mark.parametrize("more", ["x: [" + "1," * 200 + "]", "x:\n" + "- a\n" * 200, "x: {" + "a b: c," * 40 + "}"])
+def test_too_many_yaml_values_are_refused(more: str) -> None:
+    assert refusal((YAML + more).encode(), Limits(max_yaml_values=70)).startswith("The YAML file holds more than 70 values")
 
 
 def test_utf_16_without_mark_is_recognised_by_its_zero_bytes() -> None:

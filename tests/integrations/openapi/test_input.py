@@ -17,7 +17,7 @@ YAML = "openapi: 3.0.0\ninfo: {title: Test, description: D}\nservers: [{url: htt
 
 def said(result: Imported) -> list[tuple[str, str]]:
     """Rule and message of what is said about the syntax."""
-    rows = [(row.rule, row.message) for row in (*result.findings, *result.repairs)]
+    rows = [(row.rule, row.message) for row in result.findings] + [(row.rule, row.message) for row in result.repairs]
     return [row for row in rows if row[0].startswith(("document-", "duplicate-"))]
 
 
