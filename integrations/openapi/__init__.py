@@ -1,16 +1,16 @@
 """API descriptions (OpenAPI 3.0 and 3.1, Swagger 2.0; JSON or YAML) -> the draft of an integration.
 
 document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
+files.py       the other files of a document  archive.py     zip
+broken_json.py commas                         web_page.py    links to a document
 lint.py        faults of the document         rules.py       the rules, and patterns
-structure.py   against the meta-schema
+structure.py   against the meta-schema        remedies.py    how to mend what a linter finds
 references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
 servers.py     base URI                       security.py    authentication
 drafts.py      paths -> drafts                operations.py  drafts -> operations
-repair.py      the import doctor              paging.py      pagination
-answers.py     results, links, cursors        positions.py   line and column
-findings.py    findings and repairs     files.py       the other files of a document
-archive.py     zip                      broken_json.py commas
-web_page.py    links to a document
+repair.py      the import doctor              schema_repair.py its part for schemas of bodies
+paging.py      pagination                     answers.py     results, links, cursors
+positions.py   line and column                findings.py    findings and repairs
 """
 
 from __future__ import annotations

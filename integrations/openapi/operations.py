@@ -17,6 +17,7 @@ from integrations.openapi.document import Limits
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Report, plain_text, pointer, shortened
 from integrations.openapi.references import References
+from integrations.openapi.schema_repair import SchemaDoctor
 from integrations.operation import TYPES, Body, Operation, Parameter
 
 _STYLES = ("simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject")
@@ -39,7 +40,7 @@ class Answer:
 
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
     """Every operation with the answer that it promises, in the order of the document."""
-    keys, parameters = repair.Keys(report), _Parameters(references, report)
+    keys, parameters, doctor = repair.Keys(report), _Parameters(references, report), SchemaDoctor(report)
     found = list(drafts.read(document, references, limits, report))
     for draft in found:
         draft.reserved_key = keys.reserve(draft.raw.get("operationId"))
@@ -52,12 +53,16 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
         if names[name] > 1:
             name = f"{shortened(name, 100)} ({draft.method} {shortened(draft.path, 90)})"
         try:
-            yield _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, references, share, report)
+            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, references, share, report)
         except ValidationError as error:
             sentence = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             report.find(
                 "error", "operation", draft.where, f"{draft.method} {shortened(draft.path, 200)} was left out: {sentence}", SPECIFIC
             )
+            continue
+        if operation.body:
+            doctor.mend(operation.body.schema_, f"{draft.where}/requestBody")
+        yield operation, answer
 
 
 def _name(draft: Draft) -> str:

@@ -266,7 +266,11 @@ class _Expansion:
                 if len(named) > self.left:
                     out["$comment"] = "More properties are left out here."
                 some = islice(named.items(), max(self.left, 0))
-                out[key] = {name: self._later(child, trail, level) for name, child in some if child.__class__ in _SCHEMA}
+                out[key] = {
+                    name: self._later(self._present(child, name), trail, level)
+                    for name, child in some
+                    if child is None or child.__class__ in _SCHEMA
+                }
         for key in _ONE:
             child = merged.get(key)
             if isinstance(child, bool):
@@ -278,6 +282,14 @@ class _Expansion:
             if isinstance(children, list):
                 part = children[: max(self.left, 0)]
                 out[key] = [self._later(child, trail, level) for child in part if child.__class__ in _SCHEMA]
+
+    def _present(self, child: Any, name: str) -> Any:
+        """A schema inside another; one that is null accepts anything, which is said."""
+        if child is not None:
+            return child
+        message = f"The schema of {shortened(str(name), 60)} is empty (null); it takes any value."
+        self.references.report.repair("schema-null", self.pointer, None, {}, message)
+        return {}
 
     def _later(self, child: Any, trail: _Trail | None, level: int) -> dict[str, Any]:
         self.left -= 1

@@ -1,0 +1,68 @@
+"""The import doctor for the schemas of bodies: what a form could not be built from, or what no value could fulfil, is mended.
+
+Schemas are mended after their references were followed, so a row points at the body and names the field inside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from integrations.openapi import rules
+from integrations.openapi.findings import Report, shortened
+
+_ONE = ("items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames")
+_LIST = ("oneOf", "anyOf", "prefixItems")
+_MAP = ("properties", "patternProperties", "dependentSchemas")
+
+
+class SchemaDoctor:
+    """Mends the schemas of one import; parts that several bodies share are looked at once."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self._patterns = rules.Patterns()
+        # The schemas themselves, not only their ids: an id may be given again once its owner is gone.
+        self._seen: dict[int, dict[str, Any]] = {}
+
+    def mend(self, schema: dict[str, Any], where: str) -> None:
+        """Change the schema of the body at the pointer `where` in place, and say what was changed."""
+        stack: list[tuple[dict[str, Any], tuple[str, ...], bool]] = [(schema, (), False)]
+        while stack:
+            node, path, joined = stack.pop()
+            if id(node) in self._seen:
+                continue
+            self._seen[id(node)] = node
+            self._pattern(node, where, path)
+            if not joined and not any(key in node for key in ("oneOf", "anyOf", "patternProperties")):
+                self._required(node, where, path)
+            for key in _MAP:
+                if isinstance(node.get(key), dict):
+                    stack += ((child, (*path, name), False) for name, child in node[key].items() if isinstance(child, dict))
+            stack += ((node[key], (*path, key), False) for key in _ONE if isinstance(node.get(key), dict))
+            for key in _LIST:
+                if isinstance(node.get(key), list):
+                    stack += ((child, path, True) for child in node[key] if isinstance(child, dict))
+
+    def _pattern(self, node: dict[str, Any], where: str, path: tuple[str, ...]) -> None:
+        pattern = node.get("pattern")
+        if not isinstance(pattern, str) or not self._patterns.fault(pattern):
+            return
+        del node["pattern"]
+        message = f"The pattern of {_field(path)} is no valid regular expression, so no value could match it; it was removed."
+        self.report.repair("schema-pattern", where, pattern, "removed", message)
+
+    def _required(self, node: dict[str, Any], where: str, path: tuple[str, ...]) -> None:
+        required, properties = node.get("required"), node.get("properties")
+        if not isinstance(required, list) or not isinstance(properties, dict) or "$comment" in node:
+            return  # where properties were left out for their number, absence says nothing
+        absent = [name for name in required if isinstance(name, str) and name not in properties]
+        for name in absent:
+            properties[name] = {}
+        if absent:
+            names = shortened(", ".join(absent), 200)
+            message = f"{_field(path)} requires {names}, which its properties lack; added as fields that take any value."
+            self.report.repair("schema-required", where, None, {"properties": absent}, message[:1].upper() + message[1:])
+
+
+def _field(path: tuple[str, ...]) -> str:
+    return f"the field {shortened('.'.join(path), 100)}" if path else "the body"
