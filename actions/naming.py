@@ -12,6 +12,7 @@ import regex
 # Seconds for all texts together; an honest pattern needs milliseconds.
 TIME_LIMIT = 1.0
 LONGEST_PATTERN = 500
+LONGEST_RESULT = 20_000_000  # characters of all texts together; 22,000 descriptions of real operations have a tenth of it
 # Of one {count}: compiling writes the repeated part out that often, and a large number takes all the memory there is.
 MOST_REPEATS = 250
 _COUNT = regex.compile(r"\{(\d*),?(\d*)\}")
@@ -46,7 +47,8 @@ def rename(texts: Iterable[str], pattern: str, replacement: str) -> list[tuple[s
     def replaced(match: regex.Match[str]) -> str:
         return "".join(part if isinstance(part, str) else (match[part[0]] or "") for part in parts)
 
-    renamed = []
+    renamed: list[tuple[str, str]] = []
+    left = LONGEST_RESULT
     end = time.monotonic() + TIME_LIMIT
     for text in texts:
         try:
@@ -55,6 +57,9 @@ def rename(texts: Iterable[str], pattern: str, replacement: str) -> list[tuple[s
             raise PatternError(
                 "The pattern takes too long on these texts. Avoid repetition inside repetition such as (.*)* and name what you look for."
             ) from None
+        left -= len(renamed[-1][1])
+        if left < 0:
+            raise PatternError("The replacement makes the texts far too long. Refer to the match less often.", field="replacement")
     return renamed
 
 

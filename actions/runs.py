@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -38,7 +38,8 @@ from integrations.storable import mended
 logger = logging.getLogger(__name__)
 
 EXECUTE: Final = "actions.tasks.execute_run"
-DEFAULT_LIMIT: Final = -1  # of `max_pages`: the integration's default page limit
+PageLimit = int | Literal["default"] | None  # a number of pages, the integration's default page limit, or all pages
+DEFAULT_LIMIT: Final = "default"
 LARGEST_PAGE_SIZE: Final = 100_000  # records; what a vendor does with a larger number is anybody's guess
 ATTEMPTS_WITHOUT_A_PAGE: Final = 5  # a run that kills its worker again and again must not go on for ever
 
@@ -81,7 +82,7 @@ def start(
     user: User,
     inputs: dict[str, Any],
     page_size: int | None = None,
-    max_pages: int | None = DEFAULT_LIMIT,
+    max_pages: PageLimit = DEFAULT_LIMIT,
     hand_over: bool = True,
 ) -> Run:
     """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages.
@@ -370,7 +371,7 @@ def _lease_end() -> datetime:
     return timezone.now() + timedelta(seconds=settings.RUN_LEASE_SECONDS)
 
 
-def _page_limit(plan: Plan, given: int | None) -> int | None:
+def _page_limit(plan: Plan, given: PageLimit) -> int | None:
     if given == DEFAULT_LIMIT:
         return getattr(plan.strategy.pagination, "default_page_limit", None)
     return _checked(given, "maxPages", settings.RUN_MAX_PAGES)

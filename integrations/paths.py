@@ -69,21 +69,30 @@ def extract(document: Any, path: str) -> Any:
 
 
 def _walk(document: Any, path: str) -> Any:
-    if isinstance(document, dict) and path in document:
-        return document[path]
-    head, dot, tail = path.partition(".")
-    while dot:
-        if isinstance(document, dict) and head in document:
-            found = _walk(document[head], tail)
-            if found is not MISSING:
-                return found
-        elif isinstance(document, list) and _is_index(head, document):
-            return _walk(document[int(head)], tail)
-        more, dot, tail = tail.partition(".")
-        head = f"{head}.{more}"
-    if isinstance(document, list) and _is_index(path, document):
-        return document[int(path)]
-    return MISSING
+    """Every way to cut the path into keys is tried, short keys first. A dead end is looked into once, however many ways lead there."""
+    dead: set[tuple[int, str]] = set()
+
+    def walk(node: Any, path: str) -> Any:
+        if (id(node), path) in dead:
+            return MISSING
+        if isinstance(node, dict) and path in node:
+            return node[path]
+        head, dot, tail = path.partition(".")
+        while dot:
+            if isinstance(node, dict) and head in node:
+                found = walk(node[head], tail)
+                if found is not MISSING:
+                    return found
+            elif isinstance(node, list) and _is_index(head, node):
+                return walk(node[int(head)], tail)
+            more, dot, tail = tail.partition(".")
+            head = f"{head}.{more}"
+        if isinstance(node, list) and _is_index(path, node):
+            return node[int(path)]
+        dead.add((id(node), path))
+        return MISSING
+
+    return walk(document, path)
 
 
 def _is_index(text: str, items: list[Any]) -> bool:

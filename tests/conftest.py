@@ -5,6 +5,7 @@ from tests import environment  # noqa: I001 - before Django loads
 import os
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -14,6 +15,10 @@ django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]
 # Real hashing takes a third of a second per user; nothing here is worth protecting. What other processes hashed still counts.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+# How long an example takes says something about the machine, not about the code.
+hypothesis.settings.register_profile("junction", deadline=None)
+hypothesis.settings.load_profile("junction")
 
 pytest_plugins = ["tests.cast", "tests.backends", "tests.browser.browser"]
 

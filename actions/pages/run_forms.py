@@ -20,7 +20,7 @@ from actions.examples import example
 from actions.inputs import convert, is_given, text_of
 from actions.models import Run
 from actions.requests import BODY, labelled
-from actions.runs import DEFAULT_LIMIT, LARGEST_PAGE_SIZE, Plan
+from actions.runs import DEFAULT_LIMIT, LARGEST_PAGE_SIZE, PageLimit, Plan
 from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE
 from integrations.forms import RefusableForm
@@ -124,7 +124,7 @@ class RunForm(RefusableForm):
         return self.cleaned_data.get("pageSize")
 
     @property
-    def max_pages(self) -> int | None:
+    def max_pages(self) -> PageLimit:
         """As `runs.start` takes it."""
         match self.cleaned_data.get("pages"):
             case "all":

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_cache_control
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
@@ -15,3 +16,9 @@ class SignInMiddleware(LoginRequiredMiddleware):
         if request.headers.get("HX-Request") == "true":
             return HttpResponse("You are signed out. Sign in again.", status=401, content_type="text/plain; charset=utf-8")
         return super().handle_no_permission(request, view_func)
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """What somebody saw signed in must not come back from the browser's cache after they have signed out."""
+        if request.user.is_authenticated and not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_store=True)
+        return response

@@ -108,13 +108,14 @@ def _read(
     limits.check_time()
     progress("repairing")
     imported = _imported(document, references, source_url, limits, plain_http, report)
-    imported.linter = spoke
     references.files.name_absent(document)
+    imported.linter = spoke
     report.close()
     if document.is_swagger:
         imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
         imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
-    imported.findings = _located(imported.findings, document.text)
+    if len(document.source) <= positions.MAX_LOCATED:
+        imported.findings = _located(imported.findings, document.text)
     return imported
 
 

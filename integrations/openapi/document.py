@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from integrations.openapi import broken_json, positions, strict_json, yaml12
+from integrations.openapi import broken_json, strict_json, yaml12
 from integrations.openapi.findings import Report
 
 
@@ -70,7 +70,12 @@ class Document:
 
     root: dict[str, Any]
     version: str
-    text: str = field(repr=False)
+    source: str | bytes = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The document as it was uploaded; made of its bytes only when somebody asks, since it can take four times as much memory."""
+        return self.source if isinstance(self.source, str) else self.source.decode("utf-8-sig")
 
     @property
     def is_swagger(self) -> bool:
@@ -112,12 +117,12 @@ _ASK = "Choose a file that starts with openapi: 3.… or swagger: 2.0."
 
 def parse(data: bytes, limits: Limits, report: Report) -> Document:
     """The document that the bytes hold. Faults that could be passed over are in the report, others raise DocumentError."""
-    root, text = content(data, limits, report)
-    return Document(root, _version(root, report), text)
+    root, source = content(data, limits, report)
+    return Document(root, _version(root, report), source)
 
 
-def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str]:
-    """The values of a JSON or YAML file, and the text that they stand in. Raises DocumentError."""
+def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str | bytes]:
+    """The values of a JSON or YAML file, and what they stand in: the bytes of strict JSON, else the text. Raises DocumentError."""
     if len(data) > limits.max_bytes:
         raise DocumentError(
             f"The file has {len(data) / 1048576:.1f} MB; at most {limits.max_bytes / 1048576:g} MB can be imported. "
@@ -143,16 +148,16 @@ def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str]:
     return _storable(root, text), text
 
 
-def _strict(data: bytes, limits: Limits, report: Report) -> tuple[Any, str]:
-    """What `content` gives, for JSON without a doubt. A text that is too large to be searched for lines is not made."""
+def _strict(data: bytes, limits: Limits, report: Report) -> tuple[Any, bytes]:
+    """What `content` gives, for JSON without a doubt. Raises Doubt."""
     _check_values(strict_json.most_values(data), limits)
     root = strict_json.load(data)
     keys = strict_json.survey(root, limits.max_depth)
     if keys < 0:
         raise DocumentError(_depth_sentence(limits))
     if strict_json.may_repeat_keys(data, keys):
-        _report_duplicates(data.decode(), report)
-    return root, data.decode("utf-8-sig") if len(data) <= positions.MAX_LOCATED else ""
+        _report_duplicates(data.decode("utf-8-sig"), report)
+    return root, data
 
 
 def _check_values(count: int, limits: Limits) -> None:

@@ -11,7 +11,9 @@ from integrations.openapi.document import Document, DocumentError, Limits, conte
 from integrations.openapi.findings import Report, pointer, shortened
 
 RULE = "resolving-references"
-_EXTERNAL = re.compile(r"""\$ref["']?\s*:\s*["']?[^"'#\s]""")
+# A reference to another file, in text and in bytes; a path that ends in /$ref, as OData has them, is none.
+_EXTERNAL = re.compile(r"""(?<!/)\$ref["']?\s*:\s*["']?[^"'#\s]""")
+_EXTERNAL_BYTES = re.compile(_EXTERNAL.pattern.encode())
 _DATA = frozenset({"example", "default", "enum", "const"})  # below these keys stands data, whose $ref refers to nothing
 _TOGETHER = "The files of the document together hold more than can be imported. Remove the parts that you do not need and try again."
 
@@ -81,7 +83,9 @@ class Files:
 
     def name_absent(self, document: Document) -> None:
         """Report the missing files also of references that the import has no use for. Only for a document that came alone."""
-        if self.load is absent and _EXTERNAL.search(document.text):
+        source = document.source
+        found = _EXTERNAL.search(source) if isinstance(source, str) else _EXTERNAL_BYTES.search(source)
+        if self.load is absent and found:
             for ref, where in _references(document.root):
                 location = self.absolute(ref).partition("#")[0]
                 if location:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from yaml.events import AliasEvent, DocumentEndEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -81,8 +82,8 @@ def load(text: str, bounds: Bounds, *, on_duplicate: Callable[[str, int], None])
     builder = _Builder(bounds, on_duplicate)
     try:
         next_event = yaml.CSafeLoader(text).get_event
-        while (event := next_event()) is not None and event.__class__ is not yaml.DocumentEndEvent:
-            if event.__class__ is yaml.SequenceStartEvent and not builder.stack:
+        while (event := next_event()) is not None and event.__class__ is not DocumentEndEvent:
+            if event.__class__ is SequenceStartEvent and not builder.stack:
                 return []
             builder.take(event)
     except yaml.MarkedYAMLError as error:
@@ -107,35 +108,41 @@ class _Builder:
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.values = 0
         self.expanded = 0
+        self.most = bounds.values  # and what aliases stand for
 
     def take(self, event: Any) -> None:
         kind = event.__class__
-        if kind is yaml.ScalarEvent:
+        if kind is ScalarEvent:
             self.values += 1
-            if self.values > self.bounds.values + self.expanded:
+            if self.values > self.most:
                 raise YamlTooLong("it holds too many values", event.start_mark.line + 1, event.start_mark.column + 1)
-            if self.key is None and self.node.__class__ is dict and not event.anchor:
+            node = self.node
+            if node.__class__ is dict and self.key is None and event.anchor is None:
                 self.key = (event.value, event)  # text, spelled as in the file: a response code 200 becomes "200"
                 return
             value = scalar(event.value) if event.implicit[0] else _tagged(event)
-            if event.anchor:
+            if event.anchor is not None:
                 self.anchors[event.anchor] = (value, 1)
+            elif node.__class__ is dict and self.key[0] not in node:  # what `add` does, for nine of ten values
+                node[self.key[0]] = value
+                self.key = None
+                return
             self.add(value, event)
-        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+        elif kind is MappingStartEvent or kind is SequenceStartEvent:
             self.values += 1
             if len(self.stack) >= self.bounds.depth:
                 raise YamlTooDeep("it nests too deeply", event.start_mark.line + 1, event.start_mark.column + 1)
             if self.node.__class__ is dict and self.key is None:
                 raise YamlError("a list or an object stands as a key", event.start_mark.line + 1, event.start_mark.column + 1)
             self.stack.append((self.node, self.key, self.values, event.anchor, event))
-            self.node, self.key = ({} if kind is yaml.MappingStartEvent else []), None
-        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            self.node, self.key = ({} if kind is MappingStartEvent else []), None
+        elif kind is MappingEndEvent or kind is SequenceEndEvent:
             done = self.node
             self.node, self.key, before, anchor, start = self.stack.pop()
             if anchor:
                 self.anchors[anchor] = (done, self.values - before + 1)
             self.add(done, start)
-        elif kind is yaml.AliasEvent:
+        elif kind is AliasEvent:
             self.add(self.alias(event), event)
 
     def alias(self, event: Any) -> Any:
@@ -144,6 +151,7 @@ class _Builder:
             raise YamlError(f"the alias *{event.anchor} has no anchor before it", event.start_mark.line + 1, event.start_mark.column + 1)
         value, size = self.anchors[event.anchor]
         self.expanded += size
+        self.most += size
         self.values += size
         if self.expanded > self.bounds.alias_expansions:
             raise YamlBomb("its aliases multiply too far", event.start_mark.line + 1, event.start_mark.column + 1)
