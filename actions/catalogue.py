@@ -81,7 +81,9 @@ class Catalogue:
 
     @classmethod
     def of(cls, operations: Iterable[Operation]) -> Catalogue:
-        return cls([Entry(n, group_of(row), row.method, row.path, row.name, row.deprecated) for n, row in enumerate(operations)])
+        rows = list(operations)
+        depth = 1 + _shared([_segments(row) for row in rows])
+        return cls([Entry(n, group_of(row, depth), row.method, row.path, row.name, row.deprecated) for n, row in enumerate(rows)])
 
     @classmethod
     def load(cls, data: bytes) -> Catalogue:
@@ -115,10 +117,20 @@ class Catalogue:
         return [Branch(number, name, counts[name], chosen[name]) for number, name in enumerate(names)]
 
 
-def group_of(operation: Operation) -> str:
-    """Its first tag; without one, the beginning of its path: `/users/{id}` is in `/users`."""
+def group_of(operation: Operation, depth: int = 1) -> str:
+    """Its first tag; without one, the beginning of its path, `depth` segments long: `/users/{id}` is in `/users`."""
     tag = next((tag.strip() for tag in operation.tags if tag.strip()), "")
-    return tag or "/" + operation.path.strip("/").partition("?")[0].partition("/")[0]
+    return tag or "/" + "/".join(_segments(operation)[:depth])
+
+
+def _segments(operation: Operation) -> list[str]:
+    return operation.path.strip("/").partition("?")[0].split("/")
+
+
+def _shared(paths: list[list[str]]) -> int:
+    """How many segments all paths begin with, such as the one of `/v1`; they tell nothing apart."""
+    first, last = min(paths, default=[]), max(paths, default=[])
+    return next((n for n, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), 0)
 
 
 def _holds(text: str, words: list[str]) -> bool:

@@ -64,3 +64,10 @@ def test_tree_counts_what_is_selected() -> None:
     assert [branch.state for branch in tree] == ["true", "mixed", "false"]
     assert (selection.count, 0 in selection, 1 in selection) == (2, True, False)
     assert selection.changed(add=[1], remove=[0, 1]).marks == bytes([0, 1, 1, 0])
+
+
+def test_groups_pass_over_what_all_paths_begin_with() -> None:
+    rows = [operation("Get", path, tags=[]) for path in ("/v1/users", "/v1/users/{id}", "/v1/charges", "/v1")]
+    assert [entry.group for entry in Catalogue.of(rows[:3]).entries] == ["/v1/users", "/v1/users", "/v1/charges"]
+    assert [entry.group for entry in Catalogue.of(rows).entries] == ["/v1", "/v1", "/v1", "/v1"]
+    assert [entry.group for entry in Catalogue.of(rows[:1]).entries] == ["/v1"]
