@@ -33,6 +33,7 @@ NOT_SENT: Final = ("", "Not sent")
 HELP_LENGTH: Final = 400  # characters; some documents describe a parameter on pages
 MOST_TICK_BOXES: Final = 12
 MOST_SHOWN: Final = 8  # optional inputs; more of them are folded away
+PAGING_PARAMETERS: Final = ("page_size_param", "index_param", "page_param", "after_param")
 SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
@@ -57,6 +58,8 @@ class RunForm(RefusableForm):
             choices=_choices(connections, organization), initial=_first_choice(connections, organization, again)
         )
         for label, parameter in self.parameters.items():
+            if _is_set_by_paging(parameter, plan):
+                continue
             self.fields[INPUTS + label] = field_of(parameter, parameter.name if label.startswith(f"{BODY}.") else label)
         if plan.operation.body and not self.body_parts:
             self.fields[BODY_FIELD] = _body_field(plan.operation.body)
@@ -172,6 +175,16 @@ class RunForm(RefusableForm):
         for name, field in self.fields.items():
             if name.startswith(INPUTS):
                 field.initial = _shown(given.get(name.removeprefix(INPUTS)), field)
+
+
+def _is_set_by_paging(parameter: Parameter, plan: Plan) -> bool:
+    """Whether the walk through the pages sends this parameter itself, so that an input for it would have no effect.
+
+    A required one without a default stays: the service refuses a run that lacks it.
+    """
+    names = {getattr(plan.strategy.pagination, name, "") for name in PAGING_PARAMETERS}
+    needed = parameter.required and not is_given(parameter.default)
+    return parameter.place == "query" and parameter.name in names and not needed
 
 
 def field_of(parameter: Parameter, label: str) -> forms.Field:

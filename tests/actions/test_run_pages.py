@@ -36,7 +36,10 @@ TYPED = [
 DEVICE = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}, "site": {"type": "integer"}}}
 ACTIONS = [
     {"name": "Pages", "key": "pages", "method": "GET", "path": "/faults/pages", "paginated": True}
-    | {"parameters": [{"name": "total", "in": "query", "type": "integer"}, {"name": "period", "in": "query", "type": "integer"}]},
+    | {
+        "parameters": [{"name": "total", "in": "query", "type": "integer"}, {"name": "period", "in": "query", "type": "integer"}]
+        + [{"name": name, "in": "query", "type": "integer", "default": 50} for name in ("page", "page_size")]
+    },
     {"name": "Typed", "key": "typed", "method": "GET", "path": "/echo", "parameters": TYPED[1:]},
     {"name": "By id", "key": "by_id", "method": "GET", "path": "/echo/{id}", "parameters": TYPED[:1]},
     {"name": "Create", "key": "create", "method": "POST", "path": "/echo"}
@@ -198,6 +201,11 @@ def test_form_says_how_much_to_fetch(
     carols.post(form_of(connection.integration, "pages"), values(connection) | given)
     run = Run.objects.get()
     assert (run.page_size, run.max_pages) == stored
+
+
+def test_form_leaves_out_what_the_walk_through_the_pages_sends_itself(carols: Client, integration: Integration) -> None:
+    inputs = [name for name in carols.get(form_of(integration, "pages")).context["form"].fields if name.startswith("inputs.")]
+    assert inputs == ["inputs.total", "inputs.period"]
 
 
 def test_form_asks_for_the_number_of_pages_where_it_is_chosen(carols: Client, connection: Connection) -> None:
