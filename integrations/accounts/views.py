@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash, views
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -40,7 +41,7 @@ def account(request: HttpRequest) -> HttpResponse:
     if password.is_bound and password.is_valid():
         update_session_auth_hash(request, password.save())
         messages.success(request, "Your password was changed. Other browsers in which you were signed in are signed out.")
-        return redirect("account")
+        return redirect(f"{reverse('account')}#main")  # the form was sent from further down: the message stands at the top
     memberships = Membership.objects.filter(user=user).select_related("organization").order_by("organization__path")
     status = 422 if profile.errors or password.errors else 200
     return render(request, "accounts/account.html", {"profile": profile, "password": password, "memberships": memberships}, status=status)
