@@ -64,7 +64,7 @@ def absolute_url(value: str) -> str:
         return value
     match = re.match(r"^https?://([^/?#]+)([^\s#]*)$", value, re.IGNORECASE)
     if not match:
-        raise ValueError(f"{value} is not a URL. Write it whole, for example https://auth.example.com/oauth/token.")
+        raise ValueError(f"{value} is not a URL. Write it whole, from https:// to the end of the path.")
     addresses.parse_host(match.group(1))
     return value
 

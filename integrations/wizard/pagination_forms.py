@@ -36,7 +36,7 @@ class PagedForm(PaginationForm):
         required=False,
         label="Results key",
         widget=text(placeholder="results"),
-        help_text="The path to the list of records in the answer, for example results or data.items. $ is the answer itself.",
+        help_text="The path to the list of records in the answer, for example results or data.items. Leave it empty if the answer itself is the list.",
     )
     page_size_param = forms.CharField(
         required=False,

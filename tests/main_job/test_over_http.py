@@ -230,7 +230,7 @@ def test_import_by_url_and_by_text_and_rename(program: Callable[[User], Program]
         ({"document": "just words"}, "document", "The file holds plain text, not an OpenAPI document. Choose a file that starts with openapi: 3.… or swagger: 2.0."),
         ({"document": "<!doctype html><html></html>"}, "document", None),
         ({"url": "http://169.254.169.254/latest/meta-data"}, "url", None),
-        ({"url": "ftp://example.com/x"}, "url", "ftp://example.com/x is not a URL. Write it whole, for example https://auth.example.com/oauth/token."),
+        ({"url": "ftp://example.com/x"}, "url", "ftp://example.com/x is not a URL. Write it whole, from https:// to the end of the path."),
         ({}, "file", 'Send the document as the part "file" of multipart/form-data, or as JSON {"url": …} or {"document": …}.'),
     ],
 )  # fmt: skip
