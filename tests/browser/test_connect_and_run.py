@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from connections.models import Connection
 from integrations.models import User
@@ -84,3 +84,20 @@ def test_run_is_watched_to_its_end_and_downloaded(
         records.get_by_role("link", name="NDJSON").click()
     lines = Path(download.value.path()).read_text().splitlines()
     assert [json.loads(line) for line in lines] == vendor_records(257)
+
+
+def test_leaving_an_action_half_typed_asks_first(page: Page, sign_in: SignIn, make_integration: MakeIntegration, bob: User) -> None:
+    integration = make_integration(actions=[ACTION])
+    questions: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        questions.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    sign_in(bob)
+    page.goto(reverse("wizard-step", args=[integration.slug, "actions"]) + "?new=1")
+    page.locator("#id_name").press_sequentially("Half")
+    page.get_by_role("link", name="Continue to Finalize").click(no_wait_after=True)
+    expect(page.get_by_role("heading", name="New action")).to_be_visible()
+    assert questions == ["beforeunload"]
