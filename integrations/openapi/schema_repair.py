@@ -13,6 +13,8 @@ from integrations.openapi.findings import Report, shortened
 _ONE = ("items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames")
 _LIST = ("oneOf", "anyOf", "prefixItems")
 _MAP = ("properties", "patternProperties", "dependentSchemas")
+_NESTING = frozenset({*_ONE, *_LIST, *_MAP})
+_ALTERNATIVES = frozenset({"oneOf", "anyOf", "patternProperties"})  # their fields may be the required ones
 
 
 class SchemaDoctor:
@@ -32,8 +34,11 @@ class SchemaDoctor:
             if id(node) in self._seen:
                 continue
             self._seen[id(node)] = node
-            self._pattern(node, where, path)
-            if not joined and not any(key in node for key in ("oneOf", "anyOf", "patternProperties")):
+            if "pattern" in node:
+                self._pattern(node, where, path)
+            if _NESTING.isdisjoint(node):
+                continue
+            if "required" in node and not joined and _ALTERNATIVES.isdisjoint(node):
                 self._required(node, where, path)
             for key in _MAP:
                 if isinstance(node.get(key), dict):
