@@ -11,9 +11,11 @@ from typing import Any
 from integrations.openapi import rules
 from integrations.openapi.findings import MAX_CHANGES, Change, Repair, Report, pointer, shortened
 
-_ONE = ("items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames")
-_LIST = ("oneOf", "anyOf", "prefixItems")
-_MAP = ("properties", "patternProperties", "dependentSchemas")
+_ONE = frozenset({"items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames"})
+_LIST = frozenset({"oneOf", "anyOf", "prefixItems"})
+_MAP = frozenset({"properties", "patternProperties", "dependentSchemas"})
+_NESTING = frozenset({*_ONE, *_LIST, *_MAP})
+_ALTERNATIVES = frozenset({"oneOf", "anyOf", "patternProperties"})  # their fields may be the required ones
 
 
 class SchemaDoctor:
@@ -35,16 +37,19 @@ class SchemaDoctor:
             if id(node) in self._seen:
                 continue
             self._seen[id(node)] = node
-            self._pattern(node, where, path)
-            if not joined and not any(key in node for key in ("oneOf", "anyOf", "patternProperties")):
+            if "pattern" in node:
+                self._pattern(node, where, path)
+            if _NESTING.isdisjoint(node):
+                continue
+            if "required" in node and not joined and _ALTERNATIVES.isdisjoint(node):
                 self._required(node, where, path)
-            for key in _MAP:
-                if isinstance(node.get(key), dict):
-                    stack += ((child, (*path, name), False) for name, child in node[key].items() if isinstance(child, dict))
-            stack += ((node[key], (*path, key), False) for key in _ONE if isinstance(node.get(key), dict))
-            for key in _LIST:
-                if isinstance(node.get(key), list):
-                    stack += ((child, path, True) for child in node[key] if isinstance(child, dict))
+            for key, value in node.items():
+                if key in _MAP and isinstance(value, dict):
+                    stack += [(child, (*path, name), False) for name, child in value.items() if isinstance(child, dict)]
+                elif key in _ONE and isinstance(value, dict):
+                    stack.append((value, (*path, key), False))
+                elif key in _LIST and isinstance(value, list):
+                    stack += [(child, path, True) for child in value if isinstance(child, dict)]
 
     def _pattern(self, node: dict[str, Any], where: str, path: tuple[str, ...]) -> None:
         pattern = node.get("pattern")
