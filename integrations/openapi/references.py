@@ -33,7 +33,8 @@ _PLAIN = frozenset({
 _ONE = ("items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames")
 _LIST = ("oneOf", "anyOf", "prefixItems")
 _MAP = ("properties", "patternProperties", "dependentSchemas")
-_NESTING = frozenset({*_ONE, *_LIST, *_MAP})
+_INSIDE = (*_MAP, *_ONE, *_LIST)
+_NESTING = frozenset(_INSIDE)
 _SCHEMA = (dict, bool)
 
 
@@ -80,6 +81,8 @@ class References:
 
     def resolve(self, node: Any, pointer: str) -> Any:
         """The node itself, or what its `$ref` leads to with the keys beside `$ref` laid over it; None if it leads nowhere."""
+        if node.__class__ is not dict or "$ref" not in node:
+            return node
         seen: set[str] = set()
         beside: dict[str, Any] = {}
         while isinstance(node, dict) and isinstance(node.get("$ref"), str):
@@ -159,14 +162,11 @@ class References:
 
     def leaf(self, node: Any, pointer: str) -> dict[str, Any] | None:
         """A schema without other schemas inside, shared by all that hold it, as most properties are; None for any other."""
-        return self._known(node, pointer).leaf
+        known = self.known(node, pointer)
+        return None if known.inside else known.kept
 
-    def joined(self, node: Any, pointer: str) -> tuple[dict[str, Any], str] | None:
-        """A schema and the one reference that was followed to it, "" if it needed none; None if there is more to follow or to merge."""
-        known = self._known(node, pointer)
-        return None if known.schema is None else (known.schema, known.ref)
-
-    def _known(self, node: Any, pointer: str) -> _Known:
+    def known(self, node: Any, pointer: str) -> _Known:
+        """What is known of a schema, looked at once wherever it is met."""
         known = self._nodes.get(id(node))
         if known is None:
             known = self._nodes[id(node)] = self._look_at(node, pointer)
@@ -174,20 +174,21 @@ class References:
 
     def _look_at(self, node: Any, pointer: str) -> _Known:
         if node.__class__ is not dict or "allOf" in node:
-            return _Known(node, None, "", None)
+            return _Known(node, None, "", {}, _INSIDE)
         ref, schema = "", node
         if "$ref" in node:
             ref = node["$ref"]
             target = self.target(ref, pointer) if isinstance(ref, str) else None
             if target.__class__ is not dict or "allOf" in target or "$ref" in target:
-                return _Known(node, None, "", None)
+                return _Known(node, None, "", {}, _INSIDE)
             schema = target
             if len(node) > 1:
                 schema = {}
                 _lay({key: value for key, value in node.items() if key != "$ref"}, over=schema)
                 _lay(target, over=schema)
-        leaf: dict[str, Any] = {}
-        return _Known(node, schema, ref, None if _copy(schema, leaf) else leaf)
+        kept: dict[str, Any] = {}
+        inside = _copy(schema, kept)
+        return _Known(node, schema, ref, kept, inside)
 
 
 def _step(node: Any, token: str) -> Any:
@@ -203,12 +204,17 @@ def _step(node: Any, token: str) -> Any:
 
 
 class _Known(NamedTuple):
-    """What is known of a schema wherever it stands. The node is kept, so that its id is not given to another."""
+    """What is known of a schema wherever it stands. The node is kept, so that its id is not given to another.
+
+    `schema` is what the one reference `ref` of the node led to, the node itself if it has none ("" then), and None if there is more to
+    follow or to merge. `kept` is what is kept of it without the schemas inside it, `inside` the keys that have those.
+    """
 
     node: Any
     schema: dict[str, Any] | None
     ref: str
-    leaf: dict[str, Any] | None
+    kept: dict[str, Any]
+    inside: tuple[str, ...]
 
 
 class _Trail:
@@ -246,65 +252,64 @@ class _Expansion:
 
     def _expand(self, node: Any, out: dict[str, Any], trail: _Trail | None, level: int) -> None:
         """Fill `out` with the schema `node`."""
-        merged, trail, circle = self._merged(node, trail)
-        if circle:
-            out["$comment"] = f"Circular: {circle} is described further up."
-        if not _copy(merged, out):
+        known = self.references.known(node, self.pointer)
+        if known.schema is not None and not (known.ref and _Trail.holds(trail, known.ref)):
+            merged, inside = known.schema, known.inside
+            trail = _Trail(known.ref, trail) if known.ref else trail
+            out.update(known.kept)
+        else:
+            merged, trail, circle = self._merged(node, trail)
+            if circle:
+                out["$comment"] = f"Circular: {circle} is described further up."
+            inside = _copy(merged, out)
+        if not inside:
             return
         if level < _MAX_LEVELS and self.left > 0:
-            self._children(merged, out, trail, level + 1)
+            self._children(merged, inside, out, trail, level + 1)
             return
         out.setdefault("$comment", "Deeper levels are left out here.")
         if isinstance(merged.get("properties"), dict):
             out.setdefault("type", "object")
         out.pop("required", None)
 
-    def _children(self, merged: dict[str, Any], out: dict[str, Any], trail: _Trail | None, level: int) -> None:
-        for key in _MAP:
-            named = merged.get(key)
-            if isinstance(named, dict):
-                if len(named) > self.left:
-                    out["$comment"] = "More properties are left out here."
-                some = islice(named.items(), max(self.left, 0))
-                out[key] = {
-                    name: self._later(self._present(child, name), trail, level)
-                    for name, child in some
-                    if child is None or child.__class__ in _SCHEMA
-                }
-        for key in _ONE:
-            child = merged.get(key)
-            if isinstance(child, bool):
-                out[key] = child
-            elif isinstance(child, dict):
-                out[key] = self._later(child, trail, level)
-        for key in _LIST:
-            children = merged.get(key)
-            if isinstance(children, list):
-                part = children[: max(self.left, 0)]
-                out[key] = [self._later(child, trail, level) for child in part if child.__class__ in _SCHEMA]
+    def _children(self, merged: dict[str, Any], inside: tuple[str, ...], out: dict[str, Any], trail: _Trail | None, level: int) -> None:
+        for key in inside:
+            value = merged[key]
+            if key in _MAP:
+                if isinstance(value, dict):
+                    if len(value) > self.left:
+                        out["$comment"] = "More properties are left out here."
+                    out[key] = {
+                        name: self._later(self._anything(name) if child is None else child, trail, level)
+                        for name, child in islice(value.items(), max(self.left, 0))
+                        if child is None or child.__class__ in _SCHEMA
+                    }
+            elif key in _LIST:
+                if isinstance(value, list):
+                    part = value[: max(self.left, 0)]
+                    out[key] = [self._later(child, trail, level) for child in part if child.__class__ in _SCHEMA]
+            elif isinstance(value, bool):
+                out[key] = value
+            elif isinstance(value, dict):
+                out[key] = self._later(value, trail, level)
 
-    def _present(self, child: Any, name: str) -> Any:
-        """A schema inside another; one that is null accepts anything, which is said."""
-        if child is not None:
-            return child
+    def _anything(self, name: str) -> Any:
+        """What stands for a schema inside another that is null, which is said."""
         message = f"The schema of {shortened(str(name), 60)} is empty (null); it takes any value."
         self.references.report.repair("schema-null", self.pointer, None, {}, message)
         return {}
 
     def _later(self, child: Any, trail: _Trail | None, level: int) -> dict[str, Any]:
         self.left -= 1
-        leaf = self.references.leaf(child, self.pointer)
-        if leaf is not None:
-            return leaf
+        known = self.references.known(child, self.pointer)
+        if not known.inside:
+            return known.kept
         place: dict[str, Any] = {}
         self.queue.append((child, place, trail, level))
         return place
 
     def _merged(self, node: Any, trail: _Trail | None) -> tuple[dict[str, Any], _Trail | None, str]:
         """The schema with its reference followed and its allOf merged; the references on the way; the reference that closes a circle."""
-        joined = self.references.joined(node, self.pointer)
-        if joined and not (joined[1] and _Trail.holds(trail, joined[1])):
-            return joined[0], _Trail(joined[1], trail) if joined[1] else trail, ""
         result: dict[str, Any] = {}
         circle = ""
         stack, count, chain = [node], 0, 0
@@ -337,8 +342,8 @@ def _bare_reference(node: Any) -> str:
     return ""
 
 
-def _copy(schema: dict[str, Any], out: dict[str, Any]) -> bool:
-    """Copy what is kept of a schema to `out`, except the schemas inside it; whether there are any."""
+def _copy(schema: dict[str, Any], out: dict[str, Any]) -> tuple[str, ...]:
+    """Copy what is kept of a schema to `out`, except the schemas inside it; the keys that have those."""
     nests = False
     for key, value in schema.items():
         if key in _PLAIN:
@@ -356,7 +361,7 @@ def _copy(schema: dict[str, Any], out: dict[str, Any]) -> bool:
                 out[key] = value
         elif key == "example" and value is not None and not isinstance(value, dict | list):
             out[key] = shortened(value, _DESCRIPTION) if isinstance(value, str) else value
-    return nests
+    return tuple([key for key in _INSIDE if key in schema]) if nests else ()
 
 
 def _lay(part: dict[str, Any], *, over: dict[str, Any]) -> None:

@@ -12,13 +12,12 @@ from typing import Any
 
 import orjson
 
-_CONTROL = bytes([*range(9), 11, 12, *range(14, 32), 127])
+_DELETE = b"\x7f"  # the control character that JSON does not forbid
 _VALUES = b",[{"
 # U+0080 to U+009F, U+FFFE and U+FFFF, and a NUL, which no database holds. One by one they are found five times faster than together.
 _DOUBTS = tuple(map(re.compile, (b"\xc2[\x80-\x84\x86-\x9f]", b"\xef\xbf[\xbe\xbf]", rb"\\u0000")))
 _EVEN = b'\\\\":'
 _ESCAPED = re.compile(rb"\\\":")
-_CONTAINERS = (dict, list)
 
 
 class Doubt(Exception):
@@ -32,12 +31,11 @@ def may_be(data: bytes) -> bool:
 
 def load(data: bytes) -> Any:
     """The values of strict JSON. Raises Doubt."""
-    if len(data.translate(None, _CONTROL)) < len(data) or any(doubt.search(data) for doubt in _DOUBTS):
+    if _DELETE in data or any(doubt.search(data) for doubt in _DOUBTS):
         raise Doubt
     try:
-        return orjson.loads(
-            data.removeprefix(codecs.BOM_UTF8)
-        )  # refuses bad UTF-8, halves of surrogate pairs, and nesting beyond 1,024 levels by itself
+        # refuses control characters, bad UTF-8, halves of surrogate pairs, and nesting beyond 1,024 levels by itself
+        return orjson.loads(data.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError:
         raise Doubt from None
 
@@ -49,18 +47,14 @@ def most_values(data: bytes) -> int:
 
 def survey(root: Any, depth: int) -> int:
     """The number of keys in all objects, -1 if the values nest more than `depth` levels deep."""
-    keys, level = 0, [root]
+    keys = 0
+    level = [root]  # a list for each depth, not a loop for each node: twice as fast
     for _ in range(depth + 1):
-        below: list[Any] = []
-        for node in level:
-            if node.__class__ is dict:
-                keys += len(node)
-                below += [child for child in node.values() if child.__class__ in _CONTAINERS]
-            else:
-                below += [child for child in node if child.__class__ in _CONTAINERS]
-        if not below:
+        keys += sum([len(node) for node in level if node.__class__ is dict])
+        parts = [node.values() if node.__class__ is dict else node for node in level]
+        level = [child for part in parts for child in part if child.__class__ is dict or child.__class__ is list]
+        if not level:
             return keys
-        level = below
     return -1
 
 

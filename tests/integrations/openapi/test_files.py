@@ -133,6 +133,21 @@ def test_document_alone_names_each_missing_file_once() -> None:
     assert [(operation.method, operation.path) for operation in result.operations] == [("GET", "/a"), ("GET", "/b"), ("GET", "/d")]
 
 
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        (b'"$ref": "{version}/a.yaml"', ["The file {version}/a.yaml"]),
+        (b'"$ref" :\n"a.yaml"', ["The file a.yaml"]),
+        (b'"$ref": {"type": "string"}', []),
+        (b'"/$ref": "a.yaml"', []),
+    ],
+)
+def test_document_alone_names_what_a_reference_leads_to(text: bytes, missing: list[str]) -> None:
+    document = json.dumps(openapi({"/a": get()}, components={"schemas": {"A": "here"}})).encode()
+    result = read(document.replace(b'"here"', b"{" + text + b"}"))
+    assert [f.message.partition(" is ")[0] for f in result.findings if f.rule == "resolving-references"] == missing
+
+
 def test_document_alone_may_refer_to_itself_by_its_name() -> None:
     document = one("openapi.json#/components/schemas/A", components={"schemas": {"A": {"type": "string"}}})
     assert schema_of(read(json.dumps(document).encode(), location="openapi.json")) == {"type": "string"}
