@@ -32,6 +32,12 @@ def tokens(trail: Trail) -> list[str]:
     return found[::-1]
 
 
+def _outermost(trail: Trail) -> Any:
+    while trail[1]:
+        trail = trail[1]
+    return trail[0]
+
+
 @dataclass(frozen=True)
 class Linter:
     """Who looked for faults: "junction" for these rules, else the name of a program and the version that it says it has."""
@@ -160,9 +166,10 @@ def circles(references: list[tuple[Trail, str]]) -> list[tuple[str, str]]:
     drawers = {ref.split("/", 2)[1] for ref in targets}  # components, definitions: elsewhere nothing can be pointed at
     edges: dict[str, list[tuple[str, Trail]]] = {}
     for trail, ref in references:
-        inside = tokens(trail)
+        if not trail or _outermost(trail) not in drawers:
+            continue
         place = "#"
-        for token in inside if inside[0] in drawers else ():
+        for token in tokens(trail):
             place = pointer(token, base=place)
             if place in targets:
                 edges.setdefault(place, []).append((ref, trail))
