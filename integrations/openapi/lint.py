@@ -111,13 +111,13 @@ def _schemas(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail, bool
         if node.__class__ is list:
             inside = bool(trail) and trail[0] in _JOINING
             for n, child in enumerate(node[:_MAX_CHILDREN]):
-                if (child.__class__ is dict or child.__class__ is list) and child:
+                if ((kind := child.__class__) is dict or kind is list) and child:
                     stack.append((child, (n, trail), False, inside))
             continue
         if not names and ("$ref" in node or "pattern" in node or "required" in node):
             yield node, trail, joined
         for key, child in node.items() if len(node) <= _MAX_CHILDREN else islice(node.items(), _MAX_CHILDREN):
-            if (child.__class__ is dict or child.__class__ is list) and child:
+            if ((kind := child.__class__) is dict or kind is list) and child:
                 if names:
                     stack.append((child, (key, trail), False, False))
                 elif key not in _DATA and not key.startswith("x-"):

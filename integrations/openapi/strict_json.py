@@ -18,7 +18,7 @@ _VALUES = b",[{"
 # U+0080 to U+009F, U+FFFE and U+FFFF. One by one they are found five times faster than together.
 _LONGER_CONTROL = tuple(map(re.compile, (b"\xc2[\x80-\x84\x86-\x9f]", b"\xef\xbf[\xbe\xbf]")))
 _NUL = re.compile(rb"\\u0000")  # which no database holds
-_EVEN = b'\\\\":'
+_EVEN = re.compile(rb"\\\\\":")
 _ESCAPED = re.compile(rb"\\\":")
 
 
@@ -71,4 +71,4 @@ def may_repeat_keys(data: bytes, keys: int) -> bool:
     A quote before a colon ends a key, except for escaped quotes inside of strings. If there are as many as keys came out, none was lost.
     Blanks before a colon are rare enough to be passed over; a backslash at the end of a key needs the closer look.
     """
-    return _EVEN in data or data.count(b'":') - len(_ESCAPED.findall(data)) != keys
+    return bool(_EVEN.search(data)) or data.count(b'":') - len(_ESCAPED.findall(data)) != keys
