@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from actions import linting, services
+from actions import linting, services, undoing
 from actions.fetching import Neighbours
 from connections.transport import Transport
 from integrations import openapi
@@ -29,7 +29,7 @@ class Report:
     version: str
     operations: int
     findings: list[dict[str, Any]]
-    repairs: list[dict[str, Any]]
+    repairs: list[undoing.Row]
     linter: dict[str, str]
 
 
@@ -110,7 +110,7 @@ def import_document(
     with transaction.atomic():
         draft = begin(found=found, organization=organization, user=user, source=source)
         count = services.add_all(revision=draft, operations=found.operations)
-    return Report(draft.integration, found.version, count, draft.findings, draft.repairs, draft.linter)
+    return Report(draft.integration, found.version, count, draft.findings, undoing.rows(draft), draft.linter)
 
 
 def begin(*, found: openapi.Imported, organization: Organization, user: User | None, source: str = "") -> Revision:

@@ -21,7 +21,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from actions import requests, results
-from actions.loops import Guard, Mark, Repeat, fingerprint
+from actions.loops import Guard, Mark, fingerprint
 from actions.models import Action, Page, Run
 from actions.pagination import End, Next, PageSeen, PaginationError, Strategy, Token, strategy_of
 from actions.records import ResultsKeyError, records
@@ -238,7 +238,7 @@ class Walk:
         position = self.strategy.position(token)
         repeat = self.guard.after(position, rows)
         if repeat:
-            self._loop(repeat)
+            self.finish(Verdict.LOOP, repeat.message)
             return None
         packed = results.pack(rows)
         # An empty page at the end is no page; an empty one in the middle moves the checkpoint, so it is.
@@ -297,15 +297,12 @@ class Walk:
     def _capped(self) -> str:
         run = self.run
         if run.max_pages is not None and run.page_count >= run.max_pages:
-            return f"Stopped at the limit of {run.max_pages} page{'s' if run.max_pages > 1 else ''}; the vendor has more. Run it with all pages to get the rest."
+            return f"Stopped at the limit of {run.max_pages} page{'s' if run.max_pages > 1 else ''}; the vendor may have more. Run it with all pages to get the rest."
         if run.page_count >= settings.RUN_MAX_PAGES:
             return f"Stopped at {settings.RUN_MAX_PAGES} pages, the limit of this installation."
         if run.byte_count >= settings.RUN_MAX_BYTES:
             return f"Stopped at {settings.RUN_MAX_BYTES / 2**30:g} GiB of records, the limit of this installation."
         return ""
-
-    def _loop(self, repeat: Repeat) -> None:
-        self.finish(Verdict.LOOP, repeat.message)
 
     def _stopped(self) -> bool:
         """Whether somebody asked to cancel; looks at the lease as well."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -95,7 +96,7 @@ class ImportView(APIView):
             "actionCount": report.operations,
             "linter": report.linter,
             "findings": report.findings,
-            "repairs": report.repairs,
+            "repairs": [asdict(row) for row in report.repairs],
         }
         return Response(body, status=201, headers={"Location": f"/api/integrations/{integration.pk}"})
 

@@ -29,11 +29,14 @@ class FindingDocument(serializers.Serializer):
 
 
 class RepairDocument(serializers.Serializer):
+    number = serializers.IntegerField(help_text="Counts from 1; what undo and redo take")
     rule = serializers.CharField()
     pointer = serializers.CharField()
     before = AnyField()
     after = AnyField()
     message = serializers.CharField()
+    undone = serializers.BooleanField(help_text="The draft has back what the document says")
+    reason = serializers.CharField(help_text="Why it can be neither undone nor redone; empty if it can")
 
 
 class ImportRequest(serializers.Serializer):

@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from actions.api import actions, runs
+from actions.api import actions, repairs, runs
 
 urlpatterns = [
     path("integrations/import", actions.ImportView.as_view(), name="api-integration-import"),
     path("integrations/<str:key>/finalize", actions.FinalizeView.as_view(), name="api-integration-finalize"),
     path("integrations/<str:key>/actions", actions.ActionsView.as_view(), name="api-action-list"),
     path("integrations/<str:key>/actions/rename", actions.RenameView.as_view(), name="api-action-rename"),
+    path("integrations/<str:key>/repairs", repairs.RepairsView.as_view(), name="api-repair-list"),
+    path("integrations/<str:key>/repairs/<int:number>/undo", repairs.UndoView.as_view(), name="api-repair-undo"),
+    path("integrations/<str:key>/repairs/<int:number>/redo", repairs.RedoView.as_view(), name="api-repair-redo"),
     path("actions/<str:key>", actions.ActionView.as_view(), name="api-action"),
     path("runs", runs.RunsView.as_view(), name="api-run-list"),
     path("runs/<str:key>", runs.RunView.as_view(), name="api-run"),

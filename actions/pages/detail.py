@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from actions.pages.imports import imported_revision
+from actions.undoing import imported_revision
 from actions.wizard.views import LISTED, matching
 from connections.models import Connection
 from integrations.models import Integration, Organization

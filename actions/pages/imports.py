@@ -6,14 +6,17 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
-from actions import fetching, importing, imports
+from actions import fetching, importing, imports, undoing
 from actions.models import Import
 from integrations.forms import RefusableForm
-from integrations.models import Integration, Organization, Revision, Role
+from integrations.models import Organization, Role
 from integrations.permissions import integration_for, signed_in
 from integrations.refusals import Refusal
 from integrations.widgets import DropZone
@@ -107,15 +110,10 @@ def failed_form(job: Import) -> ImportForm:
     return form
 
 
-def imported_revision(integration: Integration) -> Revision | None:
-    """The revision that an import made, if one did."""
-    return integration.revisions.filter(number=1).exclude(source="", linter={}).first()
-
-
 def report(request: HttpRequest, slug: str) -> HttpResponse:
     """What the import found and mended; it made the first revision."""
     integration = integration_for(request.user, slug, edit=True)
-    revision = imported_revision(integration)
+    revision = undoing.imported_revision(integration)
     if revision is None:
         raise Http404
     found = [
@@ -130,7 +128,24 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
         "action_count": revision.actions.count(),
         "found": found,
         "linter": LINTERS.get(revision.linter.get("name", ""), ""),
-        "repairs": revision.repairs[:SHOWN],
+        "repairs": undoing.rows(revision, SHOWN),
+        "opened": "repairs" in request.GET,
         "more_repairs": max(len(revision.repairs) - SHOWN, 0),
     }
     return render(request, "actions/report.html", context)
+
+
+@require_POST
+def undo_repair(request: HttpRequest, slug: str, number: int, *, redo: bool) -> HttpResponse:
+    """Undo one repair, or make it again; back to its row."""
+    integration = integration_for(request.user, slug, edit=True)
+    try:
+        row = undoing.undo(integration=integration, number=number, redo=redo)
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    else:
+        place = row.pointer or "the document"
+        messages.success(
+            request, f"The repair at {place} was made again." if redo else f"The draft has back what the document says at {place}."
+        )
+    return redirect(f"{reverse('integration-report', args=[integration.slug])}?repairs#repair-{number}")

@@ -89,16 +89,18 @@ def _draft(item: _Item, name: str, references: References, report: Report) -> Dr
         return None
     found = [(where, parameter) for parameter in item.inside]
     for place, parameters in ((item.where, item.content.get("parameters")), (where, raw.get("parameters"))):
-        found += _parameters(parameters, item.path, f"{place}/parameters", references, report)
+        found += _parameters(parameters, item.path, f"{place}/parameters", where, references, report)
     return Draft(method, item.path, where, raw, repair.fitted_to_path(repair.once(found, report), item.path, where, report))
 
 
-def _parameters(declared: Any, path: str, where: str, references: References, report: Report) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parameters(
+    declared: Any, path: str, where: str, operation: str, references: References, report: Report
+) -> Iterator[tuple[str, dict[str, Any]]]:
     for n, value in enumerate(declared if isinstance(declared, list) else []):
         place = f"{where}/{n}"
         parameter = references.resolve(value, place)
         if isinstance(parameter, dict):
-            placed = repair.named_and_placed(parameter, path, place, report)
+            placed = repair.named_and_placed(parameter, path, place, operation, report)
             if placed:
                 yield place, placed
         elif not isinstance(value, dict):

@@ -13,6 +13,8 @@ Severity = Literal["error", "warning", "info"]
 
 # A document may break one rule on every operation. More rows than this of one rule help nobody and cost memory.
 MAX_PER_RULE = 500
+# A repair that concerns more actions than this is changed back by hand: undoing it would hold the database for too long.
+MAX_CHANGES = 500
 _MAX_SHOWN = 200
 
 
@@ -30,14 +32,32 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What a repair changed in the draft, whole: undoing it puts `before` in the place of `after`; None is nothing.
+
+    `action` is the key of an action, "" for the definition (while a document is read: the pointer of its operation). `part` is a JSON
+    pointer into the action or definition as JSON; /parameters is the one parameter with the name and place of `before` or `after`.
+    """
+
+    action: str
+    part: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
 class Repair:
-    """One change that the import made: where, what stood there, what stands there now (JSON values), and why."""
+    """One thing that the import mended: where, what stood there, what stands there now (JSON values, shortened), and why.
+
+    `changes` are what undoing it takes; there are none where the draft cannot hold what the document says.
+    """
 
     rule: str
     pointer: str
     before: Any
     after: Any
     message: str
+    changes: list[Change] = field(default_factory=list)
 
 
 @dataclass
@@ -47,31 +67,41 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     repairs: list[Repair] = field(default_factory=list)
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _said: set[tuple[str, str, str]] = field(default_factory=set)
+    _said: dict[tuple[str, str, str], Repair | None] = field(default_factory=dict)
 
     def find(self, severity: Severity, rule: str, pointer: str, message: str, remedy: str) -> None:
         self.add(Finding(severity, rule, pointer, message, remedy))
 
     def add(self, finding: Finding) -> None:
-        if self._room("finding", finding.rule, finding.pointer + finding.message):
+        content = ("finding", finding.rule, finding.pointer + finding.message)
+        if self._room(content):
+            self._said[content] = None
             self.findings.append(finding)
 
-    def repair(self, rule: str, pointer: str, before: Any, after: Any, message: str) -> None:
-        if self._room("repair", rule, pointer + message):
-            self.repairs.append(Repair(rule, pointer, _shown(before), _shown(after), message))
+    def repair(self, rule: str, pointer: str, before: Any, after: Any, message: str, change: Change | None = None) -> Repair | None:
+        """Add a row, or a change to the row that says the same; the row, or None if the rule has no room for more of them."""
+        content = ("repair", rule, pointer + message)
+        if self._room(content):
+            made = self._said[content] = Repair(rule, pointer, _shown(before), _shown(after), message)
+            self.repairs.append(made)
+        row = self._said.get(content)
+        if row and change and change not in row.changes and len(row.changes) <= MAX_CHANGES:
+            row.changes.append(change)
+        return row
 
-    def _room(self, kind: str, rule: str, content: str) -> bool:
+    def _room(self, content: tuple[str, str, str]) -> bool:
         """Whether there is room for a row that is not there yet (a parameter of a path is met once for each of its methods)."""
-        if (kind, rule, content) in self._said:
+        if content in self._said:
             return False
-        self._counts[kind, rule] += 1
-        if self._counts[kind, rule] > MAX_PER_RULE:
-            return False
-        self._said.add((kind, rule, content))
-        return True
+        rule = content[:2]
+        self._counts[rule] += 1
+        return self._counts[rule] <= MAX_PER_RULE
 
     def close(self) -> None:
-        """Say which rules had more to say than is listed."""
+        """Say which rules had more to say than is listed, and forget changes that are too many to undo."""
+        for row in self.repairs:
+            if len(row.changes) > MAX_CHANGES:
+                row.changes.clear()
         for (kind, rule), count in sorted(self._counts.items()):
             if count > MAX_PER_RULE:
                 message = f"The rule {rule} has {count} {kind}s in this document; the first {MAX_PER_RULE} are listed."

@@ -15,7 +15,7 @@ from integrations.definition import FORM_TYPE, JSON_TYPE
 from integrations.openapi import drafts, repair
 from integrations.openapi.document import Limits
 from integrations.openapi.drafts import SPECIFIC, Draft
-from integrations.openapi.findings import Report, plain_text, pointer, shortened
+from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
 from integrations.openapi.references import References
 from integrations.openapi.schema_repair import SchemaDoctor
 from integrations.operation import TYPES, Body, Operation, Parameter
@@ -49,6 +49,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
         draft.name = _name(draft)
     names = Counter(draft.name for draft in found)
     share = limits.max_schema_values // max(len(found), 1)
+    made: dict[str, Operation] = {}
     for draft in found:
         key = keys.settle(draft.reserved_key, draft.raw.get("operationId"), draft.method, draft.path, draft.where)
         name = draft.name
@@ -64,7 +65,11 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
             continue
         if operation.body:
             doctor.mend(operation.body.schema_, f"{draft.where}/requestBody")
+        made[draft.where] = operation
         yield operation, answer
+    for row in report.repairs:
+        row.changes[:] = [change for found in row.changes for change in parameters.settled(found, made)]
+    doctor.name_changes((operation.key, operation.body.schema_) for operation in made.values() if operation.body)
 
 
 def _name(draft: Draft) -> str:
@@ -134,6 +139,18 @@ class _Parameters:
     def of(self, draft: Draft) -> list[Parameter]:
         found = (self._one(raw, draft.where) for raw in draft.parameters)
         return [parameter for parameter in found if parameter]
+
+    def settled(self, change: Change, made: dict[str, Operation]) -> Iterator[Change]:
+        """The change with the key of its action, and its parameters as the action has them; nothing if that is impossible."""
+        if change.action not in made:
+            return
+        values = [change.before, change.after]
+        if change.part == "/parameters":
+            try:
+                values = [value and _parameter(value, self.references, change.action).dump() for value in values]
+            except ValidationError:
+                return
+        yield Change(made[change.action].key, change.part, *values)
 
     def _one(self, raw: dict[str, Any], where: str) -> Parameter | None:
         try:

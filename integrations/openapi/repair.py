@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from integrations.definition import ApiKeyAuth, Auth
-from integrations.openapi.findings import Report, shortened
+from integrations.openapi.findings import Change, Report, shortened
 from integrations.operation import Operation, Parameter, placeholders
 
 Raw = dict[str, Any]  # a parameter as the document has it, references resolved
@@ -53,8 +53,8 @@ def _from_query(name: str, value: str) -> Raw:
     return {"name": name, "in": "query", "required": True, "schema": {"type": "string", "default": value, "enum": [value]}}
 
 
-def named_and_placed(parameter: Raw, path: str, where: str, report: Report) -> Raw | None:
-    """The parameter with a name and a place, or None if it cannot be sent."""
+def named_and_placed(parameter: Raw, path: str, where: str, operation: str, report: Report) -> Raw | None:
+    """The parameter at the pointer `where` with a name and a place, or None if it cannot be sent; `operation` is that of its operation."""
     name, place = parameter.get("name"), parameter.get("in")
     if not isinstance(name, str):
         name = str(name) if isinstance(name, int | float) and not isinstance(name, bool) else ""
@@ -80,7 +80,8 @@ def named_and_placed(parameter: Raw, path: str, where: str, report: Report) -> R
         )
     if known == "header" and name.lower() in _RESERVED_HEADERS and not fixed_accept({**parameter, "name": name}):
         message = f"The header {name} is set by the authentication and the body; OpenAPI says that such parameters are ignored."
-        report.repair("parameter-reserved-header", where, name, "removed", message)
+        before = {**parameter, "name": name, "in": known}
+        report.repair("parameter-reserved-header", where, name, "removed", message, Change(operation, "/parameters", before, None))
         return None
     return parameter if name == parameter["name"] and known == place else {**parameter, "name": name, "in": known}
 
@@ -103,10 +104,15 @@ def common_accept(operations: list[Operation], report: Report) -> dict[str, str]
     value, count = values.most_common(1)[0] if values else ("", 0)
     if len(values) != 1 or count * 2 < len(operations):
         return {}
-    for operation in operations:
-        operation.parameters = [parameter for parameter in operation.parameters if not _is_accept(parameter)]
     message = f"{count} operations send Accept: {shortened(value, 100)}; it became a header of the integration."
-    report.repair("parameter-reserved-header", "/paths", count, {"Accept": value}, message)
+    row = report.repair(
+        "parameter-reserved-header", "/paths", count, {"Accept": value}, message, Change("", "/headers/Accept", None, value)
+    )
+    for operation in operations:
+        moved = [parameter for parameter in operation.parameters if _is_accept(parameter)]
+        operation.parameters = [parameter for parameter in operation.parameters if not _is_accept(parameter)]
+        if row:
+            row.changes.extend(Change(operation.key, "/parameters", parameter.dump(), None) for parameter in moved)
     return {"Accept": value}
 
 
@@ -154,16 +160,16 @@ def fitted_to_path(parameters: list[tuple[str, Raw]], path: str, where: str, rep
             spelled = absent.pop(name.lower(), None)
             if spelled is None:
                 message = f"The path has no {{{shortened(name, 60)}}}; the parameter was left out."
-                report.repair("path-params", place, name, "removed", message)
+                report.repair("path-params", place, name, "removed", message, Change(where, "/parameters", parameter, None))
                 continue
-            report.repair("path-params", place, name, spelled, f"The path spells this parameter {{{shortened(spelled, 60)}}}.")
+            change = Change(where, "/parameters", parameter, {**parameter, "name": spelled})
+            report.repair("path-params", place, name, spelled, f"The path spells this parameter {{{shortened(spelled, 60)}}}.", change)
             parameter = {**parameter, "name": spelled}  # noqa: PLW2901 - the row under its right name
         kept.append(parameter)
     for name in absent.values():
         added = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        report.repair(
-            "path-params", where, None, added, f"The path parameter {{{shortened(name, 60)}}} was not declared; it was added as text."
-        )
+        message = f"The path parameter {{{shortened(name, 60)}}} was not declared; it was added as text."
+        report.repair("path-params", where, None, added, message, Change(where, "/parameters", None, added))
         kept.append(added)
     return kept
 
@@ -205,7 +211,9 @@ class Keys:
         if reserved:
             if reserved != operation_id:
                 message = "An operationId has letters, digits and . _ - only; the key of the action was made so."
-                self.report.repair("operation-operationId-valid-in-url", place, operation_id, reserved, message)
+                whole = isinstance(operation_id, str) and reserved != operation_id.strip() and len(operation_id) <= _MAX_KEY
+                change = Change(where, "/key", operation_id, reserved) if whole else None
+                self.report.repair("operation-operationId-valid-in-url", place, operation_id, reserved, message, change)
             return reserved
         wanted = self.readable(operation_id)
         key = self.numbered(wanted or words_of(method, path))

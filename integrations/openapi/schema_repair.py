@@ -5,10 +5,11 @@ Schemas are mended after their references were followed, so a row points at the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from integrations.openapi import rules
-from integrations.openapi.findings import Report, shortened
+from integrations.openapi.findings import MAX_CHANGES, Change, Repair, Report, pointer, shortened
 
 _ONE = frozenset({"items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames"})
 _LIST = frozenset({"oneOf", "anyOf", "prefixItems"})
@@ -25,6 +26,8 @@ class SchemaDoctor:
         self._patterns = rules.Patterns()
         # The schemas themselves, not only their ids: an id may be given again once its owner is gone.
         self._seen: dict[int, dict[str, Any]] = {}
+        # What was mended, by the id of the schema: its row, the pointer within the schema, before and after.
+        self._mended: dict[int, list[tuple[Repair, str, Any, Any]]] = {}
 
     def mend(self, schema: dict[str, Any], where: str) -> None:
         """Change the schema of the body at the pointer `where` in place, and say what was changed."""
@@ -54,7 +57,7 @@ class SchemaDoctor:
             return
         del node["pattern"]
         message = f"The pattern of {_field(path)} is no valid regular expression, so no value could match it; it was removed."
-        self.report.repair("schema-pattern", where, pattern, "removed", message)
+        self._note(node, self.report.repair("schema-pattern", where, pattern, "removed", message), [("/pattern", pattern, None)])
 
     def _required(self, node: dict[str, Any], where: str, path: tuple[str, ...]) -> None:
         required, properties = node.get("required"), node.get("properties")
@@ -66,7 +69,40 @@ class SchemaDoctor:
         if absent:
             names = shortened(", ".join(absent), 200)
             message = f"{_field(path)} requires {names}, which its properties lack; added as fields that take any value."
-            self.report.repair("schema-required", where, None, {"properties": absent}, message[:1].upper() + message[1:])
+            row = self.report.repair("schema-required", where, None, {"properties": absent}, message[:1].upper() + message[1:])
+            self._note(node, row, [(pointer("properties", name), None, {}) for name in absent])
+
+    def _note(self, node: dict[str, Any], row: Repair | None, changes: list[tuple[str, Any, Any]]) -> None:
+        if row:
+            self._mended.setdefault(id(node), []).extend((row, *change) for change in changes)
+
+    def name_changes(self, bodies: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Say in the rows what was changed in which action, now that all bodies are made: a mended schema may be a part of several.
+
+        `bodies` are the keys of actions and the schemas of their bodies.
+        """
+        if not self._mended:
+            return
+        for key, schema in bodies:
+            for node, place in _nodes(schema, "/body/schema"):
+                for row, part, before, after in self._mended.get(id(node), ()):
+                    if len(row.changes) <= MAX_CHANGES:
+                        row.changes.append(Change(key, place + part, before, after))
+
+
+def _nodes(schema: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every schema within a schema, each as often as it stands there, with its pointer."""
+    stack = [(schema, place)]
+    while stack:
+        node, place = stack.pop()
+        yield node, place
+        for key in _MAP:
+            if isinstance(node.get(key), dict):
+                stack += ((child, pointer(key, name, base=place)) for name, child in node[key].items() if isinstance(child, dict))
+        stack += ((node[key], f"{place}/{key}") for key in _ONE if isinstance(node.get(key), dict))
+        for key in _LIST:
+            if isinstance(node.get(key), list):
+                stack += ((child, f"{place}/{key}/{n}") for n, child in enumerate(node[key]) if isinstance(child, dict))
 
 
 def _field(path: tuple[str, ...]) -> str:

@@ -137,7 +137,7 @@ def test_run_says_why_it_is_not_complete(
 def test_run_with_a_page_limit_is_truncated(runner: Runner) -> None:
     run = runner.run("/faults/pages?total=257", PAGES, max_pages=2, page_size=50)
     assert (run.verdict, run.page_count, run.total) == ("truncated", 2, 257)
-    assert run.message == "Stopped at the limit of 2 pages; the vendor has more. Run it with all pages to get the rest."
+    assert run.message == "Stopped at the limit of 2 pages; the vendor may have more. Run it with all pages to get the rest."
     assert list(results.records(run)) == vendor_records(100)
 
 

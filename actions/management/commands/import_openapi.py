@@ -11,7 +11,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from actions import importing
+from actions import importing, undoing
+from integrations import openapi
 from integrations.models import Organization, Role, User
 from integrations.refusals import Refusal
 
@@ -58,7 +59,7 @@ class Command(BaseCommand):
             "operations": made.operations,
             "linter": made.linter,
             "findings": made.findings,
-            "repairs": made.repairs,
+            "repairs": [_shown(row) for row in made.repairs],
         }
 
     def _print(self, report: dict[str, Any]) -> None:
@@ -99,5 +100,9 @@ def _look(data: bytes, name: str) -> dict[str, Any]:
         "operations": len(found.operations),
         "linter": importing.named(found.linter),
         "findings": [asdict(item) for item in found.findings],
-        "repairs": [asdict(item) for item in found.repairs],
+        "repairs": [_shown(item) for item in found.repairs],
     }
+
+
+def _shown(row: undoing.Row | openapi.Repair) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ("rule", "pointer", "before", "after", "message")}
