@@ -75,7 +75,7 @@ def fields_of(schema: dict[str, Any]) -> Fields:
             for name, child in properties.items() if isinstance(properties, dict) else ():
                 if len(found.scalars) + len(found.arrays) > _MAX_FIELDS:
                     return found
-                inner = _variant(child)
+                inner = _variant(child) if "oneOf" in child or "anyOf" in child else child
                 kind = _kind(inner)
                 if kind == "array":
                     found.arrays.append(((*path, name), inner))

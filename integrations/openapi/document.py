@@ -187,10 +187,11 @@ def decode(data: bytes, report: Report) -> str:
     if data[:8192].count(0) > 8:
         raise DocumentError("This is a binary file, not an OpenAPI document. Choose the OpenAPI (Swagger) file in JSON or YAML.")
     try:
-        return _cleaned(data.decode("utf-8"), report)
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
         report.repair("document-encoding", "", None, "Latin-1", "The file is not UTF-8; it was read as Latin-1 (Windows-1252).")
         return _cleaned(data.decode("cp1252", errors="replace"), report)
+    return _cleaned(text, report) if strict_json.holds_control(data) else text
 
 
 def _cleaned(text: str, report: Report) -> str:

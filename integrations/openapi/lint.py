@@ -32,6 +32,12 @@ def tokens(trail: Trail) -> list[str]:
     return found[::-1]
 
 
+def _outermost(trail: Trail) -> Any:
+    while trail[1]:
+        trail = trail[1]
+    return trail[0]
+
+
 @dataclass(frozen=True)
 class Linter:
     """Who looked for faults: "junction" for these rules, else the name of a program and the version that it says it has."""
@@ -105,13 +111,13 @@ def _schemas(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail, bool
         if node.__class__ is list:
             inside = bool(trail) and trail[0] in _JOINING
             for n, child in enumerate(node[:_MAX_CHILDREN]):
-                if (child.__class__ is dict or child.__class__ is list) and child:
+                if ((kind := child.__class__) is dict or kind is list) and child:
                     stack.append((child, (n, trail), False, inside))
             continue
         if not names and ("$ref" in node or "pattern" in node or "required" in node):
             yield node, trail, joined
         for key, child in node.items() if len(node) <= _MAX_CHILDREN else islice(node.items(), _MAX_CHILDREN):
-            if (child.__class__ is dict or child.__class__ is list) and child:
+            if ((kind := child.__class__) is dict or kind is list) and child:
                 if names:
                     stack.append((child, (key, trail), False, False))
                 elif key not in _DATA and not key.startswith("x-"):
@@ -160,9 +166,10 @@ def circles(references: list[tuple[Trail, str]]) -> list[tuple[str, str]]:
     drawers = {ref.split("/", 2)[1] for ref in targets}  # components, definitions: elsewhere nothing can be pointed at
     edges: dict[str, list[tuple[str, Trail]]] = {}
     for trail, ref in references:
-        inside = tokens(trail)
+        if not trail or _outermost(trail) not in drawers:
+            continue
         place = "#"
-        for token in inside if inside[0] in drawers else ():
+        for token in tokens(trail):
             place = pointer(token, base=place)
             if place in targets:
                 edges.setdefault(place, []).append((ref, trail))

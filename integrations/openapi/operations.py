@@ -21,6 +21,8 @@ from integrations.openapi.schema_repair import SchemaDoctor
 from integrations.operation import TYPES, Body, Operation, Parameter
 
 _STYLES = ("simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])")  # where a word ends inside an identifier
+_NO_WORD = re.compile(r"[\W_]+")
 _MAX_BODY_VALUES = 1500  # a form that a person fills in is smaller; deeper levels are edited as JSON
 _MAX_RESPONSE_VALUES = 250  # enough to name the columns of a table and to find the list of results
 _MIN_VALUES = 25
@@ -81,9 +83,8 @@ def _name(draft: Draft) -> str:
 
 def humanised(identifier: str) -> str:
     """An identifier in words: listUserGroups, list_user_groups and list-userGroups all become "List user groups"."""
-    spaced = re.sub(r"([a-z])([A-Z0-9])", r"\1 \2", identifier[:400].replace("OAuth", "Oauth"))
-    spaced = re.sub(r"([A-Z0-9])([A-Z][a-z])", r"\1 \2", spaced)
-    words = [word if word.isupper() and len(word) > 1 else word.lower() for word in re.split(r"[\W_]+", spaced) if word]
+    spaced = _HUMP.sub(" ", identifier[:400].replace("OAuth", "Oauth"))
+    words = [word if word.isupper() and len(word) > 1 else word.lower() for word in _NO_WORD.split(spaced) if word]
     text = " ".join(words)
     return shortened(text[:1].upper() + text[1:], 200)
 
@@ -116,7 +117,7 @@ def _maxima(draft: Draft, references: References) -> dict[str, int]:
     for parameter in draft.parameters:
         schema = references.resolve(parameter.get("schema"), draft.where) if parameter["in"] == "query" else None
         most = schema.get("maximum") if isinstance(schema, dict) else None
-        if isinstance(most, int | float) and not isinstance(most, bool) and 0 < most < 1e9:
+        if most is not None and isinstance(most, int | float) and not isinstance(most, bool) and 0 < most < 1e9:
             found[parameter["name"]] = int(most)
     return found
 

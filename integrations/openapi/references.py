@@ -47,7 +47,7 @@ class References:
         self.files = files or Files(report)
         self._targets: dict[str, Any] = {}
         self._schemas: dict[tuple[str, int], dict[str, Any]] = {}
-        self._nodes: dict[int, _Known] = {}
+        self.nodes: dict[int, _Known] = {}  # by id; what `known` gives
         self._anchors: dict[str, dict[str, Any]] = {}
         self._depth = 0
 
@@ -167,9 +167,9 @@ class References:
 
     def known(self, node: Any, pointer: str) -> _Known:
         """What is known of a schema, looked at once wherever it is met."""
-        known = self._nodes.get(id(node))
+        known = self.nodes.get(id(node))
         if known is None:
-            known = self._nodes[id(node)] = self._look_at(node, pointer)
+            known = self.nodes[id(node)] = self._look_at(node, pointer)
         return known
 
     def _look_at(self, node: Any, pointer: str) -> _Known:
@@ -301,7 +301,7 @@ class _Expansion:
 
     def _later(self, child: Any, trail: _Trail | None, level: int) -> dict[str, Any]:
         self.left -= 1
-        known = self.references.known(child, self.pointer)
+        known = self.references.nodes.get(id(child)) or self.references.known(child, self.pointer)
         if not known.inside:
             return known.kept
         place: dict[str, Any] = {}

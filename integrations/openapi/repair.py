@@ -56,9 +56,9 @@ def _from_query(name: str, value: str) -> Raw:
 def named_and_placed(parameter: Raw, path: str, where: str, operation: str, report: Report) -> Raw | None:
     """The parameter at the pointer `where` with a name and a place, or None if it cannot be sent; `operation` is that of its operation."""
     name, place = parameter.get("name"), parameter.get("in")
-    if isinstance(name, int | float) and not isinstance(name, bool):
-        name = str(name)
-    name = name.strip() if isinstance(name, str) else ""
+    if not isinstance(name, str):
+        name = str(name) if isinstance(name, int | float) and not isinstance(name, bool) else ""
+    name = name.strip()
     if not name:
         report.repair("operation-parameters", where, parameter, "removed", "A parameter without a name cannot be sent; it was left out.")
         return None

@@ -105,11 +105,10 @@ class _Conversion:
         result = {
             key: value for key, value in operation.items() if key not in ("parameters", "responses", "consumes", "produces", "schemes")
         }
-        own = self.parameters(operation.get("parameters"), f"{where}/parameters")
-        taken = {(str(parameter.get("name")), str(parameter.get("in"))) for _, parameter in own}
-        if any(parameter.get("in") == "body" for _, parameter in own):
-            bodies = []
-        found = own + [pair for pair in bodies if (str(pair[1].get("name")), str(pair[1].get("in"))) not in taken]
+        found = self.parameters(operation.get("parameters"), f"{where}/parameters")
+        if bodies and not any(parameter.get("in") == "body" for _, parameter in found):
+            taken = {(str(parameter.get("name")), str(parameter.get("in"))) for _, parameter in found}
+            found += [pair for pair in bodies if (str(pair[1].get("name")), str(pair[1].get("in"))) not in taken]
         plain = [self.parameter(parameter, place) for place, parameter in found if parameter.get("in") not in ("body", "formData")]
         if plain:
             result["parameters"] = plain

@@ -70,6 +70,8 @@ TWICE = "occurs twice in one object"
         # raw control characters
         (JSON.replace("Test", "Te\x01st\x7f").encode(), "Te st", control(2)),
         (YAML.replace("Test", "Te\x0bst").encode(), "Te st", control(1)),
+        (YAML.replace("Test", "Te\x81st").encode(), "Te st", control(1)),
+        (YAML.replace("Test", "Te\uffffst").encode(), "Te st", control(1)),
         (JSON.replace("Test", "Te\nst").encode(), "Te st", []),
         (JSON.replace("Test", "Te\tst").encode(), "Te st", []),
         (JSON.replace("Test", "Te\u2028st").encode(), "Te st", []),

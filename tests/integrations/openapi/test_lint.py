@@ -34,6 +34,10 @@ def test_duplicate_operation_id_is_found_at_the_second_place() -> None:
     assert found(openapi(paths)) == [("error", "operation-operationId-unique", "/paths/~1b/get/operationId")]
 
 
+def test_reference_at_the_top_lies_on_no_circle() -> None:
+    assert found({**openapi({"/a": get()}), "$ref": "#/components"}) == []
+
+
 def test_circular_reference_is_found_once_for_each_circle() -> None:
     ref = "#/components/schemas/"
     document = schemas(
