@@ -125,7 +125,7 @@ def vendor(vendor_server: VendorServer) -> VendorServer:
     return vendor_server
 
 
-def eventually(call: Callable[[], T], *, seconds: float = 20) -> T:
+def eventually(call: Callable[[], T], *, seconds: float = 60) -> T:
     """Repeat a call until it gives something true, and give that; an AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := call()):

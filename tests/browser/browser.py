@@ -15,14 +15,15 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from integrations.models import User
 
 ARGUMENTS = "--no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-dev-shm-usage".split()
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 20_000  # for a machine that does other work besides
+expect.set_options(timeout=TIMEOUT_MS)
 
 SignIn = Callable[[User], None]
 
