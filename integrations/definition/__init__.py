@@ -1,0 +1,63 @@
+"""The typed definition of an integration: base URI, authentication, headers, pagination, ping.
+
+In Python the fields are snake_case, in JSON (the API, and the column of a revision) camelCase as the field's products
+write them. A model accepts a half-filled definition, because a draft is saved step by step; what a finished one needs
+is said by `missing`. Values that are present are checked here and nowhere else: forms and serializers show the
+messages of these validators.
+"""
+
+from integrations.definition.auth import AUTH_CLASSES, FORM_TYPE, JSON_TYPE, ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
+from integrations.definition.pagination import (
+    DEFAULT_PAGE_SIZE,
+    MAX_DEFAULT_PAGE_LIMIT,
+    MAX_DEFAULT_PAGE_SIZE,
+    PAGINATION_CLASSES,
+    IndexPagination,
+    LinkPagination,
+    NoPagination,
+    PagePagination,
+    Pagination,
+    PointerPagination,
+    pagination_gaps,
+)
+from integrations.definition.parts import HeaderName, Name, Part, Path, Url, absolute_url, header_name, header_value, json_path
+from integrations.definition.whole import AUTH, PAGINATION, Definition, Gap, Ping, missing, problems
+
+__all__ = [
+    "AUTH",
+    "AUTH_CLASSES",
+    "DEFAULT_PAGE_SIZE",
+    "FORM_TYPE",
+    "JSON_TYPE",
+    "MAX_DEFAULT_PAGE_LIMIT",
+    "MAX_DEFAULT_PAGE_SIZE",
+    "PAGINATION",
+    "PAGINATION_CLASSES",
+    "ApiKeyAuth",
+    "Auth",
+    "BasicAuth",
+    "BearerAuth",
+    "Definition",
+    "Gap",
+    "HeaderName",
+    "IndexPagination",
+    "LinkPagination",
+    "Name",
+    "NoAuth",
+    "NoPagination",
+    "OAuth2Auth",
+    "PagePagination",
+    "Pagination",
+    "Part",
+    "Path",
+    "Ping",
+    "PointerPagination",
+    "Url",
+    "absolute_url",
+    "header_name",
+    "header_value",
+    "json_path",
+    "missing",
+    "pagination_gaps",
+    "problems",
+]

@@ -1,0 +1,70 @@
+"""What the parts of a definition are made of: their base, and the types of their fields with the sentences for bad values."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from integrations import addresses, paths
+
+# RFC 9110: field names are tokens, field values hold no control characters.
+_TOKEN = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class Part(BaseModel):
+    """Base of every part of a definition: camelCase in JSON, unknown fields refused, surrounding blanks dropped.
+
+    `label` is what people call the choice that the part stands for.
+    """
+
+    label: ClassVar[str] = ""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", str_strip_whitespace=True, validate_assignment=True
+    )
+
+    def dump(self) -> dict[str, Any]:
+        """The part as JSON-compatible values with camelCase keys."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def header_name(value: str) -> str:
+    if value and not _TOKEN.match(value):
+        raise ValueError(f"{value!r} is not a header name. It has letters, digits and - only, for example X-API-Key.")
+    return value
+
+
+def header_value(value: str) -> str:
+    if CONTROL.search(value):
+        raise ValueError("A header value is one line: remove line breaks and control characters.")
+    return value
+
+
+def absolute_url(value: str) -> str:
+    """A URL with host, as for token endpoints; plain http is judged where the network policy is known."""
+    if not value:
+        return value
+    match = re.match(r"^https?://([^/?#]+)([^\s#]*)$", value, re.IGNORECASE)
+    if not match:
+        raise ValueError(f"{value} is not a URL. Write it whole, from https:// to the end of the path.")
+    addresses.parse_host(match.group(1))
+    return value
+
+
+def json_path(value: str) -> str:
+    paths.check(value)
+    return value
+
+
+def choice(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+HeaderName = Annotated[str, Field(max_length=200), BeforeValidator(lambda v: header_name(v) if isinstance(v, str) else v)]
+Url = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: absolute_url(v.strip()) if isinstance(v, str) else v)]
+Path = Annotated[str, Field(max_length=500), BeforeValidator(lambda v: json_path(v.strip()) if isinstance(v, str) else v)]
+Name = Annotated[str, Field(max_length=200)]
