@@ -94,7 +94,8 @@ class Client:
         raise AssertionError("the last attempt returns or raises")
 
     def _exchange(self, outgoing: Outgoing, token: str) -> Answer:
-        return self._transport.send(outgoing, additions=self._scheme.apply(self._credentials, token=token), credentials_origin=self.base)
+        additions = self._scheme.apply(self._credentials, token=token)
+        return self._transport.send(outgoing, additions=additions, credentials_origin=outgoing.credentials_origin or self.base)
 
     def _token(self) -> str:
         if not self._scheme.needs_token:

@@ -9,6 +9,7 @@ messages of these validators.
 from integrations.definition.auth import AUTH_CLASSES, FORM_TYPE, JSON_TYPE, ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
 from integrations.definition.pagination import (
     DEFAULT_PAGE_SIZE,
+    LARGEST_PAGE_SIZE,
     MAX_DEFAULT_PAGE_LIMIT,
     MAX_DEFAULT_PAGE_SIZE,
     PAGINATION_CLASSES,
@@ -18,6 +19,7 @@ from integrations.definition.pagination import (
     PagePagination,
     Pagination,
     PointerPagination,
+    RangePagination,
     pagination_gaps,
 )
 from integrations.definition.parts import HeaderName, Name, Part, Path, Url, absolute_url, header_name, header_value, json_path
@@ -29,6 +31,7 @@ __all__ = [
     "DEFAULT_PAGE_SIZE",
     "FORM_TYPE",
     "JSON_TYPE",
+    "LARGEST_PAGE_SIZE",
     "MAX_DEFAULT_PAGE_LIMIT",
     "MAX_DEFAULT_PAGE_SIZE",
     "PAGINATION",
@@ -52,6 +55,7 @@ __all__ = [
     "Path",
     "Ping",
     "PointerPagination",
+    "RangePagination",
     "Url",
     "absolute_url",
     "header_name",

@@ -58,8 +58,8 @@ class Suggestion:
 
     @property
     def shape(self) -> tuple[tuple[str, Any], ...]:
-        own = self.pagination.dump()
-        return tuple((key, own[key]) for key in sorted(own) if key not in ("resultsKey", "defaultPageSize", "defaultPageLimit"))
+        own = self.pagination.model_dump(exclude_defaults=True, exclude={"results_key", "default_page_size", "default_page_limit"})
+        return (("type", self.pagination.type), *sorted(own.items()))
 
 
 def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int]) -> Suggestion | None:
