@@ -57,7 +57,10 @@ def _with_path(operation: Operation, inputs: dict[str, Any], values: Mapping[str
     unknown = sorted(set(values) - set(labels))
     if unknown:
         raise requests.InputError(
-            {name: [f"The pagination puts {name} into the path, which has no {{{name}}}. Correct the path or the pagination."] for name in unknown}
+            {
+                name: [f"The pagination puts {name} into the path, which has no {{{name}}}. Correct the path or the pagination."]
+                for name in unknown
+            }
         )
     return {**inputs, **{labels[name]: value for name, value in values.items()}}
 
@@ -86,7 +89,9 @@ def _object(given: Any, *, is_form: bool) -> dict[str, Any]:
         try:
             given = json.loads(given)
         except (ValueError, RecursionError):
-            raise requests.InputError({requests.BODY: ["body is not valid JSON, and the position of each page has to go into it."]}) from None
+            raise requests.InputError(
+                {requests.BODY: ["body is not valid JSON, and the position of each page has to go into it."]}
+            ) from None
     if not isinstance(given, dict):
         raise requests.InputError({requests.BODY: ["body has to be an object, because the position of each page goes into it."]})
     copy: dict[str, Any] = json.loads(json.dumps(given))

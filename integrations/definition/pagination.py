@@ -231,7 +231,9 @@ def pagination_gaps(pagination: Part) -> list[tuple[str, str]]:
 
 def _pointer_gap(pagination: PointerPagination) -> list[tuple[str, str]]:
     if pagination.pointer_location == "header":
-        return [] if pagination.pointer_header else [("pointerHeader", "The pointer header is missing: the response header with the cursor.")]
+        return (
+            [] if pagination.pointer_header else [("pointerHeader", "The pointer header is missing: the response header with the cursor.")]
+        )
     if pagination.pointer_path:
         return []
     if pagination.pointer_location == "record":

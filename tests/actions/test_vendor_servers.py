@@ -24,19 +24,25 @@ REASON = "VENDOR_SERVERS is not set: it names a folder of running servers, which
 
 
 def cases() -> list[Any]:
-    found = []
-    for file in sorted(Path(FOLDER).glob("*/cases.json")) if FOLDER else []:
-        info = file.parent / "data" / "info.json"
-        for case in json.loads(file.read_text()) if info.exists() else []:
-            if "pagination" in case and case["auth"]["kind"] in ("api_key", "basic"):
-                found.append(pytest.param(json.loads(info.read_text()), case, id=f"{file.parent.name}: {case['case']}"))
+    files = [(file.parent / "data" / "info.json", file) for file in sorted(Path(FOLDER).glob("*/cases.json"))] if FOLDER else []
+    found = [
+        pytest.param(json.loads(info.read_text()), case, id=f"{file.parent.name}: {case['case']}")
+        for info, file in files
+        if info.exists()
+        for case in json.loads(file.read_text())
+        if "pagination" in case and case["auth"]["kind"] in ("api_key", "basic")
+    ]
     return found or [pytest.param({}, {}, marks=pytest.mark.skip(reason=REASON))]
 
 
 def pagination_of(case: dict[str, Any]) -> dict[str, Any]:
     """The settings of a case as Junction writes them."""
     given = case["pagination"]
-    common = {"resultsKey": given["results"] or "$", "pageSizeParam": given.get("size_param", ""), "defaultPageSize": given.get("size", 100)}
+    common = {
+        "resultsKey": given["results"] or "$",
+        "pageSizeParam": given.get("size_param", ""),
+        "defaultPageSize": given.get("size", 100),
+    }
     if given.get("total"):
         common["totalPath"] = given["total"]
     kinds = {
@@ -86,6 +92,8 @@ def test_server_gives_all_its_records(cast: Cast, info: dict[str, Any], case: di
     run = operator.get(f"/api/runs/{run['id']}").json()
     records = json.loads(operator.get(f"/api/runs/{run['id']}/records").getvalue())
     keys = {json.dumps(record[case["id"]] if case.get("id") else record, sort_keys=True) for record in records}
-    print(f"{run['verdict']}: {run['records']} records, {len(keys)} distinct, on {run['pages']} pages; total {run['total']}. {run['message']}")  # noqa: T201
+    print(
+        f"{run['verdict']}: {run['records']} records, {len(keys)} distinct, on {run['pages']} pages; total {run['total']}. {run['message']}"
+    )
     assert (run["verdict"], run["records"], len(keys)) == ("complete", case["expect"], case["expect"])
     assert run["pages"] > 1
