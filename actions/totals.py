@@ -20,6 +20,7 @@ _CONTAINERS = frozenset(
 )
 _HEADERS = ("X-Total-Count", "X-Total", "X-WP-Total", "Total-Count")
 _LARGEST = 10**15  # a larger figure is a time or an id, and no list is that long
+_PAGE_COUNTS = frozenset({"totalpages", "pagecount", "totalpagecount", "numpages", "numberofpages", "lastpage", "pagestotal", "pages"})
 _YES = frozenset({"true", "yes", "y", "1", "t", "on"})
 _NO = frozenset({"false", "no", "n", "0", "f", "off", "", "null", "none"})
 _MORE = frozenset({"hasmore", "hasnext", "hasnextpage", "morepages", "more", "hasmoreitems", "hasmorerecords"})
@@ -82,6 +83,25 @@ def declared(body: Any, headers: Headers, path: str, header: str) -> int | None:
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
     return int(found) if 0 <= found <= _LARGEST else None
+
+
+def page_counts(body: Any) -> list[tuple[str, int]]:
+    """Paths to figures that by their name count pages, with the figures."""
+    found = []
+    for path, place in _named_places(body):
+        for key, value in place.items():
+            if _normal(key) in _PAGE_COUNTS and isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                found.append((f"{path}{key}", value))
+    return found
+
+
+def _named_places(body: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+    if not isinstance(body, dict):
+        return
+    yield path, body
+    for key, value in body.items():
+        if isinstance(value, dict) and depth < 2 and _normal(key) in _CONTAINERS:
+            yield from _named_places(value, f"{path}{key}.", depth + 1)
 
 
 def _figures(body: Any, results_key: str) -> Iterator[tuple[str, int]]:

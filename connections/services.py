@@ -160,6 +160,27 @@ def try_out(*, integration: Integration, organization: Organization, credentials
         return ping(client)
 
 
+def unsaved_client(*, integration: Integration, definition: Definition, credentials: dict[str, str], settings: dict[str, Any]) -> Client:
+    """A client with credentials that are not saved, also of a draft. Raises `Invalid` where they cannot even be sent."""
+    settings = _checked_settings(definition, settings)
+    _check_credentials(integration, definition, credentials)
+    together = {**default_credentials(integration.pk, definition), **credentials}
+    return Client(definition=definition, credentials=together, base=base_of(definition, settings), store=MemoryTokens())
+
+
+def draft_client(*, connection: Connection, definition: Definition) -> Client:
+    """A client of a stored connection that follows a draft. Raises `Conflict` where the draft would send its secrets elsewhere
+    than the definition for which they were entered, and `CallError` if they cannot be opened."""
+    entered_for = definition_of(connection.integration)
+    same_base = may_carry_credentials(base_of(definition, connection.settings), base_of(entered_for, connection.settings))
+    if not same_base or definition.auth != entered_for.auth:
+        raise Conflict(
+            "The draft changes the host or the authentication, and a connection's credentials were entered for what is finalized. "
+            "Enter credentials here instead."
+        )
+    return client_for(connection, definition)
+
+
 def set_default_credentials(*, integration: Integration, secrets: dict[str, str]) -> None:
     """Keep secrets that came with an integration, for connections that enter none."""
     context = DefaultCredential(integration=integration).context

@@ -12,7 +12,7 @@ from django.urls import reverse
 from actions import finalize
 from actions.services import add
 from integrations import services
-from integrations.definition import AUTH_CLASSES, PAGINATION_CLASSES
+from integrations.definition import AUTH_CLASSES, PAGINATION_CLASSES, IndexPagination, LinkPagination
 from integrations.models import Integration, User
 from integrations.wizard.auth_forms import AUTH_FORMS
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
