@@ -11,7 +11,7 @@ from actions.loops import fingerprint
 from actions.pagination import PageSeen
 from connections.exchange import Headers
 from integrations.definition import PAGINATION, NoPagination, Pagination, pagination_gaps
-from integrations.openapi import paging
+from integrations.openapi import answers, paging
 from integrations.operation import Operation, Parameter
 
 _ID_NAMES = ("id", "uuid", "guid", "key", "_id", "name", "code", "number")
@@ -104,9 +104,20 @@ def candidates(operation: Operation, present: Pagination, page: PageSeen) -> lis
     parameters = [*operation.parameters, *(Parameter(name=name) for name in dict.fromkeys(guessed) if len(name) <= 200)]  # fmt: skip
     probe = operation.model_copy(update={"parameters": parameters, "response_schema": schema})
     headers = frozenset(name.lower() for name, _ in page.headers if name.lower() != "link" or 'rel="next"' in _links(page.headers))
-    found = [Candidate(_over(present, guess.pagination), guess.evidence) for guess in paging.ranked(probe, headers, {})]
-    found = [candidate for candidate in found if candidate.pagination != present and not pagination_gaps(candidate.pagination)]
+    found: list[Candidate] = []
+    for guess in paging.ranked(probe, headers, {}):
+        # Within one type first with the rarer settings as they are, then with the usual ones.
+        for pagination in [_over(present, guess.pagination), _sized(present, guess.pagination)]:
+            known_already = pagination == present or any(pagination == candidate.pagination for candidate in found)
+            if not known_already and not pagination_gaps(pagination):
+                found.append(Candidate(pagination, guess.evidence))
     return found[:MOST_CANDIDATES]
+
+
+def results_key_of(body: Any, path: str) -> str | None:
+    """Where the list of records of an answer most likely is; None if there is no telling. `path` is that of the operation."""
+    schema = schema_of(body)
+    return answers.results_key(schema, answers.fields_of(schema), path)
 
 
 def refined(pagination: Pagination, pages: list[PageSeen], *, asked: int) -> list[Change]:
@@ -127,13 +138,14 @@ def refined(pagination: Pagination, pages: list[PageSeen], *, asked: int) -> lis
 
 
 def differences(before: Pagination, after: Pagination, evidence: str) -> list[Change]:
-    """What changes from one pagination to another, each with the same evidence."""
+    """What changes from one pagination to another, each with the same evidence; of another type what is not usual there."""
     old, new = before.dump(), after.dump()
-    usual = type(after)().dump()
+    usual = {} if before.type == after.type else type(after)().dump()
+    names = ["type", *(name for name in new if name != "type")]
     return [
-        Change(name, old.get(name), value, evidence)
-        for name, value in new.items()
-        if old.get(name) != value and (name in old or value != usual[name])
+        Change(name, old.get(name), new[name], evidence)
+        for name in names
+        if old.get(name) != new[name] and (name == "type" or name not in usual or new[name] != usual[name])
     ]
 
 
@@ -161,12 +173,17 @@ def schema_of(value: Any, depth: int = 0) -> dict[str, Any]:
 
 
 def _over(present: Pagination, found: Pagination) -> Pagination:
-    """A guess with what the present settings say about size, limit and, within one type, everything else."""
+    """A guess with everything else as the present settings have it, if they are of the same type."""
+    guess = _sized(present, found)
+    if present.type != guess.type:
+        return guess
+    return PAGINATION.validate_python({**present.model_dump(), **guess.model_dump(exclude_defaults=True)})
+
+
+def _sized(present: Pagination, found: Pagination) -> Pagination:
+    """A guess with the page size and the page limit of the present settings."""
     kept = ("default_page_size", "default_page_limit", "max_page_size")
     values: dict[str, Any] = {name: getattr(present, name) for name in kept if hasattr(present, name)}
-    if present.type == found.type:
-        guessed = found.model_dump(exclude_defaults=True)
-        return PAGINATION.validate_python({**present.model_dump(), **guessed, **values})
     return PAGINATION.validate_python({**found.model_dump(), **values})
 
 

@@ -11,10 +11,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from actions import reading, requests, suggesting
+from actions import page_requests, reading, requests, suggesting
 from actions.loops import Guard
-from actions.pagination import End, PageSeen, PaginationError, Token, strategy_of
-from actions.records import ResultsKeyError
+from actions.pagination import End, PageRequest, PageSeen, PaginationError, Token, strategy_of
+from actions.records import ResultsKeyError, records
 from actions.runs import Plan
 from actions.suggesting import Change, Comparison
 from connections import outcomes
@@ -22,19 +22,22 @@ from connections.client import CallError, Client
 from connections.exchange import Answer, Outgoing
 from connections.transport import TransportError
 from integrations.definition import Definition, NoPagination, PagePagination, Pagination, pagination_gaps
+from integrations.openapi import paging
 from integrations.operation import Operation
 from integrations.refusals import Invalid
 from integrations.storable import mended
 
 PAGES: Final = 3
 LONGEST: Final = 25.0  # seconds after which no further request is sent
+SMALL: Final = 10  # records of a page that is only to show whether there are more
 SHOWN_BODY: Final = 600  # characters of a request's body
 SHOWN_RECORD: Final = 1500  # characters of a record
 
 
 @dataclass
 class Look:
-    """One page: the request without secrets, and what was taken from its answer. `status` is None where no answer came."""
+    """One page: the request without secrets, and what was taken from its answer. `status` is None where no answer came,
+    `record_count` where nobody looked for records."""
 
     method: str
     url: str
@@ -44,7 +47,7 @@ class Look:
     elapsed_ms: int = 0
     byte_count: int = 0
     content_type: str = ""
-    record_count: int = 0
+    record_count: int | None = None
     total: int | None = None
     next_position: str = ""
     first_record: str = ""
@@ -92,8 +95,8 @@ def try_it(
     if not first.works or isinstance(pagination, NoPagination):
         page = trier.plain_page(first)
         for candidate in suggesting.candidates(operation, pagination, page) if page else []:
-            attempt = trier.walk(candidate.pagination)
-            attempt.evidence.insert(0, candidate.reason)
+            attempt = trier.walk(candidate.pagination, finds_records=operation.results_key is None)
+            attempt.evidence.insert(0, f"hint: {candidate.reason}")
             attempts.append(attempt)
             if attempt.works:
                 best = attempt
@@ -118,8 +121,11 @@ class _Trier:
         attempt.message = " ".join(sentence for _, sentence in gaps)
         return attempt
 
-    def walk(self, pagination: Pagination) -> Attempt:
-        """Up to PAGES pages, and what they show. What goes wrong is the attempt's message."""
+    def walk(self, pagination: Pagination, *, finds_records: bool = False) -> Attempt:
+        """Up to PAGES pages, and what they show. What goes wrong is the attempt's message.
+
+        With `finds_records` the results key is corrected by the first page: some answers look different once they are paged.
+        """
         plan = self._plan(pagination)
         attempt = Attempt(pagination)
         comparison, guard = Comparison(), Guard()
@@ -132,6 +138,9 @@ class _Trier:
                 answer = self._send(attempt, plan.request(self.inputs, token, base=self.client.base))
                 if answer.status >= 400 and not plan.strategy.ends_with(token, answer.status):
                     return self._failed(attempt, comparison, outcomes.read(answer).message)
+                if finds_records and number == 1:
+                    attempt.pagination = pagination = self._with_records(pagination, answer)
+                    plan = self._plan(pagination)
                 read = plan.read(answer, number)
                 self._note(attempt, read, comparison)
                 step = plan.strategy.advance(token, read.seen)
@@ -158,19 +167,36 @@ class _Trier:
         return attempt
 
     def plain_page(self, attempt: Attempt) -> PageSeen | None:
-        """The first answer as it is, whatever the settings say of it; asked for without any pagination where there was none yet."""
-        if attempt.seen:
+        """The first answer as it is, whatever the settings say of it. Where the settings asked for no page size, a small
+        one is asked for if the operation knows how: an answer that holds the whole list has no hint of further pages."""
+        size = paging.size_parameter(self.operation)
+        asked: str = getattr(attempt.pagination, "page_size_param", "")
+        if attempt.seen and (asked or not size):
             return attempt.seen[0]
         probe = Attempt(NoPagination())
-        plan = self._plan(NoPagination())
+        page = PageRequest([(size, str(self.page_size or SMALL))] if size else [])
         try:
-            answer = self._send(probe, plan.request(self.inputs, plan.strategy.first(0), base=self.client.base))
+            outgoing = page_requests.build(self.operation, self.inputs, page, base=self.client.base, headers=self.definition.headers)
+            answer = self._send(probe, outgoing)
             if answer.status >= 400:
                 return None
             body = reading.value_of(answer)
         except (TransportError, CallError, ValueError, requests.InputError):
             return None
+        finally:
+            attempt.looks += probe.looks
         return PageSeen(answer.status, answer.headers, body, answer.url, 0)
+
+    def _with_records(self, pagination: Pagination, answer: Answer) -> Pagination:
+        try:
+            body = reading.value_of(answer, pagination.results_key)
+            records(body, pagination.results_key, many=True)
+        except ResultsKeyError:
+            key = suggesting.results_key_of(body, self.operation.path)
+            return pagination if key is None else suggesting.changed(pagination, [Change("resultsKey", pagination.results_key, key, "")])
+        except ValueError:
+            pass  # the page itself says what is wrong with it
+        return pagination
 
     def conclude(self, attempts: list[Attempt], best: Attempt) -> Trial:
         """The suggestion: what worked, made surer by what its pages show."""
@@ -256,6 +282,8 @@ class _Trier:
 
     def _ended(self, attempt: Attempt, comparison: Comparison, end: End) -> Attempt:
         attempt.message = mended(f"The list ends after {_pages(len(attempt.looks))}. {end.message}")
+        if isinstance(attempt.pagination, NoPagination):
+            attempt.message = "One page came, and with these settings no other one is asked for."
         attempt.evidence = comparison.evidence
         # One page is the whole list only if the server itself says so: without that, the settings may simply not fit.
         attempt.works = end.sure and (comparison.works or end.reason == "total")

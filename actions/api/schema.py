@@ -134,7 +134,7 @@ class LookDocument(serializers.Serializer):
     elapsedMs = serializers.IntegerField()
     bytes = serializers.IntegerField()
     contentType = serializers.CharField()
-    records = serializers.IntegerField()
+    records = serializers.IntegerField(allow_null=True)
     total = serializers.IntegerField(allow_null=True)
     next = serializers.CharField(help_text="Where the next page is")
     firstRecord = serializers.CharField()

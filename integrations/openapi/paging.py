@@ -29,7 +29,7 @@ from integrations.operation import Operation, Parameter
 _SIZE = (
     "limit", "pagesize", "perpage", "pagelimit", "size", "top", "take", "maxresults", "maxitems", "itemsperpage", "pagefirst",
     "first", "pagecount", "count", "max", "rows", "num", "resultsperpage", "recordsperpage", "pagelength", "length", "maxpagesize",
-    "maxrecords",
+    "maxrecords", "n",
 )  # fmt: skip
 _PAGE = (
     "page", "pagenumber", "pagenum", "pageno", "pageindex", "currentpage", "pageidx", "p",
@@ -87,6 +87,12 @@ def ranked(operation: Operation, headers: frozenset[str], maxima: dict[str, int]
         return [replace(guess, pagination=PAGINATION.validate_python({**guess.pagination.model_dump(), **common})) for guess in guesses]
     except ValidationError:  # a name in the answer that no field can hold, such as one of 500 characters
         return []
+
+
+def size_parameter(operation: Operation) -> str:
+    """The query parameter of an operation that asks for a page size, "" if none is known by its name."""
+    found = _first([parameter for parameter in operation.parameters if parameter.place == "query"], _SIZE)
+    return found.name if found else ""
 
 
 def supposed(fields: list[str]) -> list[str]:

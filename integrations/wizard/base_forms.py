@@ -73,7 +73,7 @@ class PartForm(StepForm):
 
     @property
     def advanced_fields(self) -> list[Any]:
-        return [self[name] for name in self.fields if name in self.advanced]
+        return [self[name] for name in self.advanced]
 
     @property
     def advanced_open(self) -> bool:

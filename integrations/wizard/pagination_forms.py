@@ -43,6 +43,7 @@ class PaginationForm(PartForm):
 class WalkedForm(PaginationForm):
     """What every type but none has."""
 
+    field_order = ("results_key", "page_size_param", "default_page_size", "default_page_limit")
     advanced: ClassVar[tuple[str, ...]] = (
         "max_page_size",
         "total_path",

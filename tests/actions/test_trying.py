@@ -84,7 +84,7 @@ def test_settings_are_suggested_with_their_evidence(
     assert suggested(trial) == expected
     second, third = (10, 5) if "quirks" in path else (100, 100)
     assert {change.evidence for change in trial.changes} == {
-        f"{evidence}; page 2 has {second} new ids, none repeated; page 3 has {third} new ids, none repeated"
+        f"hint: {evidence}; page 2 has {second} new ids, none repeated; page 3 has {third} new ids, none repeated"
     }
 
 
