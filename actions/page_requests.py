@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,11 +14,19 @@ from integrations.definition import FORM_TYPE
 from integrations.operation import Body, Operation
 
 
-def build(operation: Operation, inputs: Mapping[str, Any], page: PageRequest, *, base: str, headers: Mapping[str, str]) -> Outgoing:
+def build(
+    operation: Operation,
+    inputs: Mapping[str, Any],
+    page: PageRequest,
+    *,
+    base: str,
+    headers: Mapping[str, str],
+    trusted: Iterable[str] = (),
+) -> Outgoing:
     """The request for a page. Raises `requests.InputError`.
 
     What the page sets replaces an input of the same place and name. A next link replaces the whole URL; credentials go
-    with it only to the origin of the base URI and to those that the page trusts.
+    with it only to the origin of the base URI and to the `trusted` ones.
     """
     given = {**_required(operation, page), **inputs}
     if page.path:
@@ -32,8 +40,8 @@ def build(operation: Operation, inputs: Mapping[str, Any], page: PageRequest, *,
     if not page.url:
         return Outgoing(built.method, built.url, fields, built.body)
     url = with_query(page.url, _lost(built.url, page.url)) if page.restore else page.url
-    trusted = next((origin for origin in page.trusted if same_origin(origin, url)), "")
-    return Outgoing(built.method, url, fields, built.body, credentials_origin=trusted)
+    origin = next((origin for origin in trusted if same_origin(origin, url)), "")
+    return Outgoing(built.method, url, fields, built.body, credentials_origin=origin)
 
 
 def _required(operation: Operation, page: PageRequest) -> dict[str, Any]:

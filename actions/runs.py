@@ -8,6 +8,7 @@ lost, and none is stored twice.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -62,9 +63,10 @@ class Plan:
     def is_paged(self) -> bool:
         return not isinstance(self.strategy.pagination, NoPagination)
 
-    def request(self, inputs: dict[str, Any], token: Token, *, base: str) -> Outgoing:
+    def request(self, inputs: dict[str, Any], token: Token, *, base: str, headers: Mapping[str, str]) -> Outgoing:
         """The request for the page of a token. Raises `requests.InputError`."""
-        return page_requests.build(self.operation, inputs, self.strategy.request(token), base=base, headers=self.definition.headers)
+        page, trusted = self.strategy.request(token), self.definition.credential_origins
+        return page_requests.build(self.operation, inputs, page, base=base, headers=headers, trusted=trusted)
 
     def read(self, answer: Answer, number: int) -> reading.PageRead:
         """The records of an answer. Raises `PaginationError` and `ResultsKeyError`."""
@@ -104,7 +106,7 @@ def start(
         raise Conflict("This action is part of a draft. It can be run once the draft is finalized.")
     plan = plan_of(action)
     try:
-        plan.request(inputs, plan.strategy.first(1), base="https://host.invalid")
+        plan.request(inputs, plan.strategy.first(1), base="https://host.invalid", headers={})
     except requests.InputError as error:
         raise Invalid({f"inputs.{name}": sentences for name, sentences in error.fields.items()}) from None
     run = Run.objects.create(
@@ -220,7 +222,7 @@ class Walk:
                 if repeat:
                     self._finish_repeated(token, repeat)
                     return
-                outgoing = self.plan.request(run.inputs, token, base=client.base)
+                outgoing = self.plan.request(run.inputs, token, base=client.base, headers=dict(client.headers))
                 following = self._page(client, token, outgoing)
                 if following is None:
                     return

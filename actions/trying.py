@@ -135,7 +135,7 @@ class _Trier:
                 if repeat := guard.before(plan.strategy.position(token)):
                     end = plan.strategy.ends_by_repeating(token, repeat)
                     return self._ended(attempt, comparison, end) if end else self._failed(attempt, comparison, repeat.message)
-                answer = self._send(attempt, plan.request(self.inputs, token, base=self.client.base))
+                answer = self._send(attempt, plan.request(self.inputs, token, base=self.client.base, headers=self._headers()))
                 if answer.status >= 400 and not plan.strategy.ends_with(token, answer.status):
                     return self._failed(attempt, comparison, outcomes.read(answer).message)
                 if finds_records and number == 1:
@@ -176,7 +176,7 @@ class _Trier:
         probe = Attempt(NoPagination())
         page = PageRequest([(size, str(self.page_size or SMALL))] if size else [])
         try:
-            outgoing = page_requests.build(self.operation, self.inputs, page, base=self.client.base, headers=self.definition.headers)
+            outgoing = page_requests.build(self.operation, self.inputs, page, base=self.client.base, headers=self._headers())
             answer = self._send(probe, outgoing)
             if answer.status >= 400:
                 return None
@@ -226,7 +226,7 @@ class _Trier:
         token = {**plan.strategy.first(self._size(pagination)), "page": 0}
         probe = Attempt(pagination)
         try:
-            answer = self._send(probe, plan.request(self.inputs, token, base=self.client.base))
+            answer = self._send(probe, plan.request(self.inputs, token, base=self.client.base, headers=self._headers()))
             rows = plan.read(answer, 1).rows if answer.status < 400 else []
         except (TransportError, CallError, PaginationError, ResultsKeyError, requests.InputError):
             return []
@@ -240,6 +240,9 @@ class _Trier:
 
     def _size(self, pagination: Pagination) -> int:
         return self.page_size or int(getattr(pagination, "default_page_size", 0))
+
+    def _headers(self) -> dict[str, str]:
+        return dict(self.client.headers)
 
     def _plan(self, pagination: Pagination) -> Plan:
         key = self.operation.results_key if self.operation.results_key is not None else pagination.results_key

@@ -40,7 +40,7 @@ class _Following(Strategy[P]):
 
 
 class LinkStrategy(_Following[LinkPagination]):
-    """The answer names the URL of the next page. The caller decides by `trusted` and the origin who gets the credentials."""
+    """The answer names the URL of the next page. The caller decides by its origin who gets the credentials."""
 
     pagination_type = "link"
 
@@ -51,9 +51,8 @@ class LinkStrategy(_Following[LinkPagination]):
         asked = self._asks(token)
         if not token["url"]:
             return asked
-        settings = self.pagination
         # The link holds its own query; a page size in a header or a body is no part of it and goes along.
-        return replace(asked, params=[], url=token["url"], restore=settings.restore_params, trusted=tuple(settings.credential_origins))
+        return replace(asked, params=[], url=token["url"], restore=self.pagination.restore_params)
 
     def _following(self, page: PageSeen) -> Token | None:
         link = self._in_header(page) if self.pagination.next_link_location == "header" else self._in_body(page)

@@ -28,8 +28,7 @@ class PageRequest:
     """What a page adds to the request of an action, by place; or the whole URL, which then replaces that of the action.
 
     `body` holds values by their path in the body, `path` texts by the name of a placeholder. With a URL, `restore` says
-    that the parameters of the action's own query which it lacks are sent again, and `trusted` are the other origins that
-    may get credentials.
+    that the parameters of the action's own query which it lacks are sent again.
     """
 
     params: Pairs = field(default_factory=list)
@@ -38,7 +37,6 @@ class PageRequest:
     path: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     restore: bool = False
-    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

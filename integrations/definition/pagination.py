@@ -6,37 +6,22 @@ defaults are what most do. docs/pagination.md explains each.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from integrations.definition.parts import HeaderName, Name, Part, Path, absolute_url, choice, header_name
+from integrations.definition.parts import HeaderName, Name, Part, Path, choice, header_name
 
 # Limits of the defaults (Rewst's custom integrations V2); a single run may ask for more or for all pages.
 MAX_DEFAULT_PAGE_SIZE = 1000
 MAX_DEFAULT_PAGE_LIMIT = 20
 DEFAULT_PAGE_SIZE = 100
 LARGEST_PAGE_SIZE = 100_000  # records; what a vendor does with a larger number is anybody's guess
-MAX_CREDENTIAL_ORIGINS = 20
 
 Place = Annotated[Literal["query", "body", "header", "path"], BeforeValidator(choice)]
 """Where a position goes: a query parameter, a path into the JSON body or a form field, a header, a placeholder of the path."""
 
 
-def origin(value: Any) -> Any:
-    """`https://host[:port]` of something that was typed as one, without a slash at its end."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip().rstrip("/")
-    if "://" not in text:
-        text = f"https://{text}"
-    if not re.match(r"^https?://[^/?#@]+$", text, re.IGNORECASE):
-        raise ValueError(f"{value.strip()} is not an origin. Write scheme and host only, for example https://files.example.com.")
-    return re.sub(r"^(https://.*):443$|^(http://.*):80$", r"\1\2", absolute_url(text).lower())
-
-
-Origin = Annotated[str, Field(max_length=300), BeforeValidator(origin)]
 Status = Annotated[int, Field(ge=200, le=499)]
 
 
@@ -114,8 +99,8 @@ class PagePagination(_Sized, _Counted):
 class LinkPagination(_Sized):
     """The answer holds the URL of the next page, in its JSON body or in a header (RFC 8288).
 
-    `restore_params` sends parameters of the request again that the link has lost. `credential_origins` are other origins
-    that get the connection's credentials when a link leads there; all others are asked without.
+    `restore_params` sends parameters of the request again that the link has lost. A link to another origin is asked for
+    without credentials, unless the definition names that origin.
     """
 
     label: ClassVar[str] = "Link"
@@ -126,7 +111,6 @@ class LinkPagination(_Sized):
     response_header_rel: Name = "next"
     next_page_key: Path = ""
     restore_params: bool = False
-    credential_origins: list[Origin] = Field(default_factory=list, max_length=MAX_CREDENTIAL_ORIGINS)
     empty_page_ends: bool = False
 
     @field_validator("response_header_name")

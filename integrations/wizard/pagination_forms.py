@@ -5,7 +5,7 @@ The same forms serve the integration's default and an action that has a paginati
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -21,6 +21,7 @@ from integrations.definition import (
     PointerPagination,
     RangePagination,
 )
+from integrations.models import Integration
 from integrations.widgets import Card
 from integrations.wizard.auth_forms import text
 from integrations.wizard.base_forms import PartForm
@@ -34,15 +35,19 @@ class PaginationForm(PartForm):
     def advanced_open(self) -> bool:
         """Also where a folded setting is not what it usually is."""
         usual = self.part()
-        return super().advanced_open or any(self.initial.get(name, getattr(usual, name)) != getattr(usual, name) for name in self.advanced)
+        own = [name for name in self.advanced if name not in self.beside]
+        unusual = any(self.initial.get(name, getattr(usual, name)) != getattr(usual, name) for name in own)
+        return super().advanced_open or unusual or any(self.initial.get(name) for name in self.beside)
 
     def save(self) -> None:
         services.change_definition(integration=self.saved, pagination=self.value(self.saved.working.definition.pagination))
 
 
 class WalkedForm(PaginationForm):
-    """What every type but none has."""
+    """What every type but none has. The origins that get credentials belong to the integration: an action's form leaves them out."""
 
+    beside = ("credential_origins",)
+    json_names: ClassVar[dict[str, str]] = {"credential_origins": "credentialOrigins"}
     field_order = ("results_key", "page_size_param", "default_page_size", "default_page_limit")
     advanced: ClassVar[tuple[str, ...]] = (
         "max_page_size",
@@ -53,6 +58,7 @@ class WalkedForm(PaginationForm):
         "last_page_path",
         "end_statuses",
         "repeat_ends",
+        "credential_origins",
     )
 
     results_key = forms.CharField(
@@ -115,6 +121,22 @@ class WalkedForm(PaginationForm):
     repeat_ends = tick(
         "A repeated page is the end", "The vendor answers past the end with the last page again. Otherwise a run ends as a loop there."
     )
+    credential_origins = LinesField(
+        label="Origins that get credentials too",
+        help_text="Where next links lead to another host that needs the same credentials: one origin a line, such as https://files.example.com. No other host gets them.",
+    )
+
+    def __init__(self, *args: Any, integration: Integration | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, integration=integration, **kwargs)
+        if integration is None:
+            del self.fields["credential_origins"]
+
+    def shown(self, integration: Integration) -> dict[str, Any]:
+        return {**super().shown(integration), "credential_origins": integration.working.definition.credential_origins}
+
+    def save(self) -> None:
+        value = self.value(self.saved.working.definition.pagination)
+        services.change_definition(integration=self.saved, pagination=value, credential_origins=self.cleaned_data["credential_origins"])
 
 
 class SizedForm(WalkedForm):
@@ -245,7 +267,7 @@ class PageForm(SizedForm, CountedForm):
 
 class LinkForm(SizedForm):
     part = LinkPagination
-    advanced: ClassVar[tuple[str, ...]] = ("restore_params", "credential_origins", *SizedForm.advanced, "empty_page_ends")
+    advanced: ClassVar[tuple[str, ...]] = ("restore_params", *SizedForm.advanced, "empty_page_ends")
     card = Card(
         "The answer holds the URL of the next page.",
         (
@@ -282,10 +304,6 @@ class LinkForm(SizedForm):
     restore_params = tick(
         "Send lost parameters again",
         "The next link leaves out parameters of the first request, such as a filter, that the vendor still needs.",
-    )
-    credential_origins = LinesField(
-        label="Origins that get credentials too",
-        help_text="Where next links lead to another host that needs the same credentials: one origin a line, such as https://files.example.com. No other host gets them.",
     )
     empty_page_ends = tick("An empty page is the end", "Otherwise a page without records is passed as long as it names a next one.")
 

@@ -228,15 +228,17 @@ def test_other_origin_gets_credentials_only_where_the_definition_names_it(
     walk: Any, vendor: VendorServer, named: bool, records: int, verdict: str
 ) -> None:
     with VendorServer() as elsewhere:
-        pagination = {**LINK, "credentialOrigins": [elsewhere.url] if named else []}
-        run = walk(Row("", f"/faults/quirks/guarded?to={elsewhere.url}", pagination), auth={"type": "apikey", "apiKeyName": "X-API-Key"})
+        auth = {"type": "apikey", "apiKeyName": "X-API-Key"}
+        origins = [elsewhere.url] if named else []
+        run = walk(Row("", f"/faults/quirks/guarded?to={elsewhere.url}", LINK), auth=auth, credentialOrigins=origins)
         assert (run.verdict, run.record_count) == (verdict, records), run.message
         assert {request.header("X-API-Key") for request in elsewhere.requests} == {"k-123" if named else None}
 
 
 @pytest.mark.parametrize("named", [True, False])
 def test_next_link_passes_the_address_guard(walk: Any, settings: Any, named: bool) -> None:
-    pagination = {**LINK, "credentialOrigins": ["http://10.0.0.1:8080"] if named else []}
-    run = walk(Row("", "/faults/quirks/guarded?to=http://10.0.0.1:8080", pagination), auth={"type": "apikey", "apiKeyName": "X-API-Key"})
+    origins = ["https://10.0.0.1:8443"] if named else []
+    auth = {"type": "apikey", "apiKeyName": "X-API-Key"}
+    run = walk(Row("", "/faults/quirks/guarded?to=https://10.0.0.1:8443", LINK), auth=auth, credentialOrigins=origins)
     assert (run.verdict, run.page_count) == ("failed", 1)
     assert run.message.startswith("10.0.0.1 leads to 10.0.0.1, which is not a public address"), run.message
