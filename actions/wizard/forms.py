@@ -17,7 +17,8 @@ from integrations.models import Integration
 from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, placeholders
 from integrations.refusals import Invalid, Refusal
 from integrations.wizard.auth_forms import text
-from integrations.wizard.pagination_forms import PAGINATION_FORMS, PaginationForm
+from integrations.wizard.paged_forms import PaginationForm
+from integrations.wizard.pagination_forms import PAGINATION_FORMS
 
 
 class ActionForm(RefusableForm):
