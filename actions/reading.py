@@ -77,7 +77,7 @@ def value_of(answer: Answer, results_key: str = "", *, plain_text: bool = False)
 
 def _lines(answer: Answer) -> list[Any]:
     found = []
-    for number, line in enumerate(answer.text.splitlines(), start=1):
+    for number, line in enumerate(answer.text.split("\n"), start=1):
         text = line.strip(" \t\r\x1e\ufeff")
         if not text:
             continue
