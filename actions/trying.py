@@ -116,7 +116,7 @@ class _Trier:
         gaps = pagination_gaps(pagination)
         if not gaps:
             return self.walk(pagination)
-        attempt = self.walk(NoPagination())
+        attempt = self.walk(NoPagination(results_key=pagination.results_key))
         attempt.pagination = pagination
         attempt.message = " ".join(sentence for _, sentence in gaps)
         return attempt
