@@ -152,10 +152,10 @@ def _strict(data: bytes, limits: Limits, report: Report) -> tuple[Any, bytes]:
     """What `content` gives, for JSON without a doubt. Raises Doubt."""
     _check_values(strict_json.most_values(data), limits)
     root = strict_json.load(data)
-    keys = strict_json.survey(root, limits.max_depth)
-    if keys < 0:
-        raise DocumentError(_depth_sentence(limits))
-    if strict_json.may_repeat_keys(data, keys):
+    written = strict_json.compact(root, limits.max_depth)
+    if written is None:
+        _check_depth(root, limits)
+    if written is None or strict_json.may_repeat_keys(data, written):
         _report_duplicates(data.decode("utf-8-sig"), report)
     return root, data
 
