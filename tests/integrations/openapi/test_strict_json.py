@@ -12,7 +12,9 @@ from tests.integrations.openapi.documents import get, openapi
 
 TEXT = st.text(alphabet='a":\\, {é', max_size=6)
 JSON = st.recursive(
-    TEXT | st.integers(-(2**63), 2**64 - 1), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=12
+    TEXT | st.integers(-(2**63), 2**64 - 1),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=12,
 )
 
 
