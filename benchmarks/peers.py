@@ -18,21 +18,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 INSTALL_SECONDS = 180
-# Both print the seconds of CPU time that a call took; what the peer says about the document does not matter here.
+# Both print the seconds of CPU time that a call took, with an asterisk if it gave up on the document.
 _NODE = """
 const file = process.argv[2], start = process.cpuUsage();
-const done = () => {{ const used = process.cpuUsage(start); console.log((used.user + used.system) / 1e6); process.exit(0); }};
-Promise.resolve().then(() => {{ {call} }}).then(done, done);
+const done = (mark) => () => {{
+  const used = process.cpuUsage(start);
+  console.log((used.user + used.system) / 1e6 + mark);
+  process.exit(0);
+}};
+Promise.resolve().then(() => {{ {call} }}).then(done(""), done("*"));
 """
 _PYTHON = """
 import sys, time
 {imports}
-start = time.process_time()
+start, mark = time.process_time(), ""
 try:
     {call}
 except Exception:
-    pass
-print(time.process_time() - start)
+    mark = "*"
+print(str(time.process_time() - start) + mark)
 """
 
 
@@ -111,7 +115,7 @@ def table(documents: list[tuple[str, Path, bool, float]], seconds: float) -> str
                 cells[name].append(_cell(command, file, loads, seconds) if peer.fits(file, swagger) else "")
                 print(f"{peer.name}, {name}: {cells[name][-1] or 'not for it'}", file=sys.stderr, flush=True)
     lines = [heads, ["---", *["---:"] * len(PEERS)], *([name, *row] for name, row in cells.items())]
-    note = f"CPU time as a multiple of json.loads, one run each; ended after {seconds:g} seconds."
+    note = f"CPU time as a multiple of json.loads, one run each; ended after {seconds:g} seconds. * gave up on the document with an error."
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{note}"
 
 
@@ -122,7 +126,8 @@ def _cell(command: list[str] | None, file: Path, loads: float, seconds: float) -
     if code is None:
         return f"over {seconds:g} s"
     try:
-        return f"{float(output.strip().splitlines()[-1]) / loads:.0f}"
+        said = output.strip().splitlines()[-1]
+        return f"{float(said.rstrip('*')) / loads:.0f}{'*' if said.endswith('*') else ''}"
     except (ValueError, IndexError):
         return f"fails (exit {code})"
 

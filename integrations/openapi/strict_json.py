@@ -18,8 +18,7 @@ _VALUES = b",[{"
 # U+0080 to U+009F, U+FFFE and U+FFFF. One by one they are found five times faster than together.
 _LONGER_CONTROL = tuple(map(re.compile, (b"\xc2[\x80-\x84\x86-\x9f]", b"\xef\xbf[\xbe\xbf]")))
 _NUL = re.compile(rb"\\u0000")  # which no database holds
-_KEY_END = b'":'
-_NUMBERED = re.compile(rb"\\u00(?:22|3[aA])")  # a quote or a colon by its number
+_NUMBERED = re.compile(rb"\\u003[aA]")  # a colon by its number
 _MAX_NESTED = 254  # objects and lists in each other that orjson writes
 
 
@@ -34,7 +33,7 @@ def may_be(data: bytes) -> bool:
 
 def load(data: bytes) -> Any:
     """The values of strict JSON. Raises Doubt."""
-    if _DELETE in data or _NUL.search(data) or any(control.search(data) for control in _LONGER_CONTROL):
+    if _DELETE in data or _NUL.search(data) or (not data.isascii() and any(control.search(data) for control in _LONGER_CONTROL)):
         raise Doubt
     try:
         # refuses control characters, bad UTF-8, halves of surrogate pairs, and nesting beyond 1,024 levels by itself
@@ -69,7 +68,7 @@ def compact(root: Any, depth: int) -> bytes | None:
 def may_repeat_keys(data: bytes, written: bytes) -> bool:
     """Whether an object of the JSON may have a key twice, given what `compact` made of its values.
 
-    A key ends with a quote before a colon. If there are as many in both, none was lost on the way; those inside of strings stand in
-    both unless they are written by their numbers. Blanks before a colon are rare enough to be looked at.
+    Each key has a colon. If there are as many in both, none was lost on the way: those inside of strings stand in both, unless they are
+    written by their number.
     """
-    return data.count(_KEY_END) != written.count(_KEY_END) or (b"\\u00" in data and bool(_NUMBERED.search(data)))
+    return data.count(b":") != written.count(b":") or bool(_NUMBERED.search(data))

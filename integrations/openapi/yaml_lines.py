@@ -54,6 +54,8 @@ _UNUSUAL = ("\t", "\r", "\x85", "\u2028", "\u2029", "\ufeff")  # libyaml breaks 
 _MAX_SIMPLE_KEY = 1000  # characters; libyaml refuses keys from 1,024 on
 _MAX_COLUMN = 400  # of keys, hyphens and blocks: a pattern is made for each
 _SHARED = 60  # scalars up to so many characters are kept and looked up, since most of them occur again and again
+_VALUES_OF_LINE = 3  # at most: a key, a value and the object or list that they are the first of; hyphens count by themselves
+_MAX_FRAGMENTS = 2_000  # a fragment takes ten times as long as its lines in the whole text would
 _UNKNOWN = object()
 
 
@@ -64,7 +66,8 @@ class _Doubt(Exception):
 def load(text: str, bounds: Bounds, *, on_duplicate: Callable[[str, int], None]) -> Any:
     """What `yaml12.load` gives and raises, for text without control characters."""
     lines = text.replace("\r\n", "\n") if "\r" in text else text
-    if not any(character in lines for character in _UNUSUAL):
+    few = lines.count("\n") <= bounds.values // _VALUES_OF_LINE  # else both might read it before it is refused
+    if few and not any(character in lines for character in _UNUSUAL):
         with suppress(_Doubt):
             return _Lines(lines, bounds).read()
     return yaml12.load(text, bounds, on_duplicate=on_duplicate)
@@ -77,7 +80,7 @@ class _Lines:
         self.ends_open = not text.endswith("\n")
         self.text = text + "\n" if self.ends_open else text
         self.bounds = bounds
-        self.values = 0
+        self.values = self.fragments = 0
         self.keys: dict[str, str] = {}
         self.scalars: dict[str, Any] = {}
         # The container that is filled, and the column where its keys or hyphens stand; those around it are on the stack.
@@ -154,8 +157,7 @@ class _Lines:
                 node[key] = made
             else:
                 node.append(made)
-        # each line has at most a key, a value and the object or list that they are the first of; hyphens count by themselves
-        if self.values + 3 * lines > self.bounds.values or not stack:
+        if self.values + _VALUES_OF_LINE * lines > self.bounds.values or not stack:
             raise _Doubt
         return holder[""]
 
@@ -273,7 +275,8 @@ class _Lines:
     def _fragment(self, start: int, key: str | None) -> tuple[Any, int]:
         """The value of the line at `start`, read with the deeper lines after it by `yaml12`, and where it ends; a list's item has no key."""
         line = _LINE.match(self.text, start)
-        if line is None:
+        self.fragments += 1
+        if line is None or self.fragments > _MAX_FRAGMENTS:
             raise _Doubt
         end = self._end_of_indented(self.level + 1, line.end())
         if end == len(self.text) and self.ends_open:
