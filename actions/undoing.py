@@ -164,6 +164,9 @@ def _put(values: dict[str, Any], part: str, before: Any, after: Any, where: str)
             node = node[int(token)] if int(token) < len(node) else None
         else:
             node = node.get(token) if isinstance(node, dict) else None
+    if isinstance(node, list) and last.isdigit() and int(last) < len(node) and node[int(last)] == before and after is not None:
+        node[int(last)] = after
+        return
     if not isinstance(node, dict) or node.get(last) != before:
         raise Conflict(_CHANGED.format(where))
     if after is None:

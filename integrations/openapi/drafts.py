@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from integrations.openapi import repair
@@ -19,7 +19,7 @@ class Draft:
     """An operation on its way: what the document says about it, before keys and names are unique.
 
     `raw` is the operation with its references followed, `parameters` are those of path item and operation, each with name and place,
-    `where` is its pointer.
+    `where` is its pointer. `schemas` are those of body and response as they were made for it.
     """
 
     method: str
@@ -29,6 +29,7 @@ class Draft:
     parameters: list[dict[str, Any]]
     reserved_key: str = ""
     name: str = ""
+    schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from integrations.openapi import drafts, repair
 from integrations.openapi.document import Limits
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
+from integrations.openapi.reference_repair import Held
 from integrations.openapi.references import References
 from integrations.openapi.schema_repair import SchemaDoctor
 from integrations.operation import TYPES, Body, Operation, Parameter
@@ -70,6 +71,16 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
     for row in report.repairs:
         row.changes[:] = [change for found in row.changes for change in parameters.settled(found, made)]
     doctor.name_changes((operation.key, operation.body.schema_) for operation in made.values() if operation.body)
+    held = (schema for draft in found if draft.where in made for schema in _held(draft, made[draft.where]))
+    references.doctor.settle(references.root, held, references.alone)
+
+
+def _held(draft: Draft, operation: Operation) -> Iterator[Held]:
+    """The schemas of an operation, with what they were made as."""
+    if operation.body and draft.schemas.get("body"):
+        yield Held(operation.key, "/body/schema", operation.body.schema_, draft.schemas["body"])
+    if operation.response_schema and draft.schemas.get("response"):
+        yield Held(operation.key, "/responseSchema", operation.response_schema, draft.schemas["response"])
 
 
 def _name(draft: Draft) -> str:
@@ -97,7 +108,7 @@ def _operation(
     answer = _answer(raw.get("responses"), references, draft.where)
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
-        response = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
+        response = draft.schemas["response"] = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
     operation = Operation(
         **known,
         description=plain_text(raw.get("description")) or plain_text(raw.get("summary")),
@@ -276,6 +287,7 @@ def _body(draft: Draft, references: References, values: int, report: Report) -> 
     schema = references.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
     if not required and _sends_nothing(draft.method, schema):
         return None
+    draft.schemas["body"] = schema
     sent = JSON_TYPE if "*" in media_type or "/" not in media_type else media_type.strip()
     return Body(content_type=sent[:200], required=required, description=description, schema_=schema)
 

@@ -84,13 +84,13 @@ class SchemaDoctor:
         if not self._mended:
             return
         for key, schema in bodies:
-            for node, place in _nodes(schema, "/body/schema"):
+            for node, place in nodes(schema, "/body/schema"):
                 for row, part, before, after in self._mended.get(id(node), ()):
                     if len(row.changes) <= MAX_CHANGES:
                         row.changes.append(Change(key, place + part, before, after))
 
 
-def _nodes(schema: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
+def nodes(schema: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Every schema within a schema, each as often as it stands there, with its pointer."""
     stack = [(schema, place)]
     while stack:
