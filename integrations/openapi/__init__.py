@@ -136,15 +136,16 @@ def _imported(
     servers.other_servers(three, base, report)
     schemes = "/securityDefinitions" if document.is_swagger else "/components/securitySchemes"
     choices = security.choices(three, references=references, base=base, where=schemes, report=report)
-    auth = security.default(three, choices, report=report)
+    auth = security.default(three, choices, where=schemes, report=report)
     found, pagination = _operations(three, references, limits, report)
     repair.without_credential(found, auth, report)
     info = document.root.get("info")
     info = info if isinstance(info, dict) else {}
+    title = " ".join(plain_text(info.get("title"), 200).split()) or "Untitled API"
     return Imported(
         version=document.version,
-        title=" ".join(plain_text(info.get("title"), 200).split()) or "Untitled API",
-        description=plain_text(info.get("description")),
+        title=title,
+        description=repair.described(info, title, document.version, report),
         definition=Definition(
             api_base_uri=base, auth=auth, pagination=pagination, headers=repair.common_accept(found, report), ping=ping.suggest(found)
         ),

@@ -77,10 +77,10 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
 
 def _held(draft: Draft, operation: Operation) -> Iterator[Held]:
     """The schemas of an operation, with what they were made as."""
-    if operation.body and draft.schemas.get("body"):
+    if operation.body and "body" in draft.schemas:
         yield Held(operation.key, "/body/schema", operation.body.schema_, draft.schemas["body"])
-    if operation.response_schema and draft.schemas.get("response"):
-        yield Held(operation.key, "/responseSchema", operation.response_schema, draft.schemas["response"])
+    if "response" in draft.schemas:
+        yield Held(operation.key, "/responseSchema", operation.response_schema or {}, draft.schemas["response"])
 
 
 def _name(draft: Draft) -> str:
@@ -111,7 +111,7 @@ def _operation(
         response = draft.schemas["response"] = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
     operation = Operation(
         **known,
-        description=plain_text(raw.get("description")) or plain_text(raw.get("summary")),
+        description=repair.operation_described(raw, known["name"], draft.method, draft.path, draft.where, report),
         method=draft.method,
         path=draft.path,
         parameters=parameters.of(draft),
@@ -153,6 +153,8 @@ class _Parameters:
 
     def settled(self, change: Change, made: dict[str, Operation]) -> Iterator[Change]:
         """The change with the key of its action, and its parameters as the action has them; nothing if that is impossible."""
+        if not change.action:  # the definition's
+            yield change
         if change.action not in made:
             return
         values = [change.before, change.after]

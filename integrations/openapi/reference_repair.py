@@ -129,12 +129,10 @@ class ReferenceDoctor:
                         row.changes.extend(_changes(mend, source, held.action, place, node, alone))
 
 
-def _changes(
-    mend: _Mend, node: Any, action: str, place: str, made: dict[str, Any], alone: Callable[[str], dict[str, Any]]
-) -> list[Change]:
+def _changes(mend: _Mend, node: Any, action: str, place: str, made: dict[str, Any], alone: Callable[[str], dict[str, Any]]) -> list[Change]:
     """What the repair changed at one place of an action: the whole schema; of siblings each of them."""
     if mend.kind != "no-$ref-siblings" or node is not mend.node:
-        return [Change(action, place, node, made)]
+        return [Change(action, place, node, made or (None if place == "/responseSchema" else {}))]
     bare = alone(node["$ref"])
     return [
         Change(action, pointer(key, base=place), bare.get(key), made[key])

@@ -250,7 +250,9 @@ class _Trail:
 
 
 class _Expansion:
-    """One schema on its way from references to values, level by level."""
+    """One schema on its way from references to values, level by level; `pointer` is where it stands."""
+
+    pointer = ""
 
     def __init__(self, references: References, values: int) -> None:
         self.references = references

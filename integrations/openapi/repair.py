@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from integrations.definition import ApiKeyAuth, Auth
-from integrations.openapi.findings import Change, Report, shortened
+from integrations.openapi.findings import Change, Report, plain_text, shortened
 from integrations.operation import Operation, Parameter, placeholders
 
 Raw = dict[str, Any]  # a parameter as the document has it, references resolved
@@ -172,6 +172,30 @@ def fitted_to_path(parameters: list[tuple[str, Raw]], path: str, where: str, rep
         report.repair("path-params", where, None, added, message, Change(where, "/parameters", None, added))
         kept.append(added)
     return kept
+
+
+def described(info: Raw, title: str, version: str, report: Report) -> str:
+    """The description of the API, made of its title where the document has none."""
+    found = plain_text(info.get("description")) or plain_text(info.get("summary"))
+    if found:
+        return found
+    kind = "Swagger 2.0" if version.startswith("2") else f"OpenAPI {version}"
+    made = f"The actions of {title}, made from its {kind} document."
+    message = "The document has no description; one was made from its title."
+    report.repair("info-description", "/info", None, made, message, Change("", "/integration/description", "", made))
+    return made
+
+
+def operation_described(raw: Raw, name: str, method: str, path: str, where: str, report: Report) -> str:
+    """The description of an operation, else its summary, else one made of its name, method and path."""
+    found = plain_text(raw.get("description")) or plain_text(raw.get("summary"))
+    if found:
+        return found
+    call = f"{method} {shortened(path, 500)}"
+    made = f"Calls {call}." if call.startswith(name) or name.startswith(call) else f"{name}. Calls {call}."
+    message = "The operation has neither description nor summary; one was made of its name, method and path."
+    report.repair("operation-description", where, None, made, message, Change(where, "/description", "", made))
+    return made
 
 
 def words_of(method: str, path: str) -> str:

@@ -53,7 +53,15 @@ class SchemaDoctor:
 
     def _pattern(self, node: dict[str, Any], where: str, path: tuple[str, ...]) -> None:
         pattern = node.get("pattern")
-        if not isinstance(pattern, str) or not self._patterns.fault(pattern):
+        if not isinstance(pattern, str):
+            return
+        if not self._patterns.fault(pattern):
+            plain = self._patterns.for_python(pattern)
+            if plain != pattern:
+                node["pattern"] = plain
+                message = f"The pattern of {_field(path)} is written as JavaScript alone reads it; it was rewritten so that others do."
+                row = self.report.repair("schema-pattern-dialect", where, pattern, plain, message)
+                self._note(node, row, [("/pattern", pattern, plain)])
             return
         del node["pattern"]
         message = f"The pattern of {_field(path)} is no valid regular expression, so no value could match it; it was removed."

@@ -63,7 +63,7 @@ TWICE = "occurs twice in one object"
         # JSON that nothing reads
         (JSON.replace('3",\n "info"', '3"\n "info"').encode(), "Test", [comma(3, 2)]),
         (JSON.replace('3",\n "info"', '3"\n "info"').replace("]\n", "],\n").encode(), "Test", [comma(3, 2)]),
-        ((JSON + "\nthe end").encode(), "Test", [("document-syntax", "The document ends before line 40, where more text follows; that text was left out.")]),
+        ((JSON + "\nthe end").encode(), "Test", [("document-syntax", "The document ends before line 41, where more text follows; that text was left out.")]),
         # duplicate keys
         (JSON.replace('"title"', '"title": "Old", "title"').encode(), "Test", [("duplicate-key", f"The key 'title' {TWICE}; the last one was taken.")]),
         (YAML.replace("{title", "{title: Old, title").encode(), "Test", [("duplicate-key", f"The key 'title' {TWICE} (line 2); the last one was taken.")]),
