@@ -168,6 +168,11 @@ def _operations(three: dict[str, Any], references: References, limits: Limits, r
             f"No operation can be read: the document refers to files that are missing ({listed(references.files.missing)}). "
             "Upload a zip archive of all files of the document, or the document as one bundled file."
         )
+    if not found and any(isinstance(three.get(key), dict) and three[key] for key in ("webhooks", "x-webhooks")):
+        raise DocumentError(
+            "The document describes webhooks only: calls that the vendor makes, and none that can be made to the vendor. "
+            "Choose the file that lists the paths of the API."
+        )
     if not found:
         raise DocumentError("The document describes no operation: its paths are empty. Choose the file that lists the paths of the API.")
     return found, paging.settle(found, suggestions, report)

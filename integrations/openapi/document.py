@@ -247,6 +247,14 @@ def _mended(mended: broken_json.Mended, limits: Limits, report: Report) -> Any:
     for line, column in mended.added:
         message = f"A comma is missing before line {line}, column {column}; the file was read as if it were there."
         report.find("error", "document-syntax", "", message, "Add the comma, and check that nothing else is missing at that place.")
+    for line, column, bracket in mended.closed:
+        message = f"The bracket {bracket} is missing before line {line}, column {column}; the file was read as if it were there."
+        report.find("error", "document-syntax", "", message, "Add the bracket, and check that nothing else is missing at that place.")
+    if mended.spaces:
+        message = (
+            f"Spaces that JSON does not know, as word processors make them, stood in {mended.spaces} places; they were taken as plain ones."
+        )
+        report.repair("document-spaces", "", mended.spaces, 0, message)
     if mended.rest:
         message = f"The document ends before line {mended.rest}, where more text follows; that text was left out."
         report.find("error", "document-syntax", "", message, "Remove a closing brace that comes too early, or the text behind the end.")

@@ -200,7 +200,7 @@ def _parameter(raw: dict[str, Any], references: References, where: str) -> Param
         items=_type(items) if kind == "array" and isinstance(items, dict) else "",
         required=raw.get("required") is True or raw.get("required") == "true" or raw["in"] == "path",
         default=schema.get("default", repair.fixed_accept(raw) or None),
-        enum=_enum(schema, items if kind == "array" else None),
+        enum=_enum(schema, kind),
         format=str(schema.get("format") or "")[:100],
         description=plain_text(raw.get("description") or schema.get("description"), 2000),
         style=style if style in _STYLES else "",
@@ -222,11 +222,29 @@ def _simplified(raw: dict[str, Any], where: str, report: Report) -> Parameter | 
         return None
 
 
-def _enum(schema: dict[str, Any], items: Any) -> list[Any]:
-    values = schema.get("enum", items.get("enum") if isinstance(items, dict) else None)
+def _enum(schema: dict[str, Any], kind: str) -> list[Any]:
+    """The values that a parameter takes, of a list those of its items; none where no value of its type is among them."""
+    items = schema.get("items")
+    values = schema.get("enum")
+    if kind == "array" and isinstance(items, dict):
+        values = items.get("enum") if values is None else values
+        kind = _type(items)
     if values is None and "const" in schema:
         values = [schema["const"]]
-    return values[:1000] if isinstance(values, list) else []
+    if not isinstance(values, list):
+        return []
+    flat = [item for value in values[:1000] for item in (value if isinstance(value, list) else [value])]
+    fitting = [value for value in flat if value is None or _is_of(value, kind)]
+    return fitting[:1000] if any(value not in (None, "") for value in fitting) else []
+
+
+def _is_of(value: Any, kind: str) -> bool:
+    """Whether a value can be sent as one of a scalar type, text included that reads as one."""
+    if kind not in ("integer", "number") or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return True
+    return isinstance(value, str) and bool(
+        re.fullmatch(r"\s*[+-]?\d+\s*" if kind == "integer" else r"\s*[+-]?\d*\.?\d+([eE][+-]?\d+)?\s*", value)
+    )
 
 
 def _type(schema: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 from integrations.openapi.findings import MAX_CHANGES, Change, Repair, Report, pointer, shortened
-from integrations.openapi.schema_repair import nodes
+from integrations.openapi.schema_repair import NESTING, ONE
 
 Kind = Literal["resolving-references", "circular-references", "ref-percent-encoded", "no-$ref-siblings"]
 _MAX_NODES = 2_000_000  # of the document, when the places of references are looked up
@@ -54,6 +54,15 @@ class _Mend:
                 return f"The reference {self.ref} is percent-encoded; it was read as {shortened(unquote(str(self.before['$ref'])), 200)}."
             case "no-$ref-siblings":
                 return f"What stands beside the reference {self.ref} counts for nothing before OpenAPI 3.1; it was kept all the same."
+
+
+class _Hit(NamedTuple):
+    """A repair, the node of the document, the schema that was made of it, and the pointer of that within the schema around it."""
+
+    mend: _Mend
+    node: Any
+    made: dict[str, Any]
+    place: str
 
 
 class ReferenceDoctor:
@@ -120,13 +129,35 @@ class ReferenceDoctor:
             row = self.report.repair(mend.kind, where, mend.before, mend.after, mend.message)
             if row:
                 rows[id(mend)] = row
+        inside: dict[int, list[_Hit]] = {}  # by the id of a schema, which several actions may share
         for held in schemas:
-            for node, place in nodes(held.schema, held.place):
-                noted = self._made.get(id(held.original) if node is held.schema else id(node))
-                for mend, source in noted[1] if noted else ():
-                    row = rows.get(id(mend))
-                    if row and len(row.changes) <= MAX_CHANGES:
-                        row.changes.extend(_changes(mend, source, held.action, place, node, alone))
+            if id(held.original) not in inside:
+                inside[id(held.original)] = self._hits(held.original)
+            for hit in inside[id(held.original)]:
+                row = rows.get(id(hit.mend))
+                if row and len(row.changes) <= MAX_CHANGES:
+                    made = held.schema if hit.made is held.original else hit.made
+                    row.changes.extend(_changes(hit.mend, hit.node, held.action, held.place + hit.place, made, alone))
+
+    def _hits(self, schema: dict[str, Any]) -> list[_Hit]:
+        """The repaired references that a schema was made with."""
+        found = []
+        stack: list[tuple[dict[str, Any], tuple[Any, ...]]] = [(schema, ())]
+        while stack:
+            made, trail = stack.pop()
+            noted = self._made.get(id(made))
+            for mend, node in noted[1] if noted else ():
+                found.append(_Hit(mend, node, made, pointer(*_tokens(trail))))
+            for key in NESTING.intersection(made):
+                child = made[key]
+                if key in ONE:
+                    if child.__class__ is dict and (not NESTING.isdisjoint(child) or id(child) in self._made):
+                        stack.append((child, (key, trail)))
+                    continue
+                for name, part in child.items() if child.__class__ is dict else enumerate(child) if child.__class__ is list else ():
+                    if part.__class__ is dict and (not NESTING.isdisjoint(part) or id(part) in self._made):
+                        stack.append((part, (name, (key, trail))))
+        return found
 
 
 def _changes(mend: _Mend, node: Any, action: str, place: str, made: dict[str, Any], alone: Callable[[str], dict[str, Any]]) -> list[Change]:

@@ -11,10 +11,10 @@ from typing import Any
 from integrations.openapi import rules
 from integrations.openapi.findings import MAX_CHANGES, Change, Repair, Report, pointer, shortened
 
-_ONE = frozenset({"items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames"})
+ONE = frozenset({"items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames"})
 _LIST = frozenset({"oneOf", "anyOf", "prefixItems"})
 _MAP = frozenset({"properties", "patternProperties", "dependentSchemas"})
-_NESTING = frozenset({*_ONE, *_LIST, *_MAP})
+NESTING = frozenset({*ONE, *_LIST, *_MAP})
 _ALTERNATIVES = frozenset({"oneOf", "anyOf", "patternProperties"})  # their fields may be the required ones
 
 
@@ -39,14 +39,14 @@ class SchemaDoctor:
             self._seen[id(node)] = node
             if "pattern" in node:
                 self._pattern(node, where, path)
-            if _NESTING.isdisjoint(node):
+            if NESTING.isdisjoint(node):
                 continue
             if "required" in node and not joined and _ALTERNATIVES.isdisjoint(node):
                 self._required(node, where, path)
             for key, value in node.items():
                 if key in _MAP and isinstance(value, dict):
                     stack += [(child, (*path, name), False) for name, child in value.items() if isinstance(child, dict)]
-                elif key in _ONE and isinstance(value, dict):
+                elif key in ONE and isinstance(value, dict):
                     stack.append((value, (*path, key), False))
                 elif key in _LIST and isinstance(value, list):
                     stack += [(child, path, True) for child in value if isinstance(child, dict)]
@@ -92,13 +92,13 @@ class SchemaDoctor:
         if not self._mended:
             return
         for key, schema in bodies:
-            for node, place in nodes(schema, "/body/schema"):
+            for node, place in _nodes(schema, "/body/schema"):
                 for row, part, before, after in self._mended.get(id(node), ()):
                     if len(row.changes) <= MAX_CHANGES:
                         row.changes.append(Change(key, place + part, before, after))
 
 
-def nodes(schema: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
+def _nodes(schema: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Every schema within a schema, each as often as it stands there, with its pointer."""
     stack = [(schema, place)]
     while stack:
@@ -107,7 +107,7 @@ def nodes(schema: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], 
         for key in _MAP:
             if isinstance(node.get(key), dict):
                 stack += ((child, pointer(key, name, base=place)) for name, child in node[key].items() if isinstance(child, dict))
-        stack += ((node[key], f"{place}/{key}") for key in _ONE if isinstance(node.get(key), dict))
+        stack += ((node[key], f"{place}/{key}") for key in ONE if isinstance(node.get(key), dict))
         for key in _LIST:
             if isinstance(node.get(key), list):
                 stack += ((child, f"{place}/{key}/{n}") for n, child in enumerate(node[key]) if isinstance(child, dict))
