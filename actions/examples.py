@@ -34,7 +34,7 @@ def example_inputs(operation: Operation, *, optional: bool = False) -> dict[str,
     inputs = {
         label: _parameter(parameter)
         for label, parameter in labelled(operation).items()
-        if parameter.required or optional or usable_default(parameter) is not None
+        if (parameter.required or optional or usable_default(parameter) is not None) and parameter.enum != [""]
     }
     if operation.body and (operation.body.required or optional):
         inputs[BODY] = _body(operation.body)

@@ -149,7 +149,11 @@ def _define(integration: Integration, part: str, before: Any, after: Any) -> Non
     values = integration.working.definition.dump()
     _put(values, part, before, after, "The definition")
     name = part.split("/")[1]
-    integrations.change_definition(integration=integration, **{name: values[name]})
+    draft = integrations.change_definition(integration=integration, **{name: values[name]})
+    if part == "/auth":
+        # What is left when the only scheme is as unreadable as before: somebody has to say it.
+        draft.auth_undecided = draft.definition.auth.type == "none"
+        draft.save(update_fields=["auth_undecided"])
 
 
 def _act(revision: Revision, key: str, part: str, before: Any, after: Any) -> None:

@@ -15,7 +15,8 @@ _MAX_CHARACTERS = 30_000_000
 _ENDS_VALUE = frozenset('"}]0123456789elE')  # the last character of a string, object, list, number, true, false or null
 _CLOSING = {"{": "}", "[": "]"}
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"?|[][{}]', re.DOTALL)
-_ODD_SPACES = re.compile(r'"(?:[^"\\]|\\.)*"?|([\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]+)', re.DOTALL)
+_ODD = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u202f\u205f\u2060\u3000\ufeff")
+_ODD_SPACES = re.compile(rf'"(?:[^"\\]|\\.)*"?|([{"".join(sorted(_ODD))}]+)', re.DOTALL)
 _STARTS_VALUE = frozenset('"{[-0123456789tfn')
 
 
@@ -49,7 +50,7 @@ def mended(text: str) -> Mended | None:
             if error.msg == "Extra data":
                 text, rest = text[: error.pos], error.lineno
                 continue
-            if not spaces and _ODD_SPACES.fullmatch(text[error.pos : error.pos + 1]):
+            if not spaces and text[error.pos : error.pos + 1] in _ODD:
                 text, spaces = _with_plain_spaces(text)
                 continue
             changed = _without_comma(text, error.pos) or _with_comma(text, error.pos, added) or _with_bracket(text, error.pos, closed)

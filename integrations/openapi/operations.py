@@ -235,7 +235,7 @@ def _enum(schema: dict[str, Any], kind: str) -> list[Any]:
         return []
     flat = [item for value in values[:1000] for item in (value if isinstance(value, list) else [value])]
     fitting = [value for value in flat if value is None or _is_of(value, kind)]
-    return fitting[:1000] if any(value not in (None, "") for value in fitting) else []
+    return fitting[:1000] if any(value is not None for value in fitting) else []
 
 
 def _is_of(value: Any, kind: str) -> bool:

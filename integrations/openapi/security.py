@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from pydantic import ValidationError
 
-from integrations.definition import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
+from integrations.definition import ApiKeyAuth, Auth, BasicAuth, BearerAuth, DigestAuth, NoAuth, OAuth2Auth
 from integrations.openapi.document import METHODS
 from integrations.openapi.findings import Change, Repair, Report, pointer, shortened
 from integrations.openapi.references import References
@@ -23,7 +23,13 @@ _PREAMBLE = re.compile(
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
 _MAX_SCHEMES = 100  # a document has a handful; the rest of a hostile one is not read
-_FLOWS = ("clientCredentials", "authorizationCode", "implicit")
+# In the order of preference: OAuth 2.0's name of the flow -> its grant type here.
+_GRANTS = {
+    "clientCredentials": "client_credentials",
+    "authorizationCode": "authorization_code",
+    "password": "password",
+    "implicit": "authorization_code",
+}
 
 
 @dataclass(frozen=True)
@@ -239,6 +245,8 @@ class _Scheme:
             return [BasicAuth()]
         if kind == "bearer" or (kind == "http" and http == "bearer"):
             return [BearerAuth()]
+        if kind == "http" and http == "digest":
+            return [DigestAuth()]
         if kind == "http" and http in ("token", "apikey"):
             return [ApiKeyAuth(api_key_name="Authorization", api_key_preamble=str(self.content["scheme"]))]
         if kind == "oauth2":
@@ -289,7 +297,7 @@ class _Scheme:
             self.report.repair("security-scheme-flows", self.place, {"flow": flows}, {"flows": flows}, message)
         flows = flows if isinstance(flows, dict) else {}
         found: list[Auth] = []
-        for name in _FLOWS:
+        for name in _GRANTS:
             flow = flows.get(name)
             if isinstance(flow, dict) and not (name == "implicit" and found):
                 found.append(self._flow(name, flow))
@@ -308,11 +316,14 @@ class _Scheme:
                 "Enter the token URL from the vendor's documentation, or choose another method.",
             )
         where = f"{self.place}/flows/{name}"
-        return OAuth2Auth(
-            grant_type="client_credentials" if name == "clientCredentials" else "authorization_code",
-            auth_uri=self._url(flow.get("authorizationUrl"), f"{where}/authorizationUrl"),
-            token_uri=self._url(flow.get("tokenUrl"), f"{where}/tokenUrl"),
-            scope=self._scope(flow),
+        return OAuth2Auth.model_validate(
+            {
+                "grant_type": _GRANTS[name],
+                "auth_uri": self._url(flow.get("authorizationUrl"), f"{where}/authorizationUrl"),
+                "token_uri": self._url(flow.get("tokenUrl"), f"{where}/tokenUrl"),
+                "refresh_uri": self._url(flow.get("refreshUrl"), f"{where}/refreshUrl"),
+                "scope": self._scope(flow),
+            }
         )
 
     def _scope(self, flow: dict[str, Any]) -> str:

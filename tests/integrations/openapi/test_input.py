@@ -131,6 +131,26 @@ def test_json_is_mended_where_that_needs_no_guess(text: str, values: Any, added:
     assert (result.values, result.added, result.rest) == (values, added, rest)
 
 
+@pytest.mark.parametrize(
+    ("text", "values", "closed"),
+    [
+        ('{"a": [{"b": 1,\n{"c": 2}]}', {"a": [{"b": 1}, {"c": 2}]}, [(2, 1, "}")]),
+        ('{"a": [{"b": "}]",\n"c": 2]}', {"a": [{"b": "}]", "c": 2}]}, [(2, 7, "}")]),
+        ('{"a": {"b": ["x"}}', {"a": {"b": ["x"]}}, [(1, 17, "]")]),
+    ],
+)
+def test_bracket_that_was_never_closed_is_closed(text: str, values: Any, closed: list[tuple[int, int, str]]) -> None:
+    result = mended(text)
+    assert result is not None
+    assert (result.values, result.closed) == (values, closed)
+
+
+def test_spaces_that_json_does_not_know_are_plain_ones() -> None:
+    result = mended('{\u2003"a\u00a0b":\u00a0\u00a01,\ufeff"c": "\\"\u2003"}')
+    assert result is not None
+    assert (result.values, result.spaces) == ({"a\u00a0b": 1, "c": '"\u2003'}, 3)
+
+
 def test_place_of_a_broken_document_is_told() -> None:
     with pytest.raises(DocumentError) as caught:
         read(JSON.replace('"Test"', '"Te"st"').encode())

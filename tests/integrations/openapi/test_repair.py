@@ -229,3 +229,19 @@ def test_huge_schema_is_cut_by_size_and_stays_useful() -> None:
     assert schema is not None
     assert len(schema["properties"]) == 40
     assert str(schema).count("'type'") < 600
+
+
+@pytest.mark.parametrize(
+    ("schema", "enum"),
+    [
+        ({"type": "integer", "enum": ["BASIC", "FULL"]}, []),
+        ({"type": "integer", "enum": ["1", 2, "x"]}, ["1", 2]),
+        ({"type": "array", "enum": [["a"], ["b"]], "items": {"type": "string"}}, ["a", "b"]),
+        ({"type": "array", "items": {"type": "number", "enum": ["0.5", "half"]}}, ["0.5"]),
+        ({"type": "string", "enum": [1, None, ""]}, [1, None, ""]),
+        ({"type": "string", "enum": [None]}, []),
+    ],
+)
+def test_values_of_another_type_are_no_choice(schema: dict[str, Any], enum: list[Any]) -> None:
+    operation = only({"/a": get(parameters=[{"name": "x", "in": "query", "schema": schema}])})
+    assert operation.parameters[0].enum == enum

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from integrations.definition import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
+from integrations.definition import ApiKeyAuth, Auth, BasicAuth, BearerAuth, DigestAuth, NoAuth, OAuth2Auth
 from tests.integrations.openapi.documents import findings, get, imported, openapi, repaired, rules
 
 KEY = {"type": "apiKey", "in": "query", "name": "key"}
@@ -31,6 +31,14 @@ def result(schemes: dict[str, Any], security: Any = None, operation: Any = None)
         ({"type": "apiKey"}, ApiKeyAuth(api_key_name="Authorization")),
         (BASIC, BasicAuth()),
         (BEARER, BearerAuth()),
+        ({"type": "http", "scheme": "Digest"}, DigestAuth()),
+        (
+            {
+                "type": "oauth2",
+                "flows": {"password": {"tokenUrl": "https://a.example/t", "refreshUrl": "https://a.example/r", "scopes": {}}},
+            },
+            OAuth2Auth(grant_type="password", token_uri="https://a.example/t", refresh_uri="https://a.example/r"),
+        ),
         ({"type": "http", "scheme": "Token"}, ApiKeyAuth(api_key_preamble="Token")),
         (MACHINE, OAuth2Auth(token_uri="https://a.example/t", scope="r w")),
         (CODE, OAuth2Auth(grant_type="authorization_code", auth_uri="https://a.example/x", token_uri="https://a.example/t")),
@@ -57,7 +65,7 @@ def test_preamble_of_an_authorization_header_is_read_from_its_description(descri
     assert result({"s": scheme}).auth_choices == [("s", ApiKeyAuth(api_key_preamble=preamble))]
 
 
-@pytest.mark.parametrize("scheme", [{"type": "mutualTLS"}, {"type": "http", "scheme": "digest"}, {}, 5, None])
+@pytest.mark.parametrize("scheme", [{"type": "mutualTLS"}, {"type": "http", "scheme": "hoba"}, {}, 5, None])
 def test_scheme_that_cannot_be_expressed_is_a_finding(scheme: Any) -> None:
     outcome = result({"s": scheme})
     assert (outcome.auth_choices, outcome.definition.auth, rules(outcome)) == ([], NoAuth(), ["security-scheme", "oas3-security-schemes"])
