@@ -2,7 +2,8 @@
 
 document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
 files.py       the other files of a document  archive.py     zip
-broken_json.py commas                         web_page.py    links to a document
+wrapping.py    code and tabs round it         broken_json.py commas, brackets
+reference_repair.py the doctor for $ref       web_page.py    links to a document
 lint.py        faults of the document         rules.py       the rules, and patterns
 structure.py   against the meta-schema        remedies.py    how to mend what a linter finds
 references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
@@ -141,7 +142,9 @@ def _imported(
     repair.without_credential(found, auth, report)
     info = document.root.get("info")
     info = info if isinstance(info, dict) else {}
-    title = " ".join(plain_text(info.get("title"), 200).split()) or "Untitled API"
+    title = info.get("title")
+    title = str(title) if isinstance(title, int | float) and not isinstance(title, bool) else title
+    title = " ".join(plain_text(title, 200).split()) or "Untitled API"
     return Imported(
         version=document.version,
         title=title,

@@ -91,14 +91,21 @@ def _draft(item: _Item, name: str, references: References, report: Report) -> Dr
     found = [(where, parameter) for parameter in item.inside]
     for place, parameters in ((item.where, item.content.get("parameters")), (where, raw.get("parameters"))):
         found += _parameters(parameters, item.path, f"{place}/parameters", where, references, report)
-    return Draft(method, item.path, where, raw, repair.fitted_to_path(repair.once(found, report), item.path, where, report))
+    declared_once = repair.once(found, report)
+    path = repair.with_braces(item.path, declared_once, where, report)
+    return Draft(method, path, where, raw, repair.fitted_to_path(declared_once, path, where, report))
 
 
 def _parameters(
     declared: Any, path: str, where: str, operation: str, references: References, report: Report
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    for n, value in enumerate(declared if isinstance(declared, list) else []):
-        place = f"{where}/{n}"
+    declared = references.resolve(declared, where)
+    if isinstance(declared, dict):  # by name, as under components
+        message = "The parameters are an object instead of a list; its values were taken."
+        report.repair("operation-parameters", where, sorted(map(str, declared)), "a list", message)
+    named = declared.items() if isinstance(declared, dict) else enumerate(declared if isinstance(declared, list) else [])
+    for key, value in named:
+        place = pointer(key, base=where)
         parameter = references.resolve(value, place)
         if isinstance(parameter, dict):
             placed = repair.named_and_placed(parameter, path, place, operation, report)

@@ -38,12 +38,30 @@ def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
     if question:
         message = "A path holds no query: its parameters were moved into the list of parameters, and the same request is sent."
         report.repair("path-not-include-query", where, key, path, message)
-    tidy = _IN_BRACES.sub(lambda match: "{" + match.group(1).strip() + "}", path.strip())
+    tidy = re.sub(r"^https?://[^/{}]+(?=/)", "", path.strip(), flags=re.IGNORECASE)  # servers say where
+    tidy = re.sub(r"\{\{([^{}]+)\}\}", r"{\1}", tidy)
+    tidy = re.sub(r"\{([\w.-]+)=[^{}]*\}", r"{\1}", tidy)  # Google's {name=projects/*}
+    tidy = _IN_BRACES.sub(lambda match: "{" + match.group(1).strip() + "}", tidy)
     tidy = re.sub(r"[\s\x00-\x1f]", lambda match: f"%{ord(match.group(0)):02X}" if ord(match.group(0)) < 128 else "%20", tidy)
     tidy = re.sub(r"^//+", "/", tidy if tidy.startswith("/") else f"/{tidy}")
     if tidy != path:
-        report.repair("path-keys", where, path, tidy, "A path starts with one slash and holds no spaces.")
+        report.repair(
+            "path-keys", where, path, tidy, "A path starts with one slash, holds no spaces, and names its parameters in single braces."
+        )
     return tidy, parameters
+
+
+def with_braces(path: str, parameters: list[tuple[str, Raw]], where: str, report: Report) -> str:
+    """The path with {name} for :name and <name>, where a path parameter of that name is declared and the path has no such placeholder."""
+    tidy = path
+    for _, parameter in parameters:
+        name = parameter["name"]
+        if parameter["in"] == "path" and f"{{{name}}}" not in tidy:
+            written = rf"(?<=/)(?::{re.escape(name)}|<{re.escape(name)}>|%3C{re.escape(name)}%3E)(?=/|$)"
+            tidy = f"{{{name}}}".join(re.split(written, tidy))
+    if tidy != path:
+        report.repair("path-keys", where, path, tidy, "OpenAPI writes the parameters of a path in braces; the path was read so.")
+    return tidy
 
 
 def _from_query(name: str, value: str) -> Raw:

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from integrations import addresses
 from integrations.openapi.findings import Change, Report, pointer, shortened
 
-_VARIABLE = re.compile(r"\{([^{}]*)\}")
+_VARIABLE = re.compile(r"\$?\{([^{}]*)\}")
 _TRIAL = re.compile(r"https?://(?:localhost|127\.|[^/]*\b(?:sandbox|staging|mock|dev|test)\b)", re.IGNORECASE)
 _NO_HOST = "The document names no host."
 _ASK_HOST = "Enter the host of the API, or let each connection bring its own."
@@ -90,6 +90,7 @@ def other_servers(document: dict[str, Any], base: str, report: Report) -> None:
 def _server_urls(document: dict[str, Any], where: str, report: Report) -> list[tuple[str, str]]:
     """The URLs of all servers, variables replaced, each with its pointer; those of the paths if the document has none."""
     servers = document.get("servers")
+    servers = [servers] if isinstance(servers, dict) and servers.get("url") else servers
     if not isinstance(servers, list) or not servers:
         servers = []
         paths = document.get("paths")
@@ -141,7 +142,7 @@ def _filled(url: str, server: dict[str, Any], place: str, report: Report) -> str
         )
         path = re.sub(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/]*", "", filled)
         kept = [part for part in path.split("/") if part and not _VARIABLE.search(part)]
-        return "/" + "/".join(kept) if re.match(r"^(?:[a-z+.-]*:)?//[^/]*\{|^\{", filled, re.IGNORECASE) else _VARIABLE.sub("", filled)
+        return "/" + "/".join(kept) if re.match(r"^(?:[a-z+.-]*:)?//[^/]*\{|^\$?\{", filled, re.IGNORECASE) else _VARIABLE.sub("", filled)
     return filled
 
 
