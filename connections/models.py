@@ -95,6 +95,8 @@ class Credential(models.Model):
     queued_until = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    SEALED = ("sealed", "token_sealed")
+
     objects = CredentialQuerySet.as_manager()
 
     def __str__(self) -> str:
@@ -153,6 +155,8 @@ class Authorization(models.Model):
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True, blank=True)
 
+    SEALED = ("verifier_sealed",)
+
     def __str__(self) -> str:
         return f"authorization of {self.connection_id}"
 
@@ -168,6 +172,8 @@ class DefaultCredential(models.Model):
     integration = models.OneToOneField(Integration, on_delete=models.CASCADE, related_name="default_credential", primary_key=True)
     sealed = models.TextField()
     updated_at = models.DateTimeField(auto_now=True)
+
+    SEALED = ("sealed",)
 
     def __str__(self) -> str:
         return f"default credential of {self.integration_id}"
