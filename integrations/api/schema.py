@@ -145,7 +145,7 @@ class IntegrationDocument(serializers.Serializer):
     ping = PingField(allow_null=True)
     pagination = PaginationField()
     revision = RevisionReference()
-    authChoices = AuthChoice(many=True)  # type: ignore[assignment]  # a member of the document
+    authChoices = AuthChoice(many=True)
     authUndecided = serializers.BooleanField(
         help_text="The imported document does not say how to authenticate, and nobody has said it since; finalizing asks for it"
     )

@@ -72,7 +72,8 @@ def pointers_at(text: str, places: Collection[tuple[int, int]]) -> dict[tuple[in
                     elif not level[0]:
                         level[1] += 1
                     level[2] = is_key
-                    place = (event.start_mark.line + 1, event.start_mark.column + 1)
+                    mark = event.start_mark
+                    place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
                     if (is_key or not level[0]) and place in places:
                         found[place] = pointer(*(entry[1] for entry in trail))
                 if isinstance(event, yaml.CollectionStartEvent):

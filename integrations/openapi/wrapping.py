@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})[\w-]*[ \t]*\r?\n(.*?)\r?\n?\1\s*", re.DOTALL)
@@ -51,7 +52,11 @@ def indented(text: str) -> Iterator[str]:
     if len(text) > _MAX_CODE or not _INDENT.search(text):
         return
     for width in _TAB_WIDTHS:
-        yield _INDENT.sub(lambda match, width=width: match.group().replace("\t", " " * width).replace("\u00a0", " "), text)
+        yield _INDENT.sub(partial(_spaced, width=width), text)
+
+
+def _spaced(match: re.Match[str], *, width: int) -> str:
+    return match.group().replace("\t", " " * width).replace("\u00a0", " ")
 
 
 def is_indented_oddly(text: str) -> bool:
