@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from integrations.openapi import broken_json, strict_json, wrapping, yaml12
+from integrations.openapi import broken_json, strict_json, wrapping, yaml12, yaml_lines
 from integrations.openapi.findings import Report, shortened
 
 
@@ -164,10 +164,10 @@ def _strict(data: bytes, limits: Limits, report: Report) -> tuple[Any, bytes]:
     """What `content` gives, for JSON without a doubt. Raises Doubt."""
     _check_values(strict_json.most_values(data), limits)
     root = strict_json.load(data)
-    keys = strict_json.survey(root, limits.max_depth)
-    if keys < 0:
-        raise DocumentError(_depth_sentence(limits))
-    if strict_json.may_repeat_keys(data, keys):
+    written = strict_json.compact(root, limits.max_depth)
+    if written is None:
+        _check_depth(root, limits)
+    if written is None or strict_json.may_repeat_keys(data, written):
         _report_duplicates(data.decode("utf-8-sig"), report)
     return root, data
 
@@ -264,7 +264,7 @@ def _yaml(text: str, limits: Limits, report: Report) -> tuple[Any, str]:
     for candidate in candidates:
         found = Report()
         try:
-            root = yaml12.load(candidate, bounds, on_duplicate=lambda key, line, found=found: _duplicate(found, key, line))  # type: ignore[misc]
+            root = yaml_lines.load(candidate, bounds, on_duplicate=lambda key, line, found=found: _duplicate(found, key, line))  # type: ignore[misc]
         except (yaml12.YamlTooDeep, yaml12.YamlTooLong, yaml12.YamlBomb):
             raise
         except yaml12.YamlError as error:
