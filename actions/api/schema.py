@@ -66,7 +66,7 @@ class WarningDocument(serializers.Serializer):
 
 
 class FinalizedDocument(IntegrationDocument):
-    warnings = WarningDocument(many=True, help_text="What did not stand in the way, but will end runs with an error")
+    warnings = WarningDocument(many=True, help_text="What did not stand in the way, but may end runs with an error")
 
 
 class SuggestionDocument(serializers.Serializer):
