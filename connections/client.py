@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
-from connections import outcomes, tokens
+from connections import outcomes, rates, tokens
 from connections.auth import Credentials, scheme_of
 from connections.exchange import Answer, Outgoing, without_query
 from connections.models import Connection, DefaultCredential
@@ -20,6 +21,7 @@ from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, OAuth2Auth
 
 ATTEMPTS = 4  # of one request, the first included
+T = TypeVar("T")
 
 
 class CallError(Exception):
@@ -32,17 +34,35 @@ class CallError(Exception):
         self.answer = answer
 
 
+class Limited(CallError):
+    """The vendor takes no calls for the next `wait` seconds, which is longer than the caller waits. Nothing is wrong otherwise."""
+
+    def __init__(self, message: str, *, wait: float, status: int | None = None, answer: Answer | None = None) -> None:
+        super().__init__(message, status=status, answer=answer)
+        self.wait = wait
+
+
 class Client:
     """Calls the API that `definition` describes, as whom `credentials` say. Use it as a context manager; one per thread."""
 
-    def __init__(self, *, definition: Definition, credentials: Credentials, base: str, store: tokens.TokenStore) -> None:
+    def __init__(
+        self, *, definition: Definition, credentials: Credentials, base: str, store: tokens.TokenStore, gate: rates.Gate | None = None
+    ) -> None:
         self.definition = definition
         self.base = base
         self._credentials = credentials
         self._scheme = scheme_of(definition.auth)
         self._store = store
+        self._gate = gate
+        self._through: Callable[[Callable[[], Any]], Any] = _at_once
         self._transport = Transport()
         self._secrets = self._scheme.secrets(credentials)
+
+    def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
+        """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
+        twin = Client(definition=self.definition, credentials=self._credentials, base=self.base, store=self._store, gate=self._gate)
+        twin._through = through
+        return twin
 
     def __enter__(self) -> Self:
         return self
@@ -60,38 +80,65 @@ class Client:
 
     def send(self, outgoing: Outgoing) -> Answer:
         """The answer, whatever its status. A token that is rejected with 401 is renewed once. Raises `CallError`."""
-        token = self._token()
+        token = self._through(self._token)
         answer = self._exchange(outgoing, token)
         if answer.status == 401 and self._scheme.needs_token:
-            self._store.drop(token)
-            answer = self._exchange(outgoing, self._token())
+            self._through(lambda: self._store.drop(token))
+            answer = self._exchange(outgoing, self._through(self._token))
         return answer
 
-    def call(self, outgoing: Outgoing, *, before: Callable[[float], None] = lambda _: None) -> Answer:
-        """A successful answer, after as many repetitions as are safe. Raises `CallError`.
+    def call(
+        self, outgoing: Outgoing, *, pause: Callable[[float], None] = time.sleep, longest_wait: float = outcomes.LONGEST_WAIT
+    ) -> Answer:
+        """A successful answer, after as many repetitions as are safe. Raises `CallError`, and `Limited` where the vendor wants more
+        than `longest_wait` seconds of rest.
 
-        `before` is called with the seconds to wait before each repetition: a worker renews its lease there, or raises.
+        `pause` is called with the seconds to wait before a repetition, or before a request that a limit holds back; it may raise.
         """
         for attempt in range(1, ATTEMPTS + 1):
-            last = attempt == ATTEMPTS
+            self._pass_gate(pause, longest_wait)
+            wait, failure = None, None
             try:
                 answer = self.send(outgoing)
             except TransportError as error:
-                if last or not outcomes.may_repeat(outgoing.method, error):
+                if self._gate and not error.permanent:
+                    self._gate.failed()
+                if attempt == ATTEMPTS or not outcomes.may_repeat(outgoing, error, key_header=self.definition.idempotency_header):
                     raise CallError(self._outcome_unknown(outgoing, error)) from None
-                wait = None
             else:
-                reading = outcomes.read(answer)
-                if reading.outcome is Outcome.SUCCESS:
-                    return answer
-                wait = reading.wait
-                again = reading.outcome in (Outcome.RETRY, Outcome.RATE_LIMITED) and outcomes.may_repeat(outgoing.method, answer)
-                if last or not again or (wait or 0) > outcomes.LONGEST_WAIT:
-                    raise CallError(self._failed(reading, answer), status=answer.status, answer=answer)
-            pause = wait if wait is not None else outcomes.FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
-            before(pause)
-            time.sleep(pause)
+                failure = outcomes.read(answer)
+                if failure.outcome is Outcome.SUCCESS:
+                    if self._gate:
+                        self._gate.succeeded()
+                    return dataclasses.replace(answer, attempts=attempt) if attempt > 1 else answer
+                wait = self._after(failure)
+                again = failure.outcome in (Outcome.RETRY, Outcome.RATE_LIMITED) and outcomes.may_repeat(
+                    outgoing, answer, key_header=self.definition.idempotency_header
+                )
+                if again and (wait or 0) > longest_wait:
+                    raise Limited(self._failed(failure, answer), wait=wait or 0, status=answer.status, answer=answer)
+                if attempt == ATTEMPTS or not again:
+                    message = self._failed(failure, answer)
+                    if failure.outcome is Outcome.RETRY and not again:
+                        message += self._doubt(outgoing)
+                    raise CallError(message, status=answer.status, answer=dataclasses.replace(answer, attempts=attempt))
+            pause(wait if wait is not None else outcomes.FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
+
+    def _pass_gate(self, pause: Callable[[float], None], longest_wait: float) -> None:
+        wait = self._gate.wait() if self._gate else 0.0
+        if wait > longest_wait:
+            raise Limited(f"The vendor is left alone for another {wait:.0f} seconds, as it asked or because it keeps failing.", wait=wait)
+        if wait > 0:
+            pause(wait)
+
+    def _after(self, reading: outcomes.Reading) -> float | None:
+        """Tell the gate what an answer means; the seconds to wait, None where the vendor names none."""
+        if self._gate and reading.outcome is Outcome.RETRY:
+            self._gate.failed()
+        if self._gate and reading.outcome is Outcome.RATE_LIMITED and reading.wait:
+            self._gate.block(reading.wait)
+        return reading.wait
 
     def _exchange(self, outgoing: Outgoing, token: str) -> Answer:
         return self._transport.send(outgoing, additions=self._scheme.apply(self._credentials, token=token), credentials_origin=self.base)
@@ -127,11 +174,18 @@ class Client:
         found = _message_in(document)
         return self.redact(found)[:300] if found else ""
 
+    def _outcome_unknown(self, outgoing: Outgoing, error: TransportError) -> str:
+        return error.message + (self._doubt(outgoing) if error.sent else "")
+
     @staticmethod
-    def _outcome_unknown(outgoing: Outgoing, error: TransportError) -> str:
-        if error.sent and outgoing.method not in outcomes.SAFE_METHODS:
-            return f"{error.message} Whether the vendor acted on the {outgoing.method} is unknown; look there before you run it again."
-        return error.message
+    def _doubt(outgoing: Outgoing) -> str:
+        if outgoing.method in outcomes.SAFE_METHODS:
+            return ""
+        return f" Whether the vendor acted on the {outgoing.method} is unknown; look there before you run it again."
+
+
+def _at_once(act: Callable[[], T]) -> T:
+    return act()
 
 
 def client_for(connection: Connection, definition: Definition) -> Client:
@@ -140,11 +194,13 @@ def client_for(connection: Connection, definition: Definition) -> Client:
         credentials = effective_credentials(connection, definition)
     except SecretError as error:
         raise CallError(str(error)) from None
+    base = base_of(definition, connection.settings)
     return Client(
         definition=definition,
         credentials=credentials,
-        base=base_of(definition, connection.settings),
+        base=base,
         store=tokens.StoredTokens(connection.pk),
+        gate=rates.gate_of(base, credentials, per_minute=connection.settings.get("requestsPerMinute")),
     )
 
 

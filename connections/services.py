@@ -14,6 +14,7 @@ from connections.client import CallError, Client, base_of, client_for, default_c
 from connections.exchange import may_carry_credentials, origin_of
 from connections.models import Connection, Credential, DefaultCredential
 from connections.ping import TestResult, ping
+from connections.rates import MAX_CONCURRENCY, MAX_REQUESTS_PER_MINUTE
 from connections.secrets import MASK, SecretError, open_sealed, seal
 from connections.tokens import MemoryTokens
 from integrations.addresses import parse_base_uri
@@ -23,6 +24,10 @@ from integrations.refusals import Conflict, Invalid, Refusal
 from integrations.services import plain_http_problem
 
 NAME_LENGTH = 100
+LIMITS = {
+    "concurrency": MAX_CONCURRENCY,
+    "requestsPerMinute": MAX_REQUESTS_PER_MINUTE,
+}  # settings that bound how often the vendor is called
 
 
 def definition_of(integration: Integration) -> Definition:
@@ -198,14 +203,15 @@ def _checked_name(name: str) -> str:
 
 
 def _checked_settings(definition: Definition, settings: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(settings) - {"baseUri"})
+    unknown = sorted(set(settings) - {"baseUri", *LIMITS})
     if unknown:
         raise Invalid({f"settings.{name}": ["This integration does not ask for this setting. Leave it out."] for name in unknown})
+    limits = {name: _checked_limit(name, settings[name]) for name in LIMITS if settings.get(name) not in (None, "")}
     given = str(settings.get("baseUri") or "").strip()
     if not definition.host_at_connect:
         if given:
             raise Invalid({"settings.baseUri": ["The integration sets the host. Leave it out."]})
-        return {}
+        return limits
     if not given:
         raise Invalid({"settings.baseUri": ["Enter the address of your own server, for example https://git.example.com."]})
     try:
@@ -216,7 +222,15 @@ def _checked_settings(definition: Definition, settings: dict[str, Any]) -> dict[
             raise ValueError(problem)
     except ValueError as error:
         raise Invalid({"settings.baseUri": [str(error)]}) from None
-    return {"baseUri": str(base)}
+    return {"baseUri": str(base), **limits}
+
+
+def _checked_limit(name: str, value: Any) -> int:
+    largest = LIMITS[name]
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isascii() or not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= largest:
+        raise Invalid({f"settings.{name}": [f"Enter a whole number from 1 to {largest:,}."]})
+    return int(text)
 
 
 def _one_at_a_time(organization_id: UUID) -> None:

@@ -122,7 +122,15 @@ def vendor(vendor_server: VendorServer) -> VendorServer:
     """The vendor of the tests: a real HTTP server with every kind of authentication and pagination, and with faults."""
     vendor_server.clear()
     vendor_server.latency = 0
+    forget_limits()
     return vendor_server
+
+
+def forget_limits() -> None:
+    """Drop what `connections.rates` keeps: the vendor of one test is on the same address as that of the next."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        for key in client.scan_iter("junction:*"):
+            client.delete(key)
 
 
 def eventually(call: Callable[[], T], *, seconds: float = 60) -> T:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from actions import results
+from actions import ledger, results
 from actions.models import Run
 from integrations.json_text import dump
 
@@ -37,12 +37,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Figures:
-    """Time and speed of a run; `rate` in records a second. `value` of `limit` is done, where the end is known."""
+    """Time and speed of a run; `rate` in records a second. `value` of `limit` is done and `left` to go, where the end is known."""
 
     elapsed: timedelta | None
     rate: float | None
     value: int | None
     limit: int | None
+    left: timedelta | None
     sentence: str
 
 
@@ -57,7 +58,10 @@ def figures(run: Run) -> Figures:
     if run.max_pages and (not limit or run.page_count * limit > run.max_pages * run.record_count):
         # The run ends at whichever comes first: the one of which more is done.
         limit, value = run.max_pages, min(run.page_count, run.max_pages)
-    return Figures(elapsed, rate, value, limit, _sentence(run))
+    left = None
+    if limit and value and elapsed and not run.is_finished:
+        left = elapsed * max(0.0, (limit - value) / value)
+    return Figures(elapsed, rate, value, limit, left, _sentence(run))
 
 
 def table(records: Iterable[Any]) -> Table:
@@ -89,7 +93,7 @@ def window(run: Run, view: str, start: int) -> dict[str, Any]:
     found: dict[str, Any] = {"view": view, "start": start, "total": total}
     if view == "pages":
         rows: list[Any] = list(run.pages.order_by("number").defer("records")[start : start + WINDOW])
-        found["pages"] = rows
+        found |= {"pages": rows, "chart": ledger.chart(run)}
     else:
         rows = results.window(run, start, WINDOW)
         found |= {"table": table(rows)} if view == "table" else {"json": _json(rows)}
@@ -108,6 +112,8 @@ def _sentence(run: Run) -> str:
         return run.message
     if run.cancel_requested:
         return "Cancelling: the page that is on its way is the last one."
+    if run.state == Run.State.WAITING and run.resume_at:
+        return f"{run.message} It goes on at {run.resume_at:%H:%M:%S} UTC by itself."
     if run.state == Run.State.RUNNING:
         return f"Fetching page {run.page_count + 1}."
     if timezone.now() - run.created_at > LONG_WAIT:

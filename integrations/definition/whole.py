@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from integrations import addresses
 from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, auth_gaps
 from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination, Pagination, pagination_gaps
-from integrations.definition.parts import Part, header_name, header_value
+from integrations.definition.parts import HeaderName, Part, header_name, header_value
 
 
 class Ping(Part):
@@ -38,6 +38,8 @@ class Definition(Part):
     headers: dict[str, str] = Field(default_factory=dict)
     pagination: Pagination = Field(default_factory=NoPagination)
     ping: Ping | None = None
+    # The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again, for example Idempotency-Key; "": it has none.
+    idempotency_header: HeaderName = ""
 
     @field_validator("api_base_uri")
     @classmethod

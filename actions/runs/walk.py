@@ -1,0 +1,244 @@
+"""One worker's way through the pages of a run: fetch, judge, store, one after the other, fetching ahead where that is possible.
+
+A page and the checkpoint after it are saved in one transaction that fails if the lease is no longer this worker's. Pages are
+stored in their order, whatever the order is in which they come; and while one is stored, the next is on its way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from actions.loops import fingerprint
+from actions.models import Page, Run
+from actions.pagination import End, Next, Token
+from actions.runs import ahead
+from actions.runs.caps import Caps
+from actions.runs.fetchers import Fetchers, Job
+from actions.runs.guards import Guards
+from actions.runs.leases import Cancelled, Lease, LeaseLost, finished
+from actions.runs.pages import Fetched, Fetcher, ids_digest, ledger_row
+from actions.runs.plans import plan_of
+from connections.client import CallError, Client, Limited, client_for
+from connections.rates import DEFAULT_CONCURRENCY, Slots
+
+Verdict = Run.Verdict
+SLOT_WAIT_SECONDS = 5  # for a free slot of the connection; then the run is parked
+
+
+class Walk:
+    """The pages of a run that this worker has claimed."""
+
+    def __init__(self, run: Run, lease: Lease) -> None:
+        self.run = run
+        self.lease = lease
+        self.plan = plan_of(run.action)
+        self.strategy = self.plan.strategy
+        self.fetcher = Fetcher(self.plan, run)
+        self.caps = Caps(run, max_pages=run.max_pages)
+        self.guards = Guards(run, self.strategy)
+        limit = int(run.connection.settings.get("concurrency") or DEFAULT_CONCURRENCY)
+        self.slots = Slots(str(run.connection_id), limit, holder=str(run.pk))
+        self.queue: deque[tuple[str, Token, Job[Fetched]]] = deque()  # what is on its way, in the order of the list
+        self.width = limit if self._may_look_ahead else 1
+
+    def to_the_end(self) -> None:
+        """Walk until there is no next page, a limit is met, or something goes wrong. Raises what the exceptions of `execute` say."""
+        token: Token = self.run.checkpoint or self.strategy.first(self._page_size())
+        try:
+            self.lease.look()
+            if self._ends_before(token):
+                return
+            with client_for(self.run.connection, self.plan.definition) as client, Fetchers(client, self.width) as fetchers:
+                if self._has_slot(fetchers):
+                    self._pages(client, fetchers, token)
+        except LeaseLost:
+            raise  # the slots are the other worker's now
+        except Cancelled:
+            self.slots.release()
+            self.lease.finish(Verdict.CANCELLED, f"Cancelled after {self.run.page_count} pages; what was stored stays.")
+        except Limited as limited:
+            self.slots.release()
+            self._park(limited.wait, limited.message)
+        except BaseException:
+            self.slots.release()
+            raise
+        else:
+            self.slots.release()
+
+    def _pages(self, client: Client, fetchers: Fetchers, token: Token) -> None:
+        last_link = ""
+        while True:
+            fetched = self._fetched(fetchers, token)
+            step = self.strategy.advance(token, fetched.seen)
+            if isinstance(step, Next) and step.token.get("url"):
+                # Vendors repeat the key of the request in the next link, and the token goes into the database.
+                step = Next({**step.token, "url": client.bare(step.token["url"])})
+            ids = ids_digest(fetched.rows)
+            if loop := self.guards.judge(self.strategy.position(token), fetched.lines.digest, ids):
+                self.lease.finish(Verdict.LOOP, loop)
+                return
+            ending = self._ending(step, fetched)
+            if isinstance(step, Next) and not ending and not self.fetcher.is_kept_apart:
+                if token["total"] is not None and step.token["total"] != token["total"]:
+                    self._one_by_one()  # the list changes while it is read
+                last_link = ahead.last_link_of(self.strategy, fetched.seen) or last_link
+                self._look_ahead(fetchers, step.token, client.bare(last_link) if last_link else "", len(fetched.answer.body))
+            # An empty page at the end is no page; an empty one in the middle moves the checkpoint, so it is.
+            page = None
+            if fetched.rows or isinstance(step, Next) or (self.run.page_count == 0 and not fetched.past_the_end):
+                page = ledger_row(self.run, token, step, fetched, ids=ids, client=client)
+            self._save(page, step, ending, _total(step.token if isinstance(step, Next) else token))
+            if ending or not isinstance(step, Next):
+                return
+            token = step.token
+
+    # --- fetching ---
+
+    def _fetched(self, fetchers: Fetchers, token: Token) -> Fetched:
+        """The page of this token: the one that is on its way, or else it is asked for now."""
+        if self.queue and self.queue[0][0] != fingerprint(self.strategy.position(token)):
+            self._one_by_one()  # the list is not what it seemed to be
+        foreseen = bool(self.queue)
+        job = self.queue.popleft()[2] if foreseen else self._submit(fetchers, token)
+        self._look()
+        fetchers.wait(job, self._look)
+        if isinstance(job.error, CallError) and (foreseen or isinstance(job.error, Limited)):
+            # Of a page that was asked for early only a failure in its turn counts; the vendor may have had too much at once.
+            self.width = max(1, self.width // 2)
+            if foreseen:
+                job = self._submit(fetchers, token)
+                fetchers.wait(job, self._look)
+        fetched = job.result()
+        if fetched.answer.attempts > 1:
+            self.width = max(1, self.width // 2)
+        return fetched
+
+    def _submit(self, fetchers: Fetchers, token: Token) -> Job[Fetched]:
+        if self.fetcher.is_kept_apart and not self.plan.definition.idempotency_header:
+            # Whoever takes the run over, should this worker die now, has to know that the vendor may have acted.
+            self.lease.change(sent_at=timezone.now())
+        return fetchers.submit(partial(self.fetcher, token))
+
+    def _look_ahead(self, fetchers: Fetchers, token: Token, last_link: str, size: int) -> None:
+        """Have the page of `token` fetched while the one before is stored, and as many after it as can be foreseen and are allowed."""
+        if self.queue and self.queue[0][0] != fingerprint(self.strategy.position(token)):
+            self._one_by_one()
+        width = min(self.width, 1 + settings.RUN_PREFETCH_BYTES // max(1, size), self.caps.pages_left(self.run.page_count + 1))
+        if len(self.queue) >= width:
+            return
+        tokens: Iterator[Token] = iter([token]) if width <= 1 else self._with_foreseen(token, last_link)
+        wanted = list(islice(tokens, max(1, width)))
+        if len(wanted) > self.slots.held:
+            self.slots.take(len(wanted))
+        for later in wanted[len(self.queue) : max(1, self.slots.held)]:
+            self.queue.append((fingerprint(self.strategy.position(later)), later, self._submit(fetchers, later)))
+
+    def _with_foreseen(self, token: Token, last_link: str) -> Iterator[Token]:
+        yield token
+        yield from ahead.foreseen(self.strategy, token, last_link=last_link)
+
+    def _one_by_one(self) -> None:
+        """Forget what was asked for early, and do so no more."""
+        for _, _, job in self.queue:
+            job.wanted = False
+        self.queue.clear()
+        self.width = 1
+
+    @property
+    def _may_look_ahead(self) -> bool:
+        return self.plan.is_paged and not self.fetcher.is_kept_apart
+
+    def _has_slot(self, fetchers: Fetchers) -> bool:
+        """Take the first slot of the connection; where other runs hold all of them, the run is parked for a while."""
+        for _ in range(SLOT_WAIT_SECONDS * 4):
+            if self.slots.take(1):
+                return True
+            fetchers.pause(0.25)
+            self._look()
+        self._park(SLOT_WAIT_SECONDS, "Other runs use all of the connection's requests at once.")
+        return False
+
+    def _look(self) -> None:
+        """Keep lease and slots. Raises `LeaseLost` or `Cancelled`."""
+        self.lease.look()
+        if self.slots.is_due:
+            fair = 1 if self.slots.others_wait else self.slots.held
+            self.slots.take(max(1, fair, len(self.queue)))
+
+    # --- judging ---
+
+    def _ends_before(self, token: Token) -> bool:
+        """Whether the page of this token must not be asked for; the run has its verdict then."""
+        repeat = self.guards.before(self.strategy.position(token))
+        if repeat:
+            self.lease.finish(Verdict.LOOP, repeat.message)
+        elif self.run.sent_at:
+            method = self.plan.operation.method
+            self.lease.finish(
+                Verdict.FAILED,
+                f"Outcome unknown: the worker ended after it had sent the {method} of page {token['number']} and before an answer came. "
+                "Look at the vendor whether it was done. If it was not, resume the run; an integration with an idempotency header needs no look.",
+            )
+        return bool(repeat or self.run.sent_at)
+
+    def _ending(self, step: Next | End, fetched: Fetched) -> tuple[str, str] | None:
+        """Verdict and message, if this page is the last one."""
+        if isinstance(step, End):
+            return (Verdict.COMPLETE if step.sure else Verdict.AMBIGUOUS), step.message
+        run, lines = self.run, fetched.lines
+        if message := self.caps.reached(run.page_count + 1, run.record_count + lines.count, run.byte_count + len(lines.data)):
+            return Verdict.TRUNCATED, message
+        if repeat := self.guards.before(self.strategy.position(step.token)):
+            return Verdict.LOOP, repeat.message
+        return None
+
+    # --- storing ---
+
+    def _save(self, page: Page | None, step: Next | End, ending: tuple[str, str] | None, total: int | None) -> None:
+        """The page, the checkpoint and, at the end, the verdict: all or nothing, and only under this worker's lease."""
+        run = self.run
+        if page:
+            run.page_count += 1
+            run.record_count += page.record_count
+            run.byte_count += page.byte_count
+        changes: dict[str, Any] = {
+            "page_count": run.page_count,
+            "record_count": run.record_count,
+            "byte_count": run.byte_count,
+            "attempts": 0,
+            "total": total,
+            "sent_at": None,
+        }
+        if isinstance(step, Next):
+            changes["checkpoint"] = step.token
+        if ending:
+            changes |= finished(*ending)
+        with transaction.atomic():
+            self.lease.change(**changes)
+            if page:
+                page.save(force_insert=True)
+
+    def _park(self, wait: float, message: str) -> None:
+        """Let the run wait without a worker; `recover` sends it again when the time has come."""
+        until = timezone.now() + timedelta(seconds=wait)
+        self.lease.change(
+            state=Run.State.WAITING, resume_at=until, lease_until=until, lease_holder="", attempts=0, sent_at=None, message=message
+        )
+
+    def _page_size(self) -> int:
+        default: int = getattr(self.strategy.pagination, "default_page_size", 0)
+        return self.run.page_size or default
+
+
+def _total(token: Token) -> int | None:
+    found = token.get("total")
+    return found if isinstance(found, int) else None
