@@ -47,7 +47,7 @@ class Walk:
         self.guards = Guards(run, self.strategy)
         limit = int(run.connection.settings.get("concurrency") or DEFAULT_CONCURRENCY)
         self.slots = Slots(str(run.connection_id), limit, holder=str(run.pk))
-        self.queue: deque[tuple[str, Token, Job[Fetched]]] = deque()  # what is on its way, in the order of the list
+        self.queue: deque[tuple[str, bool, Job[Fetched]]] = deque()  # position, whether it was foreseen, and the job
         self.width = limit if self._may_look_ahead else 1
 
     def to_the_end(self) -> None:
@@ -107,8 +107,7 @@ class Walk:
         """The page of this token: the one that is on its way, or else it is asked for now."""
         if self.queue and self.queue[0][0] != fingerprint(self.strategy.position(token)):
             self._one_by_one()  # the list is not what it seemed to be
-        foreseen = bool(self.queue)
-        job = self.queue.popleft()[2] if foreseen else self._submit(fetchers, token)
+        _, foreseen, job = self.queue.popleft() if self.queue else ("", False, self._submit(fetchers, token))
         self._look()
         fetchers.wait(job, self._look)
         if isinstance(job.error, CallError) and (foreseen or isinstance(job.error, Limited)):
@@ -140,7 +139,7 @@ class Walk:
         if len(wanted) > self.slots.held:
             self.slots.take(len(wanted))
         for later in wanted[len(self.queue) : max(1, self.slots.held)]:
-            self.queue.append((fingerprint(self.strategy.position(later)), later, self._submit(fetchers, later)))
+            self.queue.append((fingerprint(self.strategy.position(later)), later is not token, self._submit(fetchers, later)))
 
     def _with_foreseen(self, token: Token, last_link: str) -> Iterator[Token]:
         yield token

@@ -38,7 +38,9 @@ class Runner:
         integration = self.make_integration(
             base_uri=self.vendor.url, pagination=pagination, actions=[action], **options.pop("integration", {})
         )
-        connection = self.make_connection(integration, credentials=options.pop("credentials", None))
+        connection = self.make_connection(
+            integration, credentials=options.pop("credentials", None), settings=options.pop("limits", None)
+        )
         return runs.start(
             action=action_of(integration), connection=connection, user=self.user, inputs=inputs or {}, max_pages=max_pages, **options
         )
@@ -252,14 +254,14 @@ def test_worker_that_lost_its_lease_stores_nothing(runner: Runner) -> None:
 
 
 def test_run_goes_on_from_its_checkpoint(runner: Runner) -> None:
-    run = runner.run("/faults/pages?total=257&fail_page=3&fail_times=8", PAGES)
+    run = runner.run("/faults/pages?total=257&fail_page=3&fail_times=4", PAGES, limits={"concurrency": 1})
     assert (run.verdict, run.page_count) == ("failed", 2)
     runs.resume(run=run, hand_over=False)
     before = len(runner.vendor.requests)
     runs.execute(run.pk)
     run.refresh_from_db()
     assert (run.verdict, run.page_count) == ("complete", 3)
-    assert [request.query for request in runner.vendor.requests[before:]] == ["total=257&fail_page=3&fail_times=8&page=3&page_size=100"]
+    assert [request.query for request in runner.vendor.requests[before:]] == ["total=257&fail_page=3&fail_times=4&page=3&page_size=100"]
     assert list(results.records(run)) == vendor_records(257)
 
 
