@@ -27,6 +27,7 @@ MAX_CONCURRENCY: Final = 50
 MAX_REQUESTS_PER_MINUTE: Final = 60_000
 SLOT_SECONDS: Final = 30  # a slot whose holder has not renewed it for so long is free again
 RENEW_SECONDS: Final = 5
+LOOK_SECONDS: Final = 1  # between two looks at what other workers were told; the vendor tells each of them too
 CIRCUIT_FAILURES: Final = 8  # calls in a row that failed by the network or by a fault of the server
 CIRCUIT_SECONDS: Final = 30  # for which the host is then left alone
 
@@ -56,6 +57,11 @@ local full = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
 local wait = full - now - each * (burst - 1)
 redis.call('SET', KEYS[1], tostring(full + each), 'PX', math.ceil((full + each - now) * 1000) + 1000)
 return tostring(math.max(0, wait))
+"""
+_FAIL: Final = """
+local count = redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return count
 """
 # A wait never gets shorter. KEYS: key. ARGV: until, seconds.
 _BLOCK: Final = """
@@ -111,9 +117,13 @@ class Slots:
 
 
 class Gate:
-    """What stands before each request to one host with one credential: its bucket, the waits it asked for, its circuit."""
+    """What stands before each request to one host with one credential: its bucket, the waits it asked for, its circuit.
 
-    def __init__(self, name: str, origin: str, *, per_minute: int | None = None) -> None:
+    Without a name it is nobody else's: for credentials that are only tried.
+    """
+
+    def __init__(self, name: str = "", origin: str = "", *, per_minute: int | None = None) -> None:
+        self._is_shared = bool(name)
         self._per_minute = per_minute
         self._bucket = f"bucket:{name}"
         self._blocked = f"blocked:{name}"
@@ -126,11 +136,12 @@ class Gate:
     def wait(self) -> float:
         """Seconds to wait before the next request; asking takes a token from the bucket, so that it is to be sent then."""
         now = time.time()
+        if not self._is_shared:
+            return max(0.0, self._until - now)
         with suppress(redis.RedisError):
-            if time.monotonic() - self._looked > 1:
-                # What other workers were told; once a second is enough, as the vendor tells this one too.
+            if time.monotonic() - self._looked > LOOK_SECONDS:
                 self._looked = time.monotonic()
-                found = _server(settings.REDIS_URL).mget(f"junction:{self._blocked}", f"junction:{self._circuit}")
+                found: Any = _server(settings.REDIS_URL).mget(f"junction:{self._blocked}", f"junction:{self._circuit}")
                 self._until = max([self._until, *(float(value) for value in found if value)])
             if self._per_minute:
                 each = 60 / self._per_minute
@@ -141,24 +152,26 @@ class Gate:
     def block(self, seconds: float) -> None:
         """Nobody calls with this credential for so long: the vendor asked for it."""
         self._until = max(self._until, time.time() + seconds)
-        with suppress(redis.RedisError):
-            _ask(_BLOCK, [self._blocked], self._until, max(seconds, 0.001))
+        if self._is_shared:
+            with suppress(redis.RedisError):
+                _ask(_BLOCK, [self._blocked], self._until, max(seconds, 0.001))
 
     def failed(self) -> None:
         """A call failed by the network or by a fault of the server; too many in a row, of all workers, open the circuit."""
         self._failing = True
-        with suppress(redis.RedisError):
-            count = _server(settings.REDIS_URL).incr(f"junction:{self._failures}")
-            _server(settings.REDIS_URL).expire(f"junction:{self._failures}", 10 * CIRCUIT_SECONDS)
-            if int(str(count)) % CIRCUIT_FAILURES == 0:
-                _ask(_BLOCK, [self._circuit], time.time() + CIRCUIT_SECONDS, CIRCUIT_SECONDS)
-                self._looked = float("-inf")
+        if self._is_shared:
+            with suppress(redis.RedisError):
+                if int(_ask(_FAIL, [self._failures], 10 * CIRCUIT_SECONDS)) % CIRCUIT_FAILURES == 0:
+                    _ask(_BLOCK, [self._circuit], time.time() + CIRCUIT_SECONDS, CIRCUIT_SECONDS)
+                    self._looked = float("-inf")
 
     def succeeded(self) -> None:
+        """A call came through; what failed before counts no more."""
         if self._failing:
             self._failing = False
-            with suppress(redis.RedisError):
-                _server(settings.REDIS_URL).delete(f"junction:{self._failures}")
+            if self._is_shared:
+                with suppress(redis.RedisError):
+                    _server(settings.REDIS_URL).delete(f"junction:{self._failures}")
 
 
 def gate_of(base: str, credentials: Mapping[str, str], *, per_minute: int | None) -> Gate:

@@ -63,7 +63,7 @@ class Fetcher:
         page = self._plan.strategy.request(token)
         definition = self._plan.definition
         outgoing = requests.build(
-            self._plan.operation, self._run.inputs, base=client.base, headers=definition.headers, page_params=page.params
+            self._plan.operation, self._run.inputs, base=client.base, headers=dict(client.headers), page_params=page.params
         )
         headers = outgoing.headers
         if self.is_kept_apart and definition.idempotency_header:

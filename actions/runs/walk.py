@@ -45,7 +45,7 @@ class Walk:
         self.fetcher = Fetcher(self.plan, run)
         self.caps = Caps(run, max_pages=run.max_pages)
         self.guards = Guards(run, self.strategy)
-        limit = int(run.connection.settings.get("concurrency") or DEFAULT_CONCURRENCY)
+        limit = run.connection.concurrency or DEFAULT_CONCURRENCY
         self.slots = Slots(str(run.connection_id), limit, holder=str(run.pk))
         self.queue: deque[tuple[str, bool, Job[Fetched]]] = deque()  # position, whether it was foreseen, and the job
         self.width = limit if self._may_look_ahead else 1

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from actions import results, runs
+from actions.models import Run
 from actions.pagination import strategy_of
 from actions.runs.ahead import foreseen
 from integrations.definition import IndexPagination, LinkPagination, PagePagination, PointerPagination
 from integrations.models import User
 from tests.actions.test_runs import CURSOR, HEADER, INDEX, LINKS, PAGES, Runner
 from tests.cast import MakeConnection, MakeIntegration
+from tests.connections.server import Handler, serving
 from tests.vendor.pages import records as vendor_records
 from tests.vendor.server import VendorServer
 
@@ -89,11 +97,44 @@ def test_list_that_names_only_its_next_page_is_walked_one_by_one(
     assert (run.verdict, run.record_count, max(crowd), len(crowd)) == ("complete", 900, 1, 9)
 
 
-def test_links_are_fetched_at_once_where_the_last_one_is_known(runner: Runner, crowd: list[int]) -> None:
-    runner.vendor.latency = 0.03
-    run = runner.run("/faults/link-header?total=1500&cap=100&last=1", HEADER, limits={"concurrency": 5})
+@dataclass
+class Site:
+    """A list of numbers, a hundred a page, as a vendor of the runner."""
+
+    url: str
+
+
+@contextmanager
+def numbers(total: Callable[[int], int], crowd: list[int], *, link: bool = False) -> Iterator[Site]:
+    """`total` is what the server says of its size on each page; with `link` pages name the next and the last one in a header."""
+    now, lock = 0, threading.Lock()
+
+    def reply(handler: Handler) -> None:
+        nonlocal now
+        with lock:
+            now += 1
+            crowd.append(now)
+        time.sleep(0.03)
+        parts = urlsplit(handler.path)
+        page = int(dict(parse_qsl(parts.query)).get("page", "1"))
+        size = total(page)
+        items = [{"id": number} for number in range(page * 100 - 99, min(page * 100, size) + 1)]
+        base = f"http://{handler.headers['Host']}{parts.path}"
+        links = f'<{base}?page={page + 1}>; rel="next", <{base}?page={size // 100}>; rel="last"' if link and page * 100 < size else ""
+        with lock:
+            now -= 1
+        handler.reply(200, json.dumps(items if link else {"items": items, "total": size}).encode(), **({"Link": links} if links else {}))
+
+    with serving(reply) as served:
+        yield Site(served.url)
+
+
+def test_links_are_fetched_at_once_where_the_last_one_is_known(runner: Runner) -> None:
+    crowd: list[int] = []
+    with numbers(lambda _: 1500, crowd, link=True) as runner.vendor:  # type: ignore[assignment]
+        run = runner.run("/list", HEADER, limits={"concurrency": 5})
     assert (run.verdict, run.record_count, len(crowd)) == ("complete", 1500, 15), run.message
-    assert list(results.records(run)) == vendor_records(1500)
+    assert [record["id"] for record in results.records(run)] == list(range(1, 1501))
     assert 3 <= max(crowd) <= 5
 
 
@@ -120,8 +161,9 @@ def test_runs_of_one_connection_share_its_limit(runner: Runner, crowd: list[int]
     for thread in threads:
         thread.join()
     for run in (first, second):
+        run.refresh_from_db()
         while not run.is_finished:  # the one that found no slot was parked
-            runs.Run.objects.filter(pk=run.pk, state="waiting").update(state="queued")
+            Run.objects.filter(pk=run.pk, state="waiting").update(state="queued")
             runs.execute(run.pk)
             run.refresh_from_db()
         assert (run.verdict, run.record_count) == ("complete", 2000), run.message
@@ -141,12 +183,13 @@ def test_page_that_never_comes_ends_the_run_after_the_pages_before_it(runner: Ru
     assert list(results.records(run)) == vendor_records(400)
 
 
-def test_total_that_moves_makes_the_run_go_one_by_one(runner: Runner, crowd: list[int]) -> None:
-    runner.vendor.latency = 0.02
-    run = runner.run("/faults/pages?total=1000&growing=1", PAGES, limits={"concurrency": 6})
-    assert run.verdict == "complete", run.message
-    assert list(results.records(run)) == vendor_records(run.record_count)
-    assert [number for number in crowd[7:] if number > 6] == []
+def test_total_that_moves_makes_the_run_go_one_by_one(runner: Runner) -> None:
+    crowd: list[int] = []
+    with numbers(lambda page: 1000 if page < 4 else 1100, crowd) as runner.vendor:  # type: ignore[assignment]
+        run = runner.run("/list", PAGES, limits={"concurrency": 3})
+    assert (run.verdict, run.record_count) == ("complete", 1100), run.message
+    assert [record["id"] for record in results.records(run)] == list(range(1, 1101))
+    assert max(crowd) == 3
     assert crowd[-5:] == [1] * 5
 
 

@@ -38,9 +38,7 @@ class Runner:
         integration = self.make_integration(
             base_uri=self.vendor.url, pagination=pagination, actions=[action], **options.pop("integration", {})
         )
-        connection = self.make_connection(
-            integration, credentials=options.pop("credentials", None), settings=options.pop("limits", None)
-        )
+        connection = self.make_connection(integration, credentials=options.pop("credentials", None), limits=options.pop("limits", None))
         return runs.start(
             action=action_of(integration), connection=connection, user=self.user, inputs=inputs or {}, max_pages=max_pages, **options
         )
@@ -166,7 +164,7 @@ def test_run_repeats_a_get_after_a_fault_of_the_vendor(runner: Runner) -> None:
 def test_run_does_not_repeat_a_post_whose_outcome_is_unknown(runner: Runner) -> None:
     run = runner.run("/faults/hangup", NONE, action={"method": "POST"})
     assert run.verdict == "failed"
-    assert run.message.endswith("Whether the vendor acted on the POST is unknown; look there before you run it again.")
+    assert run.message.endswith("Outcome unknown: whether the vendor acted on the POST has to be looked up there before you run it again.")
     assert [request.method for request in runner.vendor.requests] == ["POST"]
 
 

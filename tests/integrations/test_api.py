@@ -109,7 +109,7 @@ def test_answer_can_be_put_back_as_it_is(api: Api) -> None:
     [
         ({}, {"name": "Enter a name; it heads the list of the integration's actions."}),
         ({"name": "X", "authTyp": "basic"}, {"authTyp": "This field is not known."}),
-        ({"name": "X", "authType": "digest"}, {"authType": "digest is not known here. Use one of: apikey, basic, bearer, oauth2, none."}),
+        ({"name": "X", "authType": "ntlm"}, {"authType": "ntlm is not known here. Use one of: apikey, basic, bearer, oauth2, login, digest, jwt, none."}),
         (
             {"name": "X", "authType": "basic", "apiKeyName": "K"},
             {"apiKeyName": "apiKeyName does not belong to the authentication method basic. Leave it out, or set authType."},
