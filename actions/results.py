@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Any
 
 from actions.models import Page, Run
+from integrations import json_text
 from integrations.json_text import dump
 
 # A spreadsheet would calculate these instead of showing them.
@@ -34,7 +35,7 @@ class Lines:
 
 def lines_of(records: list[Any]) -> Lines:
     """Records as the lines that are stored, in the order and spelling in which they came."""
-    data = b"".join([dump(record) + b"\n" for record in records])
+    data = json_text.lines(records)
     return Lines(data, len(records), hashlib.sha256(data).hexdigest()[:32] if records else "")
 
 

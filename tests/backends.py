@@ -74,6 +74,14 @@ class Worker:
             self.process.wait()
             self.process = None
 
+    def kill_children(self) -> None:
+        """End the processes that do the tasks, as a crash or the kernel for want of memory would; the worker starts others."""
+        assert self.process is not None
+        for path in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            for pid in path.read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+
     def stop(self) -> None:
         """Let the worker end as at Ctrl-C."""
         if self.process:

@@ -17,7 +17,7 @@ from typing import Any, Generic, Self, TypeVar
 from connections.client import Client
 
 T = TypeVar("T")
-TICK_SECONDS = 0.25  # between two looks at the lease while a page is on its way
+TICK_SECONDS = 0.1  # between two looks at the lease while a page is on its way
 LEAVE_SECONDS = 0.2  # for the threads to end by themselves; one that is in the middle of a request ends with it
 
 

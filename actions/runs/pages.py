@@ -120,7 +120,10 @@ def ids_digest(rows: list[Any]) -> str:
     name = next((name for name in _ID_NAMES if isinstance(rows[0].get(name), str | int)), None)
     if name is None:
         return ""
-    ids = {str(row.get(name)) if isinstance(row, dict) else "" for row in rows}
+    try:
+        ids = {row[name] for row in rows}
+    except (KeyError, TypeError):
+        return ""
     if len(ids) < len(rows):
         return ""
-    return hashlib.sha256("\n".join(sorted(ids)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256("\n".join(sorted(map(str, ids))).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,7 +1,6 @@
 """One worker's way through the pages of a run: fetch, judge, store, one after the other, fetching ahead where that is possible.
 
-A page and the checkpoint after it are saved in one transaction that fails if the lease is no longer this worker's. Pages are
-stored in their order, whatever the order is in which they come; and while one is stored, the next is on its way.
+Pages are stored in their order, whatever the order is in which they come; and while one is stored, the next is on its way.
 """
 
 from __future__ import annotations
@@ -11,22 +10,22 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from itertools import islice
-from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError
 from django.utils import timezone
 
 from actions.loops import fingerprint
-from actions.models import Page, Run
+from actions.models import Run
 from actions.pagination import End, Next, Token
 from actions.runs import ahead
 from actions.runs.caps import Caps
 from actions.runs.fetchers import Fetchers, Job
 from actions.runs.guards import Guards
-from actions.runs.leases import Cancelled, Lease, LeaseLost, finished
+from actions.runs.leases import Cancelled, Lease, LeaseLost
 from actions.runs.pages import Fetched, Fetcher, ids_digest, ledger_row
 from actions.runs.plans import plan_of
+from actions.runs.store import Store
 from connections.client import CallError, Client, Limited, client_for
 from connections.rates import DEFAULT_CONCURRENCY, Slots
 
@@ -45,6 +44,7 @@ class Walk:
         self.fetcher = Fetcher(self.plan, run)
         self.caps = Caps(run, max_pages=run.max_pages)
         self.guards = Guards(run, self.strategy)
+        self.store = Store(run, lease)
         limit = run.connection.concurrency or DEFAULT_CONCURRENCY
         self.slots = Slots(str(run.connection_id), limit, holder=str(run.pk))
         self.queue: deque[tuple[str, bool, Job[Fetched]]] = deque()  # position, whether it was foreseen, and the job
@@ -62,15 +62,18 @@ class Walk:
                     self._pages(client, fetchers, token)
         except LeaseLost:
             raise  # the slots are the other worker's now
-        except Cancelled:
-            self.slots.release()
-            self.lease.finish(Verdict.CANCELLED, f"Cancelled after {self.run.page_count} pages; what was stored stays.")
-        except Limited as limited:
-            self.slots.release()
-            self._park(limited.wait, limited.message)
-        except BaseException:
+        except DatabaseError:
             self.slots.release()
             raise
+        except BaseException as error:
+            self.slots.release()
+            self.store.save()
+            if isinstance(error, Cancelled):
+                self.lease.finish(Verdict.CANCELLED, f"Cancelled after {self.run.page_count} pages; what was stored stays.")
+            elif isinstance(error, Limited):
+                self._park(error.wait, error.message)
+            else:
+                raise
         else:
             self.slots.release()
 
@@ -84,6 +87,7 @@ class Walk:
                 step = Next({**step.token, "url": client.bare(step.token["url"])})
             ids = ids_digest(fetched.rows)
             if loop := self.guards.judge(self.strategy.position(token), fetched.lines.digest, ids):
+                self.store.save()
                 self.lease.finish(Verdict.LOOP, loop)
                 return
             ending = self._ending(step, fetched)
@@ -96,7 +100,8 @@ class Walk:
             page = None
             if fetched.rows or isinstance(step, Next) or (self.run.page_count == 0 and not fetched.past_the_end):
                 page = ledger_row(self.run, token, step, fetched, ids=ids, client=client)
-            self._save(page, step, ending, _total(step.token if isinstance(step, Next) else token))
+            total = _total(step.token if isinstance(step, Next) else token)
+            self.store.add(page, step, total=total, ending=ending, at_once=self.fetcher.is_kept_apart)
             if ending or not isinstance(step, Next):
                 return
             token = step.token
@@ -169,6 +174,7 @@ class Walk:
     def _look(self) -> None:
         """Keep lease and slots. Raises `LeaseLost` or `Cancelled`."""
         self.lease.look()
+        self.store.save_due()
         if self.slots.is_due:
             fair = 1 if self.slots.others_wait else self.slots.held
             self.slots.take(max(1, fair, len(self.queue)))
@@ -200,31 +206,7 @@ class Walk:
             return Verdict.LOOP, repeat.message
         return None
 
-    # --- storing ---
-
-    def _save(self, page: Page | None, step: Next | End, ending: tuple[str, str] | None, total: int | None) -> None:
-        """The page, the checkpoint and, at the end, the verdict: all or nothing, and only under this worker's lease."""
-        run = self.run
-        if page:
-            run.page_count += 1
-            run.record_count += page.record_count
-            run.byte_count += page.byte_count
-        changes: dict[str, Any] = {
-            "page_count": run.page_count,
-            "record_count": run.record_count,
-            "byte_count": run.byte_count,
-            "attempts": 0,
-            "total": total,
-            "sent_at": None,
-        }
-        if isinstance(step, Next):
-            changes["checkpoint"] = step.token
-        if ending:
-            changes |= finished(*ending)
-        with transaction.atomic():
-            self.lease.change(**changes)
-            if page:
-                page.save(force_insert=True)
+    # --- the end ---
 
     def _park(self, wait: float, message: str) -> None:
         """Let the run wait without a worker; `recover` sends it again when the time has come."""
