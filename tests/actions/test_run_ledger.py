@@ -139,16 +139,16 @@ def test_records_are_read_in_parts_while_the_run_goes_on(runner: Runner, browser
     url = f"/api/runs/{run.pk}/records"
     found, cursor = [], ""
     for _ in range(3):
-        part = browser.get(url, {"cursor": cursor, "limit": 60}).json()
+        part = browser.get(f"{url}?cursor={cursor}&limit=60").json()
         found += part["records"]
         cursor = part["next"] or cursor
     assert (found, part["next"], part["more"]) == (vendor_records(150), None, False)
     runs.resume(run=run, hand_over=False)
     runs.execute(run.pk)
-    rest = browser.get(url, {"cursor": "3.50", "limit": 1000}).json()
+    rest = browser.get(f"{url}?cursor=3.50&limit=1000").json()
     assert (rest["records"], rest["next"]) == (vendor_records(257)[150:], None)
-    assert browser.get(url, {"cursor": "x"}).status_code == 422
-    assert browser.get(url, {"cursor": "", "limit": 0}).status_code == 422
+    assert browser.get(f"{url}?cursor=x").status_code == 422
+    assert browser.get(f"{url}?cursor=&limit=0").status_code == 422
 
 
 # --- guards and caps ---
