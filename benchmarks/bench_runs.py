@@ -28,7 +28,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = 100  # records
 RECORD = 500  # bytes
-DLT = "dlt==1.4.1"
+DLT = "dlt==1.31.0"
 
 # --- the server -------------------------------------------------------------------------------------------------------
 
