@@ -8,14 +8,13 @@ lost, and none is stored twice.
 from actions.runs.execution import ATTEMPTS_WITHOUT_A_PAGE, execute
 from actions.runs.leases import Lease, LeaseLost, claim
 from actions.runs.lifecycle import EXECUTE, cancel, recover, resume, send, start
-from actions.runs.plans import DEFAULT_LIMIT, LARGEST_PAGE_SIZE, PageLimit, Plan, plan_of
+from actions.runs.plans import DEFAULT_LIMIT, PageLimit, Plan, plan_of
 from actions.runs.walk import Walk
 
 __all__ = [
     "ATTEMPTS_WITHOUT_A_PAGE",
     "DEFAULT_LIMIT",
     "EXECUTE",
-    "LARGEST_PAGE_SIZE",
     "Lease",
     "LeaseLost",
     "PageLimit",

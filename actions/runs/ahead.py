@@ -22,9 +22,13 @@ def foreseen(strategy: Strategy, token: Token, *, last_link: str = "") -> Iterat
     if isinstance(strategy, LinkStrategy):
         yield from _links(token, last_link)
         return
-    while token.get("total") is not None and token.get("largest"):
+    while token.get("largest") and (token.get("total") is not None or "pages" in token):
+        total = token.get("total")
+        count = token["largest"] if total is None else min(token["largest"], total - token["received"])
+        if count <= 0:
+            return
         try:
-            step = strategy.advance(token, PageSeen(200, Headers(), None, "", token["largest"]))
+            step = strategy.advance(token, PageSeen(200, Headers(), None, "", count))
         except PaginationError:
             return
         if not isinstance(step, Next):

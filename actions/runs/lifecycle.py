@@ -15,9 +15,10 @@ from actions import requests
 from actions.models import Action, Run
 from actions.runs.caps import Caps
 from actions.runs.leases import lease_end
-from actions.runs.plans import DEFAULT_LIMIT, LARGEST_PAGE_SIZE, PageLimit, checked, page_limit, plan_of
+from actions.runs.plans import DEFAULT_LIMIT, PageLimit, checked, page_limit, plan_of
 from config.celery import app as celery
 from connections.models import Connection
+from integrations.definition import LARGEST_PAGE_SIZE
 from integrations.models import User
 from integrations.refusals import Conflict, Invalid
 
@@ -49,7 +50,7 @@ def start(
         raise Conflict("This action is part of a draft. It can be run once the draft is finalized.")
     plan = plan_of(action)
     try:
-        requests.build(plan.operation, inputs, base="https://host.invalid")
+        plan.request(inputs, plan.strategy.first(1), base="https://host.invalid", headers={})
     except requests.InputError as error:
         raise Invalid({f"inputs.{name}": sentences for name, sentences in error.fields.items()}) from None
     run = Run.objects.create(

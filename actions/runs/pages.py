@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid5
 
 from django.conf import settings
 
-from actions import requests, results
+from actions import results
 from actions.models import Page, Run
-from actions.pagination import End, Next, PageSeen, PaginationError, Token
-from actions.records import records
+from actions.pagination import End, Next, PageSeen, Token
 from actions.runs.plans import Plan
 from connections import outcomes
 from connections.client import CallError, Client
-from connections.exchange import Answer, Headers, Outgoing
+from connections.exchange import Answer, Outgoing
 
 # Under these names vendors keep what tells records apart.
 _ID_NAMES = ("id", "_id", "ID", "Id", "uuid", "guid", "uid", "key")
@@ -29,14 +28,13 @@ class Fetched:
 
     outgoing: Outgoing
     answer: Answer
-    body: Any = field(repr=False)
     rows: list[Any] = field(repr=False)
+    seen: PageSeen = field(repr=False)
     lines: results.Lines
-    past_the_end: bool
 
     @property
-    def seen(self) -> PageSeen:
-        return PageSeen(self.answer.status, Headers(self.answer.headers), self.body, self.answer.url, len(self.rows))
+    def past_the_end(self) -> bool:
+        return self.answer.status >= 400 or self.answer.status == 204
 
 
 class Fetcher:
@@ -54,42 +52,22 @@ class Fetcher:
             if error.answer is None or not self._plan.strategy.ends_with(token, error.answer.status):
                 raise
             answer = error.answer
-        past_the_end = answer.status >= 400 or answer.status == 204
-        body = None if past_the_end else self._body(token, answer)
-        rows = [] if past_the_end else records(body, self._plan.results_key, many=self._plan.is_paged)
-        return Fetched(outgoing, answer, body, rows, results.lines_of(rows), past_the_end)
+        read = self._plan.read(answer, token["number"])
+        return Fetched(outgoing, answer, read.rows, read.seen, results.lines_of(read.rows))
 
     def request(self, token: Token, client: Client) -> Outgoing:
-        page = self._plan.strategy.request(token)
-        definition = self._plan.definition
-        outgoing = requests.build(
-            self._plan.operation, self._run.inputs, base=client.base, headers=dict(client.headers), page_params=page.params
-        )
-        headers = outgoing.headers
-        if self.is_kept_apart and definition.idempotency_header:
+        outgoing = self._plan.request(self._run.inputs, token, base=client.base, headers=dict(client.headers))
+        name = self._plan.definition.idempotency_header
+        if self.is_kept_apart and name:
             # The same page of the same run has the same key, whichever worker sends it.
-            headers = [*headers, (definition.idempotency_header, str(uuid5(self._run.pk, f"page {token['number']}")))]
-        return Outgoing(outgoing.method, page.url or outgoing.url, headers, outgoing.body)
+            key = str(uuid5(self._run.pk, f"page {token['number']}"))
+            return replace(outgoing, headers=[*outgoing.headers, (name, key)])
+        return outgoing
 
     @property
     def is_kept_apart(self) -> bool:
         """Whether sending the request twice may do something twice."""
         return self._plan.operation.method not in outcomes.SAFE_METHODS
-
-    def _body(self, token: Token, answer: Answer) -> Any:
-        if not answer.body.strip():
-            return None
-        try:
-            return answer.json()
-        except ValueError as error:
-            if (
-                not self._plan.is_paged
-                and not self._plan.results_key
-                and answer.content_type.startswith("text/")
-                and answer.content_type != "text/html"
-            ):
-                return answer.text
-            raise PaginationError(f"Page {token['number']} cannot be read. {error}") from None
 
 
 def ledger_row(run: Run, token: Token, step: Next | End, fetched: Fetched, *, ids: str, client: Client) -> Page:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from django.conf import settings
 
+from actions import page_requests, reading
 from actions.models import Action
-from actions.pagination import Strategy, strategy_of
+from actions.pagination import Strategy, Token, strategy_of
+from connections.exchange import Answer, Outgoing
 from integrations.definition import Definition, NoPagination
 from integrations.operation import Operation
 from integrations.refusals import Invalid
 
 PageLimit = int | Literal["default"] | None  # a number of pages, the integration's default page limit, or all pages
 DEFAULT_LIMIT: Final = "default"
-LARGEST_PAGE_SIZE: Final = 100_000  # records; what a vendor does with a larger number is anybody's guess
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,15 @@ class Plan:
     @property
     def is_paged(self) -> bool:
         return not isinstance(self.strategy.pagination, NoPagination)
+
+    def request(self, inputs: dict[str, Any], token: Token, *, base: str, headers: Mapping[str, str]) -> Outgoing:
+        """The request for the page of a token. Raises `requests.InputError`."""
+        page, trusted = self.strategy.request(token), self.definition.credential_origins
+        return page_requests.build(self.operation, inputs, page, base=base, headers=headers, trusted=trusted)
+
+    def read(self, answer: Answer, number: int) -> reading.PageRead:
+        """The records of an answer. Raises `PaginationError` and `ResultsKeyError`."""
+        return reading.page_of(answer, results_key=self.results_key, is_paged=self.is_paged, number=number)
 
 
 def plan_of(action: Action) -> Plan:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from actions.loops import fingerprint
+from actions.loops import Repeat, fingerprint
 from actions.models import Run
 from actions.pagination import End, Next, Token
 from actions.runs import ahead
@@ -86,9 +86,9 @@ class Walk:
                 # Vendors repeat the key of the request in the next link, and the token goes into the database.
                 step = Next({**step.token, "url": client.bare(step.token["url"])})
             ids = ids_digest(fetched.rows)
-            if loop := self.guards.judge(self.strategy.position(token), fetched.lines.digest, ids):
+            if again := self.guards.judge(self.strategy.position(token), fetched.lines.digest, ids):
                 self.store.save()
-                self.lease.finish(Verdict.LOOP, loop)
+                self.lease.finish(*self._repeated(token, again.repeat, again.message))
                 return
             ending = self._ending(step, fetched)
             if isinstance(step, Next) and not ending and not self.fetcher.is_kept_apart:
@@ -185,7 +185,7 @@ class Walk:
         """Whether the page of this token must not be asked for; the run has its verdict then."""
         repeat = self.guards.before(self.strategy.position(token))
         if repeat:
-            self.lease.finish(Verdict.LOOP, repeat.message)
+            self.lease.finish(*self._repeated(token, repeat, repeat.message))
         elif self.run.sent_at:
             method = self.plan.operation.method
             self.lease.finish(
@@ -203,8 +203,15 @@ class Walk:
         if message := self.caps.reached(run.page_count + 1, run.record_count + lines.count, run.byte_count + len(lines.data)):
             return Verdict.TRUNCATED, message
         if repeat := self.guards.before(self.strategy.position(step.token)):
-            return Verdict.LOOP, repeat.message
+            return self._repeated(step.token, repeat, repeat.message)
         return None
+
+    def _repeated(self, token: Token, repeat: Repeat, message: str) -> tuple[str, str]:
+        """Verdict and message of a page that was there before: a loop, unless repeating is how this server ends a list."""
+        end = self.strategy.ends_by_repeating(token, repeat)
+        if end is None:
+            return Verdict.LOOP, message
+        return (Verdict.COMPLETE if end.sure else Verdict.AMBIGUOUS), end.message
 
     # --- the end ---
 

@@ -29,7 +29,7 @@ from integrations.operation import Operation, Parameter
 _SIZE = (
     "limit", "pagesize", "perpage", "pagelimit", "size", "top", "take", "maxresults", "maxitems", "itemsperpage", "pagefirst",
     "first", "pagecount", "count", "max", "rows", "num", "resultsperpage", "recordsperpage", "pagelength", "length", "maxpagesize",
-    "maxrecords",
+    "maxrecords", "n",
 )  # fmt: skip
 _PAGE = (
     "page", "pagenumber", "pagenum", "pageno", "pageindex", "currentpage", "pageidx", "p",
@@ -58,8 +58,8 @@ class Suggestion:
 
     @property
     def shape(self) -> tuple[tuple[str, Any], ...]:
-        own = self.pagination.dump()
-        return tuple((key, own[key]) for key in sorted(own) if key not in ("resultsKey", "defaultPageSize", "defaultPageLimit"))
+        own = self.pagination.model_dump(exclude_defaults=True, exclude={"results_key", "default_page_size", "default_page_limit"})
+        return (("type", self.pagination.type), *sorted(own.items()))
 
 
 def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int]) -> Suggestion | None:
@@ -67,24 +67,44 @@ def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int
 
     Only a GET whose answer has one recognisable list can be paged through.
     """
+    return next(iter(ranked(operation, headers, maxima)), None) if operation.method == "GET" else None
+
+
+def ranked(operation: Operation, headers: frozenset[str], maxima: dict[str, int]) -> list[Suggestion]:
+    """All ways in which this operation may page, the likeliest first."""
     schema = operation.response_schema
-    if operation.method != "GET" or not schema:
-        return None
+    if not schema:
+        return []
     fields = answers.fields_of(schema)
     results = answers.results_key(schema, fields, operation.path)
     if results is None:
-        return None
+        return []
     queries = [parameter for parameter in operation.parameters if parameter.place == "query"]
     size = _first(queries, _SIZE)
     common = {"results_key": results, "default_page_size": _page_size(size, maxima), "page_size_param": size.name if size else ""}
     try:
-        guesses = list(_guesses(queries, fields, results, schema, headers))
-        if not guesses:
-            return None
-        best = max(guesses, key=lambda guess: guess.score)
-        return replace(best, pagination=PAGINATION.validate_python({**best.pagination.model_dump(), **common}))
+        guesses = sorted(_guesses(queries, fields, results, schema, headers), key=lambda guess: -guess.score)
+        return [replace(guess, pagination=PAGINATION.validate_python({**guess.pagination.model_dump(), **common})) for guess in guesses]
     except ValidationError:  # a name in the answer that no field can hold, such as one of 500 characters
-        return None
+        return []
+
+
+def size_parameter(operation: Operation) -> str:
+    """The query parameter of an operation that asks for a page size, "" if none is known by its name."""
+    found = _first([parameter for parameter in operation.parameters if parameter.place == "query"], _SIZE)
+    return found.name if found else ""
+
+
+def supposed(fields: list[str]) -> list[str]:
+    """Parameters that an API most likely has whose answers have these fields: `offset` is sent back, `next_cursor` is sent as `cursor`."""
+    known = {*_SIZE, *_PAGE, *_INDEX} - {"count", "from", "first", "num", "p"}
+    found = [name for name in fields if answers.plain(name) in known]
+    for name in fields:
+        cursor = re.sub(r"^(?:next|end)[_-]?", "", name, flags=re.IGNORECASE)
+        cursor = cursor[:1].lower() + cursor[1:]
+        if cursor and cursor != name and answers.plain(cursor) in _CURSOR:
+            found.append(cursor)
+    return list(dict.fromkeys(found))
 
 
 def _guesses(
