@@ -121,7 +121,7 @@ DLT_CLIENT = """
 from dlt.sources.helpers.rest_client import RESTClient
 from dlt.sources.helpers.rest_client.paginators import HeaderLinkPaginator, JSONLinkPaginator, PageNumberPaginator
 url, kind = sys.argv[1:3]
-paginator = {"page": lambda: PageNumberPaginator(base_page=1, total_path=None, stop_after_empty_page=False, maximum_page=int(sys.argv[3])),
+paginator = {"page": lambda: PageNumberPaginator(base_page=1, total_path=None, stop_after_empty_page=False, maximum_page=int(sys.argv[3]) + 1),
              "link": lambda: JSONLinkPaginator(next_url_path="next"), "last": HeaderLinkPaginator}[kind]()
 client = RESTClient(base_url=url, paginator=paginator, data_selector="$" if kind == "last" else "items")
 with Measured() as measured:
@@ -132,7 +132,7 @@ DLT_PIPELINE = """
 import dlt, tempfile
 from dlt.sources.rest_api import rest_api_source
 url, kind = sys.argv[1:3]
-paginator = {"page": {"type": "page_number", "base_page": 1, "total_path": None, "stop_after_empty_page": False, "maximum_page": int(sys.argv[3])},
+paginator = {"page": {"type": "page_number", "base_page": 1, "total_path": None, "stop_after_empty_page": False, "maximum_page": int(sys.argv[3]) + 1},
              "link": {"type": "json_link", "next_url_path": "next"}, "last": {"type": "header_link"}}[kind]
 folder = tempfile.mkdtemp(dir=sys.argv[4])
 with Measured() as measured:
@@ -279,7 +279,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.serve:
         serve(options.serve)
-    slow, fast, long = (60, 200, 1000) if options.quick else (200, 1000, 10_000)
+    slow, fast, long = (120, 500, 2000) if options.quick else (200, 1000, 10_000)
     with tempfile.TemporaryDirectory(prefix="jb-") as folder:
         bench = Bench(Path(folder), peers=not options.no_peers, repeats=1 if options.quick else 3)
         try:
