@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from django.db.models import Count, Sum
 from django.utils import timezone
 
 from actions import ledger, results
@@ -49,19 +50,25 @@ class Figures:
 
 def figures(run: Run) -> Figures:
     """Where a run stands now."""
-    now = run.finished_at or timezone.now()
-    elapsed = now - run.started_at if run.started_at else None
-    rate = run.record_count / elapsed.total_seconds() if elapsed and elapsed.total_seconds() > 0.05 and run.record_count else None
-    limit, value = None, None
+    since = run.resumed_at or run.started_at
+    elapsed = (run.finished_at or timezone.now()) - since if since else None
+    seconds = elapsed.total_seconds() if elapsed else 0.0
+    # Of a resumed run the speed is that since then; the pages before may be days old.
+    pages, records = _fetched_since(run) if run.resumed_at else (run.page_count, run.record_count)
+    rate = records / seconds if seconds > 0.05 and records else None
+    limit, value, speed = None, None, records
     if run.total:
         limit, value = run.total, min(run.record_count, run.total)
     if run.max_pages and (not limit or run.page_count * limit > run.max_pages * run.record_count):
         # The run ends at whichever comes first: the one of which more is done.
-        limit, value = run.max_pages, min(run.page_count, run.max_pages)
-    left = None
-    if limit and value and elapsed and not run.is_finished:
-        left = elapsed * max(0.0, (limit - value) / value)
+        limit, value, speed = run.max_pages, min(run.page_count, run.max_pages), pages
+    left = timedelta(seconds=seconds * (limit - value) / speed) if limit and value is not None and speed and not run.is_finished else None
     return Figures(elapsed, rate, value, limit, left, _sentence(run))
+
+
+def _fetched_since(run: Run) -> tuple[int, int]:
+    found = run.pages.filter(fetched_at__gte=run.resumed_at).aggregate(pages=Count("pk"), records=Sum("record_count"))
+    return found["pages"], found["records"] or 0
 
 
 def table(records: Iterable[Any]) -> Table:

@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 
 from actions import ledger, results, runs
 from actions.models import Page, Run
+from actions.pages.results import figures
 from integrations.models import User
 from integrations.refusals import Conflict
 from tests.actions.test_runs import CURSOR, INDEX, NONE, PAGES, Runner
@@ -283,6 +284,20 @@ def test_cancel_ends_a_run_while_a_page_is_on_its_way(runner: Runner, settings: 
     run.refresh_from_db()
     assert (run.verdict, run.page_count) == ("cancelled", 0)
     assert time.monotonic() - began < 3  # the answer would have come after four
+
+
+def test_time_that_is_left_is_told_by_the_speed_since_the_resumption(runner: Runner) -> None:
+    run = runner.run("/faults/pages?total=1000", PAGES, max_pages=4)
+    now = timezone.now()
+    run.pages.filter(number__lte=2).update(fetched_at=now - timedelta(days=2))
+    Run.objects.filter(pk=run.pk).update(
+        state="running", max_pages=None, finished_at=None, started_at=now - timedelta(days=2), resumed_at=now - timedelta(seconds=10)
+    )
+    run.refresh_from_db()
+    told = figures(run)
+    assert (told.value, told.limit) == (400, 1000)
+    assert told.left is not None
+    assert 29 < told.left.total_seconds() < 33  # 600 records to go, 200 in ten seconds
 
 
 # --- limits of the vendor ---
