@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -224,6 +225,8 @@ class Client:
         """The token to use, fetched or renewed if need be; "" for a method without tokens. Raises `CallError`."""
         if not self._scheme.needs_token:
             return ""
+        if not rejected and self._held.fresh(datetime.now(UTC)):
+            return self._held.value  # a walk over many pages need not look into the database for each
         try:
             self._held = self._through(
                 lambda: self._store.renew(

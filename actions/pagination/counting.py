@@ -62,8 +62,8 @@ class IndexStrategy(_Counting[IndexPagination]):
 
     def request(self, token: Token) -> PageRequest:
         if token["number"] == 1 and not self.pagination.send_on_first_request:
-            return self._asks(token)
-        return self._asks(token, (self.pagination.index_location, self.pagination.index_param, token["index"]))
+            return self._asks(*self._size(token))
+        return self._asks((self.pagination.index_location, self.pagination.index_param, token["index"]), *self._size(token))
 
     def moved(self, token: Token, count: int) -> Token:
         step = {"received": count, "size": token["size"], "one": 1}[self.pagination.increment]
@@ -84,8 +84,8 @@ class PageStrategy(_Counting[PagePagination]):
 
     def request(self, token: Token) -> PageRequest:
         if token["number"] == 1 and not self.pagination.send_on_first_request:
-            return self._asks(token)
-        return self._asks(token, (self.pagination.page_location, self.pagination.page_param, token["page"]))
+            return self._asks(*self._size(token))
+        return self._asks((self.pagination.page_location, self.pagination.page_param, token["page"]), *self._size(token))
 
     def moved(self, token: Token, count: int) -> Token:  # noqa: ARG002
         return {"page": token["page"] + 1}

@@ -48,7 +48,7 @@ class LinkStrategy(_Following[LinkPagination]):
         return {"url": ""}
 
     def request(self, token: Token) -> PageRequest:
-        asked = self._asks(token)
+        asked = self._asks(*self._size(token))
         if not token["url"]:
             return asked
         # The link holds its own query; a page size in a header or a body is no part of it and goes along.
@@ -99,9 +99,8 @@ class PointerStrategy(_Following[PointerPagination]):
         return {"cursor": self.pagination.first_cursor or None}
 
     def request(self, token: Token) -> PageRequest:
-        cursor = token["cursor"]
-        settings = self.pagination
-        return self._asks(token) if cursor is None else self._asks(token, (settings.after_location, settings.after_param, cursor))
+        settings, cursor = self.pagination, token["cursor"]
+        return self._asks(*self._size(token), *([(settings.after_location, settings.after_param, cursor)] if cursor is not None else []))
 
     def _following(self, page: PageSeen) -> Token | None:
         found = self._found(page)

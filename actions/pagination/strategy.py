@@ -122,13 +122,13 @@ class Strategy(ABC, Generic[P]):
 
     # --- building requests ----------------------------------------------------------------------------------------------
 
-    def _asks(self, token: Token, *placed: tuple[str, str, Any]) -> PageRequest:
-        """A request with values at their places, each (place, name, value), and with the page size."""
+    def _asks(self, *placed: tuple[str, str, Any]) -> PageRequest:
+        """A request with values at their places, each (place, name, value)."""
         params: Pairs = []
         headers: Pairs = []
         path: dict[str, str] = {}
         body: dict[str, Any] = {}
-        for place, name, value in [*placed, *self._size(token)]:
+        for place, name, value in placed:
             match place:
                 case "body":
                     body[name] = str(value) if self._setting("numbers_as_text") else value
