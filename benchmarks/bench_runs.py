@@ -163,11 +163,11 @@ done(measured, run.record_count)
 
 def prepared_run(url: str, kind: str, concurrency: int) -> Any:
     """A run of an action of this server, which is not yet executed."""
-    from actions import finalize, runs, services  # noqa: PLC0415 - Django has to be set up first
-    from connections import services as connections  # noqa: PLC0415
-    from integrations import services as integrations  # noqa: PLC0415
-    from integrations.definition import Definition  # noqa: PLC0415
-    from integrations.models import Membership, Organization, Role, User  # noqa: PLC0415
+    from actions import finalize, runs, services
+    from connections import services as connections
+    from integrations import services as integrations
+    from integrations.definition import Definition
+    from integrations.models import Membership, Organization, Role, User
 
     paginations: dict[str, dict[str, Any]] = {
         "page": {"type": "page", "resultsKey": "items", "pageParam": "page"},

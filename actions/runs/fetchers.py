@@ -8,6 +8,7 @@ pages it fetches at once.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
@@ -66,39 +67,50 @@ class _Question:
 
 
 class Fetchers:
-    """Up to `most` threads, started as they are needed. A context manager."""
+    """Threads, started as they are needed; at most `allowed` jobs run at once, the others wait for their turn. A context manager."""
 
-    def __init__(self, client: Client, most: int) -> None:
-        self._client, self._most = client, most
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.allowed = 1
+        self.running = 0
+        self._pending: deque[Job[Any]] = deque()
         self._jobs: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._events: SimpleQueue[_Question | None] = SimpleQueue()
         self._stop = Event()
         self._threads: list[Thread] = []
-        self._under_way = 0
-        self._count = Lock()
+        self._turn = Lock()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop.set()
-        for _ in self._threads:
+        with self._turn:
+            self._pending.clear()
+            threads = list(self._threads)
+        for _ in threads:
             self._jobs.put(None)
         deadline = time.monotonic() + LEAVE_SECONDS
-        for thread in self._threads:
+        for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def submit(self, work: Callable[[Client, Callable[[float], None]], T]) -> Job[T]:
         """Have a page fetched; `work` gets a client, and the function by which it pauses."""
         job = Job(work)
-        with self._count:
-            self._under_way += 1
-        if self._under_way > len(self._threads) < self._most:
-            thread = Thread(target=self._serve, name="fetcher", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        self._jobs.put(job)
+        with self._turn:
+            self._pending.append(job)
+            self._fill()
         return job
+
+    def _fill(self) -> None:
+        """Give out as many jobs as may run. Called with the lock held."""
+        while self._pending and self.running < self.allowed:
+            self.running += 1
+            if self.running > len(self._threads):
+                thread = Thread(target=self._serve, name="fetcher", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._jobs.put(self._pending.popleft())
 
     def wait(self, job: Job[T], look: Callable[[], None]) -> None:
         """Until the job is done; `look` is called now and then and may raise."""
@@ -123,8 +135,9 @@ class Fetchers:
             while (job := self._jobs.get()) is not None:
                 if job.wanted and not self._stop.is_set():
                     job.run(client, self.pause)
-                with self._count:
-                    self._under_way -= 1
+                with self._turn:
+                    self.running -= 1
+                    self._fill()
                 self._events.put(None)
 
     def _ask(self, act: Callable[[], T]) -> T:

@@ -57,7 +57,7 @@ class Walk:
             self.lease.look()
             if self._ends_before(token):
                 return
-            with client_for(self.run.connection, self.plan.definition) as client, Fetchers(client, self.width) as fetchers:
+            with client_for(self.run.connection, self.plan.definition) as client, Fetchers(client) as fetchers:
                 if self._has_slot(fetchers):
                     self._pages(client, fetchers, token)
         except LeaseLost:
@@ -113,14 +113,15 @@ class Walk:
         if self.queue and self.queue[0][0] != fingerprint(self.strategy.position(token)):
             self._one_by_one()  # the list is not what it seemed to be
         _, foreseen, job = self.queue.popleft() if self.queue else ("", False, self._submit(fetchers, token))
-        self._look()
-        fetchers.wait(job, self._look)
+        look = partial(self._look, fetchers)
+        look()
+        fetchers.wait(job, look)
         if isinstance(job.error, CallError) and (foreseen or isinstance(job.error, Limited)):
             # Of a page that was asked for early only a failure in its turn counts; the vendor may have had too much at once.
             self.width = max(1, self.width // 2)
             if foreseen:
                 job = self._submit(fetchers, token)
-                fetchers.wait(job, self._look)
+                fetchers.wait(job, look)
         fetched = job.result()
         if fetched.answer.attempts > 1:
             self.width = max(1, self.width // 2)
@@ -136,14 +137,16 @@ class Walk:
         """Have the page of `token` fetched while the one before is stored, and as many after it as can be foreseen and are allowed."""
         if self.queue and self.queue[0][0] != fingerprint(self.strategy.position(token)):
             self._one_by_one()
-        width = min(self.width, 1 + settings.RUN_PREFETCH_BYTES // max(1, size), self.caps.pages_left(self.run.page_count + 1))
-        if len(self.queue) >= width:
+        # Twice as many as run at once, so that a slow page in front leaves no thread without work.
+        depth = self.width if self.width == 1 else 2 * self.width
+        depth = max(1, min(depth, settings.RUN_PREFETCH_BYTES // max(1, size), self.caps.pages_left(self.run.page_count + 1)))
+        if len(self.queue) >= depth:
             return
-        tokens: Iterator[Token] = iter([token]) if width <= 1 else self._with_foreseen(token, last_link)
-        wanted = list(islice(tokens, max(1, width)))
-        if len(wanted) > self.slots.held:
-            self.slots.take(len(wanted))
-        for later in wanted[len(self.queue) : max(1, self.slots.held)]:
+        wanted = list(islice(self._with_foreseen(token, last_link) if depth > 1 else iter([token]), depth))
+        if min(self.width, len(wanted)) > self.slots.held and not self.slots.others_wait:
+            self.slots.take(min(self.width, len(wanted)))
+        fetchers.allowed = max(1, min(self.width, self.slots.held))
+        for later in wanted[len(self.queue) :]:
             self.queue.append((fingerprint(self.strategy.position(later)), later is not token, self._submit(fetchers, later)))
 
     def _with_foreseen(self, token: Token, last_link: str) -> Iterator[Token]:
@@ -167,17 +170,18 @@ class Walk:
             if self.slots.take(1):
                 return True
             fetchers.pause(0.25)
-            self._look()
+            self.lease.look()
         self._park(SLOT_WAIT_SECONDS, "Other runs use all of the connection's requests at once.")
         return False
 
-    def _look(self) -> None:
-        """Keep lease and slots. Raises `LeaseLost` or `Cancelled`."""
+    def _look(self, fetchers: Fetchers) -> None:
+        """Keep lease and slots, and save what waits. Raises `LeaseLost` or `Cancelled`."""
         self.lease.look()
         self.store.save_due()
         if self.slots.is_due:
-            fair = 1 if self.slots.others_wait else self.slots.held
-            self.slots.take(max(1, fair, len(self.queue)))
+            # Where others wait, one slot is kept; the rest goes back as soon as the requests that use them are over.
+            fetchers.allowed = 1 if self.slots.others_wait else max(1, min(self.width, self.slots.held))
+            self.slots.take(max(fetchers.allowed, fetchers.running))
 
     # --- judging ---
 

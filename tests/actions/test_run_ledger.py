@@ -48,7 +48,7 @@ def test_ledger_says_what_was_asked_and_what_came(runner: Runner, browser: Brows
     base = f"{runner.vendor.url}/faults/cursor?total=150&fail_page=2"
     assert shown == [
         {"page": 1, "method": "GET", "url": f"{base}&limit=100", "status": 200, "attempts": 1, "records": 100},
-        {"page": 2, "method": "GET", "url": f"{base}&cursor=c1%3D%3D&limit=100", "status": 200, "attempts": 2, "records": 50},
+        {"page": 2, "method": "GET", "url": f"{base}&limit=100&cursor=c1%3D%3D", "status": 200, "attempts": 2, "records": 50},
     ]
     assert [(line["tokenIn"]["cursor"], line["tokenOut"] and line["tokenOut"]["cursor"]) for line in answer["pages"]] == [
         (None, "c1=="),
