@@ -16,6 +16,7 @@ from connections.models import Connection, Credential, DefaultCredential
 from connections.ping import TestResult, ping
 from connections.secrets import MASK, SecretError, open_sealed, seal
 from connections.tokens import MemoryTokens
+from integrations import audit
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition
 from integrations.models import Integration, Organization, User
@@ -61,7 +62,22 @@ def create(
         )
         _save(connection)
         Credential.objects.create(connection=connection, sealed=seal(credentials, context=f"credential:{connection.pk}"))
+        _record(connection, "created", after={**facts(connection), "credentials": sorted(credentials)}, user=user)
     return connection
+
+
+def facts(connection: Connection) -> dict[str, Any]:
+    """What the log keeps of a connection; of its secrets only their names."""
+    return {
+        "name": connection.name,
+        "integration": connection.integration.name,
+        "settings": connection.settings,
+        "isDefault": connection.is_default,
+    }
+
+
+def _record(connection: Connection, verb: str, **values: Any) -> None:
+    audit.record(kind=audit.Kind.CONNECTION, verb=verb, subject=connection, organization=connection.organization, **values)
 
 
 def change(
@@ -78,6 +94,7 @@ def change(
     """
     definition = definition_of(connection.integration)
     with transaction.atomic():
+        before = facts(Connection.objects.select_related("integration").get(pk=connection.pk))
         if name is not None:
             connection.name = _checked_name(name)
         if credentials is not None or settings is not None:
@@ -100,6 +117,9 @@ def change(
                 ).exclude(pk=connection.pk).update(is_default=False)
             connection.is_default = is_default
         _save(connection)
+        _record(connection, "changed", before=before, after=facts(connection))
+        if entered := sorted(field for field, value in (credentials or {}).items() if value != MASK):
+            _record(connection, "credentials entered", after={"credentials": entered})
     return connection
 
 
@@ -133,7 +153,9 @@ def stored_fields(connection: Connection) -> list[str]:
 
 def delete(*, connection: Connection) -> None:
     """Forget a connection, its secrets and its runs."""
-    connection.delete()
+    with transaction.atomic():
+        _record(connection, "deleted", before=facts(connection))
+        connection.delete()
 
 
 def test(*, connection: Connection) -> TestResult:

@@ -9,6 +9,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from integrations.audit import acting
 from integrations.models import Organization, Role
 
 SESSION_KEY = "organization"
@@ -51,3 +52,14 @@ class OrganizationMiddleware:
         request.may_build = SimpleLazyObject(lambda: may(request, Role.BUILDER))  # type: ignore[attr-defined]
         request.may_operate = SimpleLazyObject(lambda: may(request, Role.OPERATOR))  # type: ignore[attr-defined]
         return self.get_response(request)
+
+
+class ActorMiddleware:
+    """What is changed during a request was changed by its user; the API finds out later who that is, so it is asked only then."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with acting(lambda: getattr(request, "user", None)):
+            return self.get_response(request)

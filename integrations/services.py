@@ -15,6 +15,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from config.networks import is_covered
+from integrations import audit
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, OAuth2Auth
 from integrations.models import Integration, Organization, Revision, User
@@ -77,7 +78,25 @@ def create(
         else:
             raise Conflict("Several integrations of this name are being made at this moment. Send it again.")
         Revision.objects.create(integration=integration, content=definition.dump())
+        _record(integration, "created", after={**facts(integration), **definition.dump()}, user=user)
     return integration
+
+
+def facts(integration: Integration) -> dict[str, Any]:
+    """What the log keeps of an integration beside its definition."""
+    return {
+        "name": integration.name,
+        "description": integration.description,
+        "type": integration.type,
+        "category": integration.category,
+        "status": integration.status,
+        "icon": f"{len(integration.icon)} characters of SVG" if integration.icon else "",
+        **integration.extra,
+    }
+
+
+def _record(integration: Integration, verb: str, **values: Any) -> None:
+    audit.record(kind=audit.Kind.INTEGRATION, verb=verb, subject=integration, organization=integration.organization, **values)
 
 
 def update(*, integration: Integration, **details: Any) -> Integration:
@@ -88,8 +107,9 @@ def update(*, integration: Integration, **details: Any) -> Integration:
     for field, value in details.items():
         setattr(integration, field, value)
     with transaction.atomic():
-        locked(integration)
+        before = facts(locked(integration))
         integration.save(update_fields=[*details, "updated_at"])
+        _record(integration, "changed", before=before, after=facts(integration))
     return integration
 
 
@@ -125,7 +145,8 @@ def discard_draft(*, integration: Integration) -> None:
     with transaction.atomic():
         if locked(integration).current is None:
             raise Conflict("This integration was never finalized, so there is nothing to go back to. Delete it instead.")
-        integration.revisions.filter(finalized_at=None).delete()
+        if integration.revisions.filter(finalized_at=None).delete()[0]:
+            _record(integration, "draft discarded")
 
 
 def change_definition(*, integration: Integration, **parts: Any) -> Revision:
@@ -145,6 +166,7 @@ def change_definition(*, integration: Integration, **parts: Any) -> Revision:
                 "To use another method, build a new integration."
             )
         check_transport(changed)
+        _record(integration, "definition changed", before=working.content, after=changed.dump())
         draft = open_draft(integration=integration)
         draft.definition = changed
         draft.save(update_fields=["content"])
@@ -162,6 +184,7 @@ def finalize(*, revision: Revision, user: User) -> None:
         # The first finalizing ends the draft for good; until its owner publishes it, nobody can install it.
         integration.status = Status.HIDDEN
         integration.save(update_fields=["status", "updated_at"])
+    _record(integration, "finalized", after={"revision": revision.number}, user=user)
 
 
 def set_status(*, integration: Integration, status: str) -> Integration:
@@ -175,8 +198,11 @@ def set_status(*, integration: Integration, status: str) -> Integration:
         raise Conflict("Once finalized, an integration cannot become a draft again. Set it to hidden to keep it from being installed.")
     if integration.current is None:
         raise Conflict("A draft cannot be published or hidden. Finalize it first.")
-    integration.status = value
-    integration.save(update_fields=["status", "updated_at"])
+    with transaction.atomic():
+        before = locked(integration).status
+        integration.status = value
+        integration.save(update_fields=["status", "updated_at"])
+        _record(integration, "status changed", before={"status": before}, after={"status": value})
     return integration
 
 
@@ -184,7 +210,9 @@ def delete(*, integration: Integration) -> None:
     """Remove an integration with its revisions and actions; refused while somebody is connected."""
     try:
         with transaction.atomic():
-            locked(integration).delete()
+            found = locked(integration)
+            _record(found, "deleted", before=facts(found))
+            found.delete()
     except ProtectedError as error:
         count = len(error.protected_objects)
         raise Conflict(

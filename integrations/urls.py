@@ -1,6 +1,6 @@
 """The pages of this stage. The pages of an integration as a whole belong to the stage `actions`."""
 
-from django.urls import path
+from django.urls import include, path
 
 from integrations import views
 from integrations.wizard import views as wizard
@@ -8,6 +8,7 @@ from integrations.wizard import views as wizard
 wizard.register()
 
 urlpatterns = [
+    path("", include("integrations.organizations.urls")),
     path("integrations/", views.index, name="integration-list"),
     path("integrations/new/", wizard.new, name="integration-new"),
     path("integrations/<str:slug>/edit/<slug:step>/", wizard.step, name="wizard-step"),
