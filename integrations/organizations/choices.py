@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from integrations.models import Organization
 
@@ -16,8 +16,14 @@ def named(rows: QuerySet[Organization], text: str) -> QuerySet[Organization]:
     return rows.filter(Q(name__icontains=text) | Q(slug__icontains=text)) if text else rows
 
 
+def listed(user: Any, text: str = "") -> QuerySet[Organization]:
+    """The user's organizations that match. `parent_seen` says whether the user may know of the parent."""
+    mine = Organization.objects.visible_to(user)
+    seen = Exists(mine.order_by().filter(pk=OuterRef("parent")))
+    return named(mine, text).select_related("parent").annotate(parent_seen=seen)
+
+
 def offered(user: Any, text: str = "") -> dict[str, Any]:
     """The first FOUND of the user's organizations that match, by name, and whether there are more."""
-    rows = named(Organization.objects.visible_to(user), text).select_related("parent").order_by("name", "pk")
-    found = list(rows[: FOUND + 1])
+    found = list(listed(user, text).order_by("name", "pk")[: FOUND + 1])
     return {"found": found[:FOUND], "more": len(found) > FOUND}

@@ -81,7 +81,7 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
     except Refusal as refusal:
         return render(request, "organizations/invitation_ended.html", {"reason": refusal.message}, status=410)
     organization = invitation.organization
-    known = request.user.is_authenticated
+    known, status = request.user.is_authenticated, 200
     form = JoinForm(request.POST if request.method == "POST" and not known else None)
     if request.method == "POST" and (known or form.is_valid()):
         try:
@@ -92,13 +92,17 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
                 user = members.join(invitation=invitation, **form.cleaned_data)
                 login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         except Refusal as refusal:
-            form.refuse(refusal) if form.is_bound else messages.error(request, refusal.message)
+            if form.is_bound:
+                form.refuse(refusal)
+            else:
+                messages.error(request, refusal.message)
+                status = 409
         else:
             request.session[SESSION_KEY] = str(organization.pk)
             messages.success(request, f"Welcome to {organization}.")
             return redirect("home")
     context = {"invitation": invitation, "organization": organization, "form": form}
-    return render(request, "organizations/invitation.html", context, status=REFUSED if form.errors else 200)
+    return render(request, "organizations/invitation.html", context, status=REFUSED if form.errors else status)
 
 
 def _membership(request: HttpRequest, slug: str, pk: int) -> Membership:

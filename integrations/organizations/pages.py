@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from integrations.forms import RefusableForm
 from integrations.models import Organization, Role
 from integrations.organizations import members, tree
-from integrations.organizations.choices import named, offered
+from integrations.organizations.choices import listed, offered
 from integrations.organizations.forms import InvitationForm, MoveForm, OrganizationForm
 from integrations.permissions import signed_in
 from integrations.refusals import Invalid, Refusal
@@ -40,8 +40,8 @@ def organization_of(request: HttpRequest, slug: str, role: str = Role.VIEWER) ->
 def index(request: HttpRequest) -> HttpResponse:
     """Everything that the user sees, as a tree in rows."""
     query = request.GET.get("q", "").strip()
-    rows = named(Organization.objects.visible_to(request.user), query).select_related("parent")
-    page = Paginator(rows.annotate(child_count=Count("children")), PER_PAGE).get_page(request.GET.get("page"))
+    rows = listed(request.user, query).annotate(child_count=Count("children")).order_by("path")
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context = {"page": page, "query": query, "may_create": Organization.objects.visible_to(request.user, Role.ADMIN).exists()}
     return render(request, "organizations/list.html", context)
 
