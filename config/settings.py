@@ -240,6 +240,7 @@ MIDDLEWARE = [
     "integrations.accounts.middleware.SignInMiddleware",
     "integrations.middleware.OrganizationMiddleware",
     "integrations.middleware.ActorMiddleware",
+    "integrations.middleware.DisabledMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

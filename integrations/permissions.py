@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest
 from rest_framework.request import Request
 
 from integrations.models import Integration, Organization, User
-from integrations.refusals import Invalid
+from integrations.refusals import Disabled, Invalid
 
 
 def signed_in(request: HttpRequest | Request) -> User:
@@ -32,9 +32,20 @@ def integration_for(user: Any, key: str, *, edit: bool = False) -> Integration:
     found = visible.filter(pk=key).first() if is_uuid(key) else visible.filter(slug=key).first()
     if found is None:
         raise Http404
-    if edit and not Integration.objects.editable_by(user).filter(pk=found.pk).exists():
-        raise PermissionDenied
+    if edit:
+        if not Integration.objects.editable_by(user).filter(pk=found.pk).exists():
+            raise PermissionDenied
+        check_builder(found.organization)
     return found
+
+
+def check_builder(organization: Organization) -> None:
+    """Raise `Disabled` where the feature preview Custom Integrations is off. What is published goes on working: only building asks."""
+    if not organization.may_have_builder:
+        raise Disabled(
+            f"The feature preview Custom Integrations is disabled for {organization}. "
+            "An admin can enable it under Settings > Feature Preview. What is published goes on working."
+        )
 
 
 def may_edit(user: Any, integration: Integration) -> bool:

@@ -25,7 +25,7 @@ from integrations.api.parsing import StrictJSONParser
 from integrations.api.schema import IntegrationDocument, problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role
-from integrations.permissions import integration_for, is_uuid, may_edit, organization_for, signed_in
+from integrations.permissions import check_builder, integration_for, is_uuid, may_edit, organization_for, signed_in
 from integrations.refusals import Conflict, Invalid
 
 _WRITABLE = {
@@ -61,6 +61,8 @@ def action_for(user: Any, key: str, *, edit: bool = False) -> Action:
     editor = may_edit(user, newest.revision.integration)
     if edit and not editor:
         raise PermissionDenied
+    if edit:
+        check_builder(newest.revision.integration.organization)
     found = newest if editor else rows.filter(revision__finalized_at__isnull=False).first()
     if found is None:
         raise Http404
@@ -88,6 +90,7 @@ class ImportView(APIView):
         organization = organization_for(
             request.user, Role.BUILDER, request.data.get("organization") if isinstance(request.data, dict) else None
         )
+        check_builder(organization)
         report = importing.import_document(**self._document(request), organization=organization, user=signed_in(request))
         integration = report.integration
         body = {

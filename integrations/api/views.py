@@ -24,7 +24,7 @@ from integrations.api.parsing import StrictJSONParser
 from integrations.api.schema import IntegrationCollection, IntegrationDocument, IntegrationRequest, problems
 from integrations.definition import Definition
 from integrations.models import Integration, Role
-from integrations.permissions import integration_for, is_uuid, may_edit, organization_for, signed_in
+from integrations.permissions import check_builder, integration_for, is_uuid, may_edit, organization_for, signed_in
 from integrations.refusals import Invalid
 from integrations.signals import secrets_given
 
@@ -84,6 +84,7 @@ class IntegrationsView(APIView):
         payload = json_object(request)
         definitions.check_known(payload)
         organization = organization_for(request.user, Role.BUILDER, _key_of(payload.pop("organization", None)))
+        check_builder(organization)
         if payload.get("status") not in (None, "", "draft"):
             raise Invalid({"status": ["A new integration is a draft. Finalize it, then set the status with PUT."]})
         if payload.get("id") is not None and not is_uuid(payload["id"]):

@@ -18,6 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.views import APIView
 
+from integrations.organizations import tree
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.permissions.world import ACTORS, ARGUMENTS, World, make_world
 
@@ -100,13 +101,17 @@ def test_every_address_answers_each_person_as_the_table_says(address: Address, w
 
 
 def answer(client: Client, method: str, path: str) -> str:
-    """The status code; what was done is undone."""
+    return str(ask(client, method, path).status_code)
+
+
+def ask(client: Client, method: str, path: str) -> Any:
+    """Send a request without values; what was done is undone."""
     with transaction.atomic():
         kind = "application/json" if path.startswith("/api/") else "application/x-www-form-urlencoded"
         body = "{}" if path.startswith("/api/") else ""
         response = client.get(path) if method == "GET" else client.generic(method, path, body, content_type=kind)
         transaction.set_rollback(True)
-    return str(response.status_code)
+    return response
 
 
 def test_table_has_no_line_for_an_address_that_is_gone() -> None:
@@ -125,3 +130,17 @@ def test_table_sends_the_anonymous_to_the_sign_in_for_everything_that_belongs_to
     owned = {address.name for address in ALL if address.names} - NOBODYS
     said = {row: cells[ACTORS.index("anonymous")] for row, cells in table().items() if row[0] in owned}
     assert {row: cell for row, cell in said.items() if cell not in ("302", "401", "405")} == {}
+
+
+def test_every_address_of_the_builder_gives_the_reason_when_the_preview_is_disabled(world: World) -> None:
+    """Which these are is read off the table: what a builder may and an operator may not."""
+    may = {row: cells for row, cells in table().items() if cells[ACTORS.index("operator")] in ("403", "404")}
+    rows = {row for row, cells in may.items() if cells[ACTORS.index("builder")] in ("200", "204", "302", "409", "422")}
+    tree.change(organization=world.organization, custom_integrations=False)
+    said = {}
+    for address in ALL:
+        for method in (method for method in address.methods if (address.name, method) in rows):
+            response = ask(world.clients["builder"], method, address.path(world))
+            said[address.name, method] = (response.status_code, "is disabled for Client A." in response.content.decode())
+    assert len(said) > 30
+    assert {row: answer for row, answer in said.items() if answer != (403, True)} == {}
