@@ -127,17 +127,14 @@ def search(rows: ActionQuerySet, text: str) -> ActionQuerySet:
 
 def copy_actions(*, source: Revision, draft: Revision) -> None:
     """Give a new draft the actions of the revision it starts from, under the same ids."""
-    copies = [
-        Action(
-            revision=draft,
-            uid=action.uid,
-            position=action.position,
-            content=action.content,
-            **{name: getattr(action, name) for name in Action.COLUMNS},
-        )
-        for action in source.actions.all()
-    ]
+    copies = [copy_of(action, revision=draft, position=action.position) for action in source.actions.all()]
     Action.objects.bulk_create(copies, batch_size=500)
+
+
+def copy_of(action: Action, *, revision: Revision, position: int) -> Action:
+    """The same action, under the same id, as a row of another revision; it is not saved yet."""
+    values = {name: getattr(action, name) for name in Action.COLUMNS}
+    return Action(revision=revision, uid=action.uid, position=position, content=action.content, **values)
 
 
 def free_key(name: str, taken: set[str]) -> str:

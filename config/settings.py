@@ -331,8 +331,8 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api",
     "ENUM_NAME_OVERRIDES": {
-        "IntegrationStatus": ["draft", "published", "hidden"],
-        "RequestedStatus": ["published", "hidden"],
+        "IntegrationStatus": ["draft", "published", "hidden", "deprecated"],
+        "RequestedStatus": ["published", "hidden", "deprecated"],
         "RevisionState": ["draft", "finalized"],
         "ConnectionState": ["untested", "working", "failing"],
         "RunState": ["queued", "running", "finished"],

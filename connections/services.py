@@ -195,6 +195,7 @@ def check_installable(integration: Integration, organization: Organization) -> N
     reasons = {
         Integration.Status.DRAFT: "It is a draft: finalize and publish it first.",
         Integration.Status.HIDDEN: "It is hidden: its owner has to publish it first.",
+        Integration.Status.DEPRECATED: "It is deprecated: what is connected goes on working, but nothing new can be connected.",
         Integration.Status.PUBLISHED: f"It is published by {integration.organization}, which is not above {organization}.",
     }
     raise Conflict(f"{integration} cannot be connected. {reasons[Integration.Status(integration.status)]}")

@@ -23,8 +23,10 @@ from integrations.models.integration import LABEL_LENGTH, Status
 from integrations.models.organization import unique_slug
 from integrations.refusals import Conflict, Invalid
 from integrations.signals import draft_opened
+from integrations.storable import flaw
 
 NAME_LENGTH = 100
+NOTE_LENGTH = 500
 _SLUG_ATTEMPTS = 10  # of integrations of one name that are made at the same moment
 # Words that stand where a slug stands in addresses of pages and of the API.
 RESERVED_SLUGS = frozenset({"new", "import"})
@@ -174,21 +176,32 @@ def change_definition(*, integration: Integration, **parts: Any) -> Revision:
         return draft
 
 
-def finalize(*, revision: Revision, user: User) -> None:
+def finalize(*, revision: Revision, user: User, note: str = "") -> None:
     """Close a draft for ever. Whether it is complete has been checked by the caller, who also knows the actions."""
     revision.finalized_at = timezone.now()
     revision.finalized_by = user
-    revision.save(update_fields=["finalized_at", "finalized_by"])
+    revision.note = checked_note(note)
+    revision.save(update_fields=["finalized_at", "finalized_by", "note"])
     integration = revision.integration
     if integration.status == Status.DRAFT:
         # The first finalizing ends the draft for good; until its owner publishes it, nobody can install it.
         integration.status = Status.HIDDEN
         integration.save(update_fields=["status", "updated_at"])
-    _record(integration, "finalized", after={"revision": revision.number}, user=user)
+    _record(integration, "finalized", after={"revision": revision.number}, note=revision.note, user=user)
+
+
+def checked_note(note: Any) -> str:
+    """What changed in a revision, as one short text; it may be empty."""
+    value = note.strip() if isinstance(note, str) else ""
+    if len(value) > NOTE_LENGTH:
+        raise Invalid({"note": [f"At most {NOTE_LENGTH} characters; this note has {len(value)}."]})
+    if sentence := flaw(value):
+        raise Invalid({"note": [sentence]})
+    return value
 
 
 def set_status(*, integration: Integration, status: str) -> Integration:
-    """Publish or hide. A draft must be finalized first, and a finalized integration never becomes a draft again."""
+    """Publish, hide or deprecate. A draft must be finalized first, and a finalized integration never becomes a draft again."""
     value = str(status).strip().lower()
     if value not in Status.values:
         raise Invalid({"status": [f"{status} is not a status. Use one of: {', '.join(Status.values)}."]})
@@ -197,7 +210,7 @@ def set_status(*, integration: Integration, status: str) -> Integration:
     if value == Status.DRAFT:
         raise Conflict("Once finalized, an integration cannot become a draft again. Set it to hidden to keep it from being installed.")
     if integration.current is None:
-        raise Conflict("A draft cannot be published or hidden. Finalize it first.")
+        raise Conflict("A draft cannot be published, hidden or deprecated. Finalize it first.")
     with transaction.atomic():
         before = locked(integration).status
         integration.status = value

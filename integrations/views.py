@@ -63,6 +63,7 @@ def status(request: HttpRequest, slug: str) -> HttpResponse:
         said = {
             Integration.Status.PUBLISHED: f"{integration.name} is published: {integration.organization.name} and every organization below can connect.",
             Integration.Status.HIDDEN: f"{integration.name} is hidden: nobody new can connect. You can go on editing it.",
+            Integration.Status.DEPRECATED: f"{integration.name} is deprecated: who uses it sees that, and nobody new can connect.",
         }
         messages.success(request, said.get(Integration.Status(integration.status), "The status is unchanged."))
     return redirect("integration-detail", integration.slug)

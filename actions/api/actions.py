@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from actions import fetching, finalize, importing, services
-from actions.api.schema import ActionDocument, ActionRequest, ImportDocument, ImportRequest, RenameDocument, RenameRequest
+from actions.api.schema import ActionDocument, ActionRequest, ImportDocument, ImportRequest, NoteRequest, RenameDocument, RenameRequest
 from actions.models import Action
 from config.hal import HALRenderer
 from integrations import json_text
@@ -127,13 +127,14 @@ class FinalizeView(APIView):
     @extend_schema(
         operation_id="finalizeIntegration",
         summary="Close the open draft; what it describes is in force from then on",
-        request=None,
+        request=NoteRequest,
         responses={200: IntegrationDocument, **problems(401, 403, 404, 409, 422)},
         tags=["integrations"],
     )
     def post(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key, edit=True)
-        finalize.finalize(integration=integration, user=signed_in(request))
+        note = json_object(request).get("note", "")
+        finalize.finalize(integration=integration, user=signed_in(request), note=note if isinstance(note, str) else "")
         integration.refresh_from_db()
         return Response(representation.full(integration, editor=True))
 

@@ -85,7 +85,7 @@ class IntegrationRequest(serializers.Serializer):
     type = serializers.CharField(required=False, default="custom")
     category = serializers.CharField(required=False)
     description = serializers.CharField(required=False)
-    status = serializers.ChoiceField(["published", "hidden"], required=False)
+    status = serializers.ChoiceField(["published", "hidden", "deprecated"], required=False)
     apiBaseUri = serializers.CharField(
         required=False, help_text="https://host[:port][/path], or only /path where every connection brings its host"
     )
@@ -128,7 +128,7 @@ class IntegrationDocument(serializers.Serializer):
     type = serializers.CharField()
     category = serializers.CharField()
     description = serializers.CharField()
-    status = serializers.ChoiceField(["draft", "published", "hidden"])
+    status = serializers.ChoiceField(["draft", "published", "hidden", "deprecated"])
     embedded = serializers.BooleanField()
     organization = OrganizationReference()
     apiBaseUri = serializers.CharField()

@@ -52,7 +52,7 @@ class IntegrationsView(APIView):
         summary="List integrations",
         parameters=[
             OpenApiParameter("q", str, description="Text in name or description"),
-            OpenApiParameter("status", str, description="draft, published or hidden"),
+            OpenApiParameter("status", str, description="draft, published, hidden or deprecated"),
             OpenApiParameter("start", int, description="From 0"),
             OpenApiParameter("limit", int, description="1 to 500, default 50"),
         ],

@@ -21,6 +21,7 @@ class Status(models.TextChoices):
     DRAFT = "draft", "Draft"
     PUBLISHED = "published", "Published"
     HIDDEN = "hidden", "Hidden"
+    DEPRECATED = "deprecated", "Deprecated"
 
 
 class IntegrationQuerySet(models.QuerySet["Integration"]):
@@ -113,6 +114,7 @@ class Revision(models.Model):
     source = models.CharField(max_length=2000, blank=True, help_text="File name or URL of the document it was imported from.")
     findings = models.JSONField(default=list, blank=True)
     repairs = models.JSONField(default=list, blank=True)
+    note = models.CharField(max_length=500, blank=True, help_text="What changed, in the words of whoever finalized it.")
     linter = models.JSONField(default=dict, blank=True, help_text="Which linter found the findings: name, and version if it has one.")
     created_at = models.DateTimeField(auto_now_add=True)
     finalized_at = models.DateTimeField(null=True, blank=True)

@@ -25,7 +25,9 @@ COLUMNS = ("at", "actor", "organization", "kind", "object", "objectId", "action"
 class LogFilter(forms.Form):
     """What of the log one wants to see; empty fields do not restrict."""
 
-    q = forms.CharField(label="Text", required=False, max_length=200, help_text="In a name of a person, an organization or a thing.")
+    q = forms.CharField(
+        label="Name of a person or a thing", required=False, max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
     kind = forms.ChoiceField(label="Kind", required=False, choices=[("", "Everything"), *AuditEntry.Kind.choices])
     since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))

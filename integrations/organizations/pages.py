@@ -38,9 +38,9 @@ def organization_of(request: HttpRequest, slug: str, role: str = Role.VIEWER) ->
 
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
-    """Everything that the user sees, as a tree in rows."""
+    """Everything that the user sees, by name."""
     query = request.GET.get("q", "").strip()
-    rows = listed(request.user, query).annotate(child_count=Count("children")).order_by("path")
+    rows = listed(request.user, query).annotate(child_count=Count("children")).order_by("name", "pk")
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context = {"page": page, "query": query, "may_create": Organization.objects.visible_to(request.user, Role.ADMIN).exists()}
     return render(request, "organizations/list.html", context)

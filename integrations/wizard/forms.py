@@ -190,6 +190,7 @@ class StatusForm(forms.Form):
                 ),
                 "published": Card("Your organization and every organization below it can install it.", (), "eye"),
                 "hidden": Card("Nobody can install it. It can still be edited.", (), "eye-off"),
+                "deprecated": Card("On its way out: who uses it sees that and goes on, nobody new can install it.", (), "archive"),
             }
         ),
     )
