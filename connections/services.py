@@ -19,6 +19,7 @@ from connections.tokens import MemoryTokens
 from integrations import audit
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition
+from integrations.installing import why_not
 from integrations.models import Integration, Organization, User
 from integrations.refusals import Conflict, Invalid, Refusal
 from integrations.services import plain_http_problem
@@ -189,16 +190,9 @@ def set_default_credentials(*, integration: Integration, secrets: dict[str, str]
 
 
 def check_installable(integration: Integration, organization: Organization) -> None:
-    """Refuse drafts, hidden integrations, and those of organizations that are not above."""
-    if Integration.objects.installable_by(organization).filter(pk=integration.pk).exists():
-        return
-    reasons = {
-        Integration.Status.DRAFT: "It is a draft: finalize and publish it first.",
-        Integration.Status.HIDDEN: "It is hidden: its owner has to publish it first.",
-        Integration.Status.DEPRECATED: "It is deprecated: what is connected goes on working, but nothing new can be connected.",
-        Integration.Status.PUBLISHED: f"It is published by {integration.organization}, which is not above {organization}.",
-    }
-    raise Conflict(f"{integration} cannot be connected. {reasons[Integration.Status(integration.status)]}")
+    """Refuse drafts, hidden and deprecated integrations, those of organizations that are not above, and those not shared."""
+    if reason := why_not(integration, organization):
+        raise Conflict(f"{integration} cannot be connected. {reason}")
 
 
 def _check_credentials(integration: Integration, definition: Definition, credentials: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from rest_framework.request import Request
 
-from integrations.models import Integration, Organization, User
+from integrations.models import InstallRequest, Integration, Organization, User
 from integrations.refusals import Disabled, Invalid
 
 
@@ -46,6 +46,17 @@ def check_builder(organization: Organization) -> None:
             f"The feature preview Custom Integrations is disabled for {organization}. "
             "An admin can enable it under Settings > Feature Preview. What is published goes on working."
         )
+
+
+def request_for(user: Any, key: Any) -> InstallRequest:
+    """The request that the user may decide on; who sees it and may not gets 403, strangers 404."""
+    seen = InstallRequest.objects.visible_to(user).select_related("integration__organization", "organization")
+    found = seen.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    if not InstallRequest.objects.decidable_by(user).filter(pk=found.pk).exists():
+        raise PermissionDenied
+    return found
 
 
 def may_edit(user: Any, integration: Integration) -> bool:

@@ -19,17 +19,19 @@ from integrations import audit
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, OAuth2Auth
 from integrations.models import Integration, Organization, Revision, User
-from integrations.models.integration import LABEL_LENGTH, Status
+from integrations.models.integration import LABEL_LENGTH, SharingPolicy, Status
 from integrations.models.organization import unique_slug
 from integrations.refusals import Conflict, Invalid
-from integrations.signals import draft_opened
+from integrations.signals import draft_opened, integration_goes
 from integrations.storable import flaw
 
 NAME_LENGTH = 100
 NOTE_LENGTH = 500
+MAX_TAGS = 20
+TAG_LENGTH = 40
 _SLUG_ATTEMPTS = 10  # of integrations of one name that are made at the same moment
 # Words that stand where a slug stands in addresses of pages and of the API.
-RESERVED_SLUGS = frozenset({"new", "import"})
+RESERVED_SLUGS = frozenset({"new", "import", "requests"})
 
 
 def check_name(name: str) -> str:
@@ -61,7 +63,7 @@ def create(
     definition = definition or Definition()
     check_transport(definition)
     given = {"id": id} if id else {}
-    _check_lengths(details)
+    _check_details(details)
     name = check_name(name)
     with transaction.atomic():
         for _ in range(_SLUG_ATTEMPTS):
@@ -91,6 +93,9 @@ def facts(integration: Integration) -> dict[str, Any]:
         "description": integration.description,
         "type": integration.type,
         "category": integration.category,
+        "tags": integration.tags,
+        "isBeta": integration.is_beta,
+        "sharingPolicy": integration.sharing,
         "status": integration.status,
         "icon": f"{len(integration.icon)} characters of SVG" if integration.icon else "",
         **integration.extra,
@@ -105,7 +110,7 @@ def update(*, integration: Integration, **details: Any) -> Integration:
     """Change what identifies the integration (name, description, icon, type, category); possible in every status."""
     if "name" in details:
         details["name"] = check_name(details["name"])
-    _check_lengths(details)
+    _check_details(details)
     for field, value in details.items():
         setattr(integration, field, value)
     with transaction.atomic():
@@ -115,8 +120,12 @@ def update(*, integration: Integration, **details: Any) -> Integration:
     return integration
 
 
-def _check_lengths(details: dict[str, Any]) -> None:
-    """What the columns of type and category hold; PostgreSQL refuses more, SQLite would take it."""
+def _check_details(details: dict[str, Any]) -> None:
+    """What the columns of type and category hold (PostgreSQL refuses more, SQLite would take it), tags and policy."""
+    if "tags" in details:
+        details["tags"] = checked_tags(details["tags"])
+    if "sharing" in details:
+        details["sharing"] = checked_sharing(details["sharing"])
     for field in ("type", "category"):
         if len(details.get(field, "")) > LABEL_LENGTH:
             raise Invalid({field: [f"At most {LABEL_LENGTH} characters."]})
@@ -219,18 +228,39 @@ def set_status(*, integration: Integration, status: str) -> Integration:
     return integration
 
 
-def delete(*, integration: Integration) -> None:
-    """Remove an integration with its revisions and actions; refused while somebody is connected."""
+def delete(*, integration: Integration, cascade: bool = False) -> None:
+    """Remove an integration with its revisions and actions; refused while somebody is connected, except with `cascade`,
+    which takes the connections, their secrets and their runs along.
+    """
     try:
         with transaction.atomic():
             found = locked(integration)
-            _record(found, "deleted", before=facts(found))
+            if cascade:
+                integration_goes.send(Integration, integration=found)
+            _record(found, "deleted", before=facts(found), note="With everything that was connected" if cascade else "")
             found.delete()
     except ProtectedError as error:
         count = len(error.protected_objects)
         raise Conflict(
             f"{count} connection{'s use' if count > 1 else ' uses'} this integration. Delete {'them' if count > 1 else 'it'} first, or set the status to hidden."
         ) from None
+
+
+def checked_tags(tags: Any) -> list[str]:
+    """Tags as a list without doubles, in the order given."""
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+        raise Invalid({"tags": ["Enter a list of texts."]})
+    found = list(dict.fromkeys(" ".join(tag.split()).lower() for tag in tags if tag.strip()))
+    if len(found) > MAX_TAGS or any(len(tag) > TAG_LENGTH or "," in tag for tag in found):
+        raise Invalid({"tags": [f"At most {MAX_TAGS} tags of {TAG_LENGTH} characters, without commas."]})
+    return found
+
+
+def checked_sharing(value: Any) -> str:
+    text = str(value).strip().lower()
+    if text not in SharingPolicy.values:
+        raise Invalid({"sharingPolicy": [f"{value} is no sharing policy. Use one of: {', '.join(SharingPolicy.values)}."]})
+    return text
 
 
 def check_transport(definition: Definition) -> None:

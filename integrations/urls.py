@@ -10,8 +10,11 @@ wizard.register()
 urlpatterns = [
     path("", include("integrations.organizations.urls")),
     path("integrations/", views.index, name="integration-list"),
+    path("integrations/requests/", views.requests, name="install-request-list"),
+    path("integrations/requests/<uuid:pk>/decide/", views.decide, name="install-request-decide"),
     path("integrations/new/", wizard.new, name="integration-new"),
     path("integrations/<str:slug>/edit/<slug:step>/", wizard.step, name="wizard-step"),
+    path("integrations/<str:slug>/ask/", views.ask, name="integration-ask"),
     path("integrations/<str:slug>/icon.svg", views.icon, name="integration-icon"),
     path("integrations/<str:slug>/status/", views.status, name="integration-status"),
     path("integrations/<str:slug>/discard/", views.discard, name="integration-discard"),

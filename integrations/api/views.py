@@ -98,6 +98,7 @@ class IntegrationsView(APIView):
                 type=_text(payload, "type") or "custom",
                 category=_text(payload, "category"),
                 extra={name: payload[name] for name in definitions.KEPT_FIELDS if name in payload},
+                **definitions.sharing_of(payload),
                 id=UUID(str(payload["id"])) if payload.get("id") else None,
             )
             _apply(integration, payload)
@@ -134,6 +135,7 @@ class IntegrationView(APIView):
         with transaction.atomic():
             details: dict[str, Any] = {name: _text(payload, name) for name in definitions.DETAIL_FIELDS if name in payload}
             kept = {name: payload[name] for name in definitions.KEPT_FIELDS if name in payload}
+            details |= definitions.sharing_of(payload)
             if kept:
                 details["extra"] = {**integration.extra, **kept}
             if details:
@@ -157,11 +159,13 @@ class IntegrationView(APIView):
     @extend_schema(
         operation_id="deleteIntegration",
         summary="Delete an integration",
+        parameters=[OpenApiParameter("cascade", bool, description="Delete what is connected, too: connections, secrets and runs")],
         responses={204: None, **problems(401, 403, 404, 409)},
         tags=["integrations"],
     )
     def delete(self, request: Request, key: str) -> Response:
-        services.delete(integration=integration_for(request.user, key, edit=True))
+        cascade = request.query_params.get("cascade", "").lower() == "true"
+        services.delete(integration=integration_for(request.user, key, edit=True), cascade=cascade)
         return Response(status=204)
 
 

@@ -19,7 +19,7 @@ from actions import runs
 from actions.models import Import, Run
 from connections.models import Connection
 from integrations import services as integrations
-from integrations.models import Integration, Invitation, Membership, Organization, Role, User
+from integrations.models import InstallRequest, Integration, Invitation, Membership, Organization, Role, User
 from integrations.organizations import members
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, member
 from tests.pages import signed_in
@@ -36,6 +36,7 @@ class World:
     document: Import
     membership: Membership
     invitation: Invitation
+    asked: InstallRequest
     clients: dict[str, Client] = field(default_factory=dict)
 
 
@@ -75,6 +76,7 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         run=run,
         document=Import.objects.create(organization=here, created_by=people["builder"], kind="text", source="Pasted text"),
         membership=Membership.objects.get(user=somebody, organization=here),
+        asked=InstallRequest.objects.create(integration=integration, organization=branch),
         invitation=members.invite(organization=here, user=people["admin"], role=Role.VIEWER),
         clients={"anonymous": Client(), **{name: signed_in(person, here) for name, person in people.items()}},
     )
@@ -83,6 +85,8 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
 # What the arguments of an address stand for: by the beginning of the route and the argument's name, the first that fits.
 ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("integrations/import/", "pk", lambda world: world.document.pk),
+    ("integrations/requests/", "pk", lambda world: world.asked.pk),
+    ("api/install-requests/", "pk", lambda world: world.asked.pk),
     ("integrations/", "slug", lambda world: world.integration.slug),
     ("api/integrations/", "key", lambda world: world.integration.slug),
     ("connections/", "pk", lambda world: world.connection.pk),
