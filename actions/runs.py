@@ -324,7 +324,7 @@ class Walk:
     def _request(self, client: Client, token: Token) -> Outgoing:
         page = self.strategy.request(token)
         outgoing = requests.build(
-            self.plan.operation, self.run.inputs, base=client.base, headers=self.plan.definition.headers, page_params=page.params
+            self.plan.operation, self.run.inputs, base=client.base, headers=dict(client.headers), page_params=page.params
         )
         return Outgoing(outgoing.method, page.url, outgoing.headers, outgoing.body) if page.url else outgoing
 

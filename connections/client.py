@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from django.conf import settings as django_settings
 
 from connections import outcomes, tokens
 from connections.auth import Credentials, scheme_of
-from connections.exchange import Answer, Outgoing, without_query
+from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
+from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, DefaultCredential
-from connections.oauth import TokenError
 from connections.outcomes import Outcome
 from connections.secrets import SecretError, open_sealed, redact
-from connections.transport import Transport, TransportError
+from connections.token_answers import TokenError, signals
+from connections.transport import Digest, Transport, TransportError
+from connections.values import SECRET_FIELD, destinations, of_request, values_of
+from integrations import expressions
 from integrations.addresses import parse_base_uri
-from integrations.definition import Definition, OAuth2Auth
+from integrations.definition import Definition, DigestAuth, OAuth2Auth, TokenPart
 
 ATTEMPTS = 4  # of one request, the first included
 
@@ -33,16 +40,25 @@ class CallError(Exception):
 
 
 class Client:
-    """Calls the API that `definition` describes, as whom `credentials` say. Use it as a context manager; one per thread."""
+    """Calls the API that `definition` describes, as whom `credentials` and `settings` say. Use it as a context manager; one per thread."""
 
-    def __init__(self, *, definition: Definition, credentials: Credentials, base: str, store: tokens.TokenStore) -> None:
+    def __init__(self, *, definition: Definition, credentials: Credentials, settings: Mapping[str, Any], store: tokens.TokenStore) -> None:
         self.definition = definition
-        self.base = base
+        self.issuer = Issuer(definition, credentials, settings, redirect_uri())
         self._credentials = credentials
+        self._settings = settings
         self._scheme = scheme_of(definition.auth)
         self._store = store
-        self._transport = Transport()
-        self._secrets = self._scheme.secrets(credentials)
+        try:
+            self._transport = Transport(certificate=self.issuer.certificate)
+        except TransportError as error:
+            raise CallError(error.message) from None
+        self._secrets: list[str] = []
+        self._digest = (
+            Digest(credentials.get("username", ""), credentials.get("password", "")) if isinstance(definition.auth, DigestAuth) else None
+        )
+        self._held = Held()
+        self._learn()
 
     def __enter__(self) -> Self:
         return self
@@ -50,21 +66,74 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._transport.close()
 
+    @property
+    def base(self) -> str:
+        """The base URI of this connection. Where it comes with a token, one is fetched. Raises `CallError`."""
+        try:
+            return base_of(self.definition, self._values())
+        except expressions.MissingValue as error:
+            if not self._scheme.needs_token or self._held.value:
+                raise CallError(_lacks(error)) from None
+        self._token()
+        try:
+            return base_of(self.definition, self._values())
+        except expressions.MissingValue as error:
+            raise CallError(_lacks(error)) from None
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers that go along with every request, their placeholders filled in. Raises `CallError`."""
+        return list(self.filled(self.definition.headers).items())
+
+    def rendered_url(self, text: str) -> str:
+        """A URL or a part of one with its placeholders filled in. Raises `CallError`."""
+        try:
+            return expressions.render_url(text, self._values())
+        except expressions.MissingValue as error:
+            raise CallError(_lacks(error)) from None
+        except ValueError as error:
+            raise CallError(self.redact(str(error))) from None
+
+    def filled_document(self, document: Any) -> Any:
+        """JSON values with the placeholders in their texts filled in. Raises `CallError`."""
+        try:
+            return expressions.render_all(document, self._values())
+        except expressions.MissingValue as error:
+            raise CallError(_lacks(error)) from None
+
+    def use(self, store: tokens.TokenStore) -> None:
+        """Take the tokens from a store."""
+        self._store = store
+        with suppress(SecretError):  # said when a token is needed
+            self._held = store.held()
+        self._learn()
+
     def redact(self, text: str) -> str:
         """The text without this connection's secrets."""
         return redact(text, self._secrets)
 
     def bare(self, url: str) -> str:
         """A URL as it may be kept: without the parameters that hold this connection's secrets; `send` adds them again."""
-        return without_query(url, self._scheme.query_names)
+        secret = {
+            name
+            for name, text in self.definition.query.items()
+            if any(path.startswith(("credentials.", "token", "oauth.")) for path in expressions.parse(text).paths)
+        }
+        return without_query(url, self._scheme.query_names | secret)
 
-    def send(self, outgoing: Outgoing) -> Answer:
-        """The answer, whatever its status. A token that is rejected with 401 is renewed once. Raises `CallError`."""
+    def send(self, outgoing: Outgoing, *, base: str = "") -> Answer:
+        """The answer, whatever its status. A token that is rejected is renewed once. Raises `CallError` and `TransportError`.
+
+        Credentials go to the origin of `base`, by default the connection's.
+        """
+        base = base or self.base
         token = self._token()
-        answer = self._exchange(outgoing, token)
-        if answer.status == 401 and self._scheme.needs_token:
-            self._store.drop(token)
-            answer = self._exchange(outgoing, self._token())
+        answer = self._exchange(outgoing, base)
+        if self._scheme.needs_token and self._rejects(answer):
+            self._token(rejected=token)
+            return self._exchange(outgoing, base)
+        if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
+            return self._exchange(outgoing, base)
         return answer
 
     def call(self, outgoing: Outgoing, *, before: Callable[[float], None] = lambda _: None) -> Answer:
@@ -93,24 +162,90 @@ class Client:
             time.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    def _exchange(self, outgoing: Outgoing, token: str) -> Answer:
-        return self._transport.send(outgoing, additions=self._scheme.apply(self._credentials, token=token), credentials_origin=self.base)
+    def _exchange(self, outgoing: Outgoing, base: str) -> Answer:
+        return self._transport.send(self._completed(outgoing), additions=self._additions(outgoing), credentials_origin=base)
 
-    def _token(self) -> str:
+    def _completed(self, outgoing: Outgoing) -> Outgoing:
+        """With the integration's parameters, where the request has none of that name."""
+        query = self.filled(self.definition.query)
+        present = {name for name, _ in parse_qsl(urlsplit(outgoing.url).query, keep_blank_values=True)}
+        added = [(name, value) for name, value in query.items() if name not in present]
+        return Outgoing(outgoing.method, with_query(outgoing.url, added), outgoing.headers, outgoing.body) if added else outgoing
+
+    def _additions(self, outgoing: Outgoing) -> Additions:
+        values = self._values(request=of_request(outgoing))
+        try:
+            added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
+        except expressions.MissingValue as error:
+            raise CallError(_lacks(error)) from None
+        except ValueError as error:
+            raise CallError(self.redact(str(error))) from None
+        added.cookies.extend(self._held.cookies.items())
+        if self._digest and (header := self._digest.header(outgoing.method, outgoing.url)):
+            added.headers.append(("Authorization", header))
+        return added
+
+    def _values(self, **more: Any) -> dict[str, Any]:
+        held = self._held
+        found = values_of(self.definition, self._credentials, self._settings, kept=held.kept, **more)
+        if self._scheme.needs_token:
+            found["token"] = held.value
+            found["oauth"] = {"token": {"access_token": held.value, **held.kept}}
+            if held.scheme:
+                found["tokenScheme"] = held.scheme
+        return found
+
+    def filled(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Texts by name with their placeholders filled in. Raises `CallError`."""
+        try:
+            values = self._values()
+            if self._scheme.needs_token and not self._held.value and any("token" in path for path in expressions.paths_of(dict(texts))):
+                self._token()
+                values = self._values()
+            return {name: expressions.render(text, values) for name, text in texts.items()}
+        except expressions.MissingValue as error:
+            raise CallError(_lacks(error)) from None
+        except ValueError as error:
+            raise CallError(self.redact(str(error))) from None
+
+    def _rejects(self, answer: Answer) -> bool:
+        """Whether an answer says that the token is no longer accepted."""
+        auth = self.definition.auth
+        signal = auth.rejected if isinstance(auth, TokenPart) else None
+        if signal is None:
+            return answer.status == 401
+        document = None
+        if signal.path:
+            try:
+                document = answer.json()
+            except ValueError:
+                return False
+        return signals(signal, answer, document)
+
+    def _token(self, *, rejected: str = "") -> str:
+        """The token to use, fetched or renewed if need be; "" for a method without tokens. Raises `CallError`."""
         if not self._scheme.needs_token:
             return ""
-        token = self._store.get()
-        if not token:
-            try:
-                fetched = tokens.fetch(self._transport, cast("OAuth2Auth", self.definition.auth), self._credentials, secrets=self._secrets)
-            except TransportError as error:
-                raise CallError(f"No access token could be fetched. {error.message}") from None
-            except TokenError as error:
-                raise CallError(error.message) from None
-            token = self._store.put(fetched)
-        if token not in self._secrets:
-            self._secrets.append(token)
-        return token
+        try:
+            self._held = self._store.renew(
+                lambda held: self.issuer.obtain(held, self._transport, secrets=self._secrets),
+                rejected=rejected,
+                reason="rejected" if rejected else "needed",
+            )
+        except TransportError as error:
+            raise CallError(f"No access token could be fetched. {error.message}") from None
+        except TokenError as error:
+            raise CallError(self.redact(error.message)) from None
+        except SecretError as error:
+            raise CallError(str(error)) from None
+        self._learn()
+        return self._held.value
+
+    def _learn(self) -> None:
+        """Know what has to be hidden."""
+        values = values_of(self.definition, self._credentials, self._settings, kept=self._held.kept)
+        found = secrets_in(values, self._held, self.definition, self._credentials)
+        self._secrets = list(dict.fromkeys([*self._secrets, *found]))
 
     def _failed(self, reading: outcomes.Reading, answer: Answer) -> str:
         if reading.outcome is Outcome.RATE_LIMITED and reading.wait:
@@ -134,24 +269,51 @@ class Client:
         return error.message
 
 
+def redirect_uri() -> str:
+    """Junction's own address for the answers of vendors' authorization pages; the one to register there."""
+    return f"{django_settings.PUBLIC_URL}/oauth2/callback"
+
+
 def client_for(connection: Connection, definition: Definition) -> Client:
-    """The client of a stored connection. Raises `CallError` if its secrets cannot be opened."""
+    """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there."""
+    credentials = opened(connection, definition)
+    check_destinations(connection, definition, credentials)
+    client = Client(
+        definition=definition, credentials=credentials, settings=connection.settings, store=tokens.MemoryTokens(definition.auth)
+    )
+    client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
+    return client
+
+
+def opened(connection: Connection, definition: Definition, *, defaults: dict[str, str] | None = None) -> dict[str, str]:
+    """A connection's credentials over the integration's `defaults`, which are read where they are not given. Raises `CallError`."""
     try:
-        credentials = effective_credentials(connection, definition)
+        own = open_sealed(connection.credential.sealed, context=connection.credential.context)
+        return {**(default_credentials(connection.integration_id, definition) if defaults is None else defaults), **own}
     except SecretError as error:
         raise CallError(str(error)) from None
-    return Client(
-        definition=definition,
-        credentials=credentials,
-        base=base_of(definition, connection.settings),
-        store=tokens.StoredTokens(connection.pk),
-    )
 
 
-def effective_credentials(connection: Connection, definition: Definition) -> dict[str, str]:
-    """The connection's own credentials over the integration's defaults. Raises `SecretError`."""
-    own = open_sealed(connection.credential.sealed, context=connection.credential.context)
-    return {**default_credentials(connection.integration_id, definition), **own}
+def check_destinations(connection: Connection, definition: Definition, credentials: Credentials) -> None:
+    """Refuse to send what the owner entered for one server to another that a new revision names. Raises `CallError`."""
+    if not connection.destinations:
+        return
+    new = sorted(set(destinations_of(definition, credentials, connection.settings)) - set(connection.destinations))
+    if new:
+        raise CallError(
+            f"The integration was changed: credentials would now go to {', '.join(shown(url) for url in new)}. "
+            "Nothing is sent there until somebody who uses this connection agrees to it on its page."
+        )
+
+
+def destinations_of(definition: Definition, credentials: Credentials, settings: Mapping[str, Any]) -> list[str]:
+    """The servers to which a connection's credentials go."""
+    values = values_of(definition, credentials, settings)
+    try:
+        base = base_of(definition, values)
+    except (expressions.MissingValue, CallError):
+        base = definition.api_base_uri
+    return destinations(definition, values, base)
 
 
 def default_credentials(integration_id: Any, definition: Definition) -> dict[str, str]:
@@ -161,28 +323,45 @@ def default_credentials(integration_id: Any, definition: Definition) -> dict[str
     server of their own and read them there.
     """
     found: dict[str, str] = {}
-    if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and definition.auth.grant_type == "client_credentials":
+    known = {field.name for field in scheme_of(definition.auth).credential_fields()}
+    if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and "clientId" in known:
         found["clientId"] = definition.auth.client_id
     row = DefaultCredential.objects.filter(pk=integration_id).first()
-    if row and not definition.host_at_connect:
-        known = {field.name for field in scheme_of(definition.auth).credential_fields()}
+    if row and not definition.host_is_open:
         found |= {name: value for name, value in open_sealed(row.sealed, context=row.context).items() if name in known}
     return found
 
 
-def base_of(definition: Definition, settings: dict[str, Any]) -> str:
+def base_of(definition: Definition, values: Mapping[str, Any]) -> str:
     """The base URI that a connection calls: the definition's, or the connection's own server with the definition's path.
 
-    Raises `CallError` for a connection that was made before the definition left the host open.
+    Raises `MissingValue` for one that lacks a setting, `CallError` for a connection that was made before the definition
+    left the host open, or whose settings lead nowhere.
     """
+    if definition.has_placeholders:
+        try:
+            return str(parse_base_uri(_with_scheme(expressions.render_url(definition.api_base_uri, values))))
+        except ValueError as error:
+            raise CallError(f"The settings of the connection make no address to call. {error}") from None
     if not definition.host_at_connect:
         return definition.api_base_uri
-    if not settings.get("baseUri"):
+    address = values.get("settings", {}).get("baseUri")
+    if not address:
         raise CallError(
             "The integration now asks each connection for the address of its own server, and this one has none. Add it to the connection."
         )
-    own = parse_base_uri(str(settings["baseUri"]))
+    own = parse_base_uri(str(address))
     return f"{own.origin}{own.path or definition.base.path}"
+
+
+def _with_scheme(url: str) -> str:
+    return url if "://" in url else f"https://{url}"
+
+
+def _lacks(missing: expressions.MissingValue) -> str:
+    name = missing.name
+    known = name.removeprefix(SECRET_FIELD).removeprefix("credentials.")
+    return f"The integration needs {known}, and this connection has no value for it. Add it to the connection, or authorize it again."
 
 
 def _message_in(document: Any, depth: int = 0) -> str:

@@ -106,6 +106,7 @@ class Additions:
     headers: Pairs = field(default_factory=list, repr=False)
     query: Pairs = field(default_factory=list, repr=False)
     cookies: Pairs = field(default_factory=list, repr=False)
+    body: Pairs = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,24 @@ class Answer:
             )
         kind = f" ({self.content_type})" if self.content_type else ""
         return f"The body of the answer{kind} is not valid JSON."
+
+
+def with_fields(outgoing: Outgoing, fields: Pairs) -> Outgoing:
+    """The request with fields added to its JSON object or form; a request without a body gets a JSON object. Others stay as they are."""
+    if not fields:
+        return outgoing
+    kind = next((value for name, value in outgoing.headers if name.lower() == "content-type"), "").partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        pairs = [pair for pair in parse_qsl((outgoing.body or b"").decode(), keep_blank_values=True) if pair[0] not in dict(fields)]
+        return Outgoing(outgoing.method, outgoing.url, outgoing.headers, urlencode([*pairs, *fields]).encode())
+    try:
+        document = json.loads(outgoing.body) if outgoing.body else {}
+    except ValueError:
+        return outgoing
+    if not isinstance(document, dict) or (outgoing.body and "json" not in kind):
+        return outgoing
+    headers = outgoing.headers if kind else [*outgoing.headers, ("Content-Type", "application/json")]
+    return Outgoing(outgoing.method, outgoing.url, headers, json.dumps({**document, **dict(fields)}).encode())
 
 
 def shown(url: str) -> str:

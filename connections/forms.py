@@ -5,22 +5,31 @@ Fields are named as the services' errors name them (`credentials.apiKey`, `setti
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django import forms
 
 from connections.auth import CredentialField, scheme_of
 from connections.services import NAME_LENGTH
-from integrations.definition import Definition
+from integrations.definition import ConnectionField, Definition
 from integrations.forms import RefusableForm
+from integrations.widgets import AffixedInput
 
 CREDENTIALS = "credentials."
+SETTINGS = "settings."
 BASE_URI = "settings.baseUri"
 
 
 class UnshownInput(forms.TextInput):
     """An input whose value is never sent back, as with passwords: some vendors take their key as the user name."""
+
+    def format_value(self, value: Any) -> None:  # noqa: ARG002 - the signature of Django
+        return None
+
+
+class UnshownText(forms.Textarea):
+    """The same for what has several lines, such as a private key."""
 
     def format_value(self, value: Any) -> None:  # noqa: ARG002 - the signature of Django
         return None
@@ -54,6 +63,9 @@ class ConnectionForm(RefusableForm):
                 help_text="For example https://git.example.com." + (f" Without a path of its own, {path} is added." if path else ""),
                 widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "url"}),
             )
+        self._hidden = {SETTINGS + one.name for one in definition.connection_fields if one.is_secret}
+        for one in definition.connection_fields:
+            self.fields[SETTINGS + one.name] = _setting(one, stored=SETTINGS + one.name in stored)
         for field in scheme_of(definition.auth).credential_fields():
             self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
 
@@ -67,11 +79,16 @@ class ConnectionForm(RefusableForm):
 
     @property
     def settings(self) -> dict[str, str]:
-        """The public settings. An address may be typed as people say it, without https://."""
-        if BASE_URI not in self.fields:
-            return {}
-        address = self._entered()[BASE_URI]
-        return {"baseUri": f"https://{address}" if address and "://" not in address and address[0] != "/" else address}
+        """The settings as they were entered; an empty secret is left out. An address may be typed without https://."""
+        found = {name.removeprefix(SETTINGS): value for name, value in self._entered().items() if name.startswith(SETTINGS)}
+        found = {name: value for name, value in found.items() if value or SETTINGS + name not in self._hidden}
+        if address := found.get("baseUri", ""):
+            found["baseUri"] = f"https://{address}" if "://" not in address and address[0] != "/" else address
+        return found
+
+    def settings_unchanged(self, present: Mapping[str, Any]) -> bool:
+        """Whether the form holds the settings that a connection has."""
+        return all(str(present.get(name) or "") == value for name, value in self.settings.items())
 
     def _entered(self) -> dict[str, str]:
         """The values as they were sent: a form with gaps can still be tested, and the services say what is missing."""
@@ -85,11 +102,38 @@ def _input(field: CredentialField, *, stored: bool, default: bool) -> forms.Char
         attrs["placeholder"] = "Stored. Leave empty to keep it."
     elif default:
         notes.append("Leave empty to use the one that comes with the integration.")
-    widget = forms.PasswordInput(attrs=attrs) if field.secret else UnshownInput(attrs=attrs)
+    if field.multiline:
+        widget: forms.Widget = UnshownText(attrs={**attrs, "rows": 4})
+    else:
+        widget = forms.PasswordInput(attrs=attrs) if field.secret else UnshownInput(attrs=attrs)
     return forms.CharField(
         label=field.label,
         required=field.required and not stored and not default,
         help_text=" ".join(filter(None, notes)),
         widget=widget,
         strip=False,
+    )
+
+
+def _setting(field: ConnectionField, *, stored: bool) -> forms.Field:
+    """The input of a connection field. What it holds is checked by the service, which the API shares."""
+    attrs: dict[str, Any] = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+    if field.placeholder:
+        attrs["placeholder"] = field.placeholder
+    common: dict[str, Any] = {
+        "label": field.title,
+        "help_text": field.help,
+        "required": field.required and not field.default and not stored,
+        "initial": field.default or None,
+    }
+    if field.type == "select":
+        choices = [(option, option) for option in field.options]
+        return forms.ChoiceField(choices=choices if common["required"] and field.default else [("", "Choose …"), *choices], **common)
+    if field.is_secret:
+        attrs |= {"data-keep": True, **({"placeholder": "Stored. Leave empty to keep it."} if stored else {})}
+        return forms.CharField(widget=forms.PasswordInput(attrs={**attrs, "autocomplete": "new-password"}), strip=False, **common)
+    if field.prefix or field.suffix:
+        return forms.CharField(widget=AffixedInput(prefix=field.prefix, suffix=field.suffix, attrs=attrs), **common)
+    return forms.CharField(
+        widget=forms.TextInput(attrs={**attrs, **({"inputmode": "decimal"} if field.type == "number" else {})}), **common
     )

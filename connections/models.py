@@ -23,13 +23,16 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
 class Connection(models.Model):
     """An organization's named access to an integration. Secrets lie in its `Credential`; `settings` are public.
 
-    `settings["baseUri"]` is the address of the organization's own server where the definition leaves the host open.
+    `settings["baseUri"]` is the address of the organization's own server where the definition leaves the host open; the
+    other settings are the connection fields that are no secrets. `destinations` are the servers to which the owner
+    agreed to send the secrets: when the definition names others, nothing is sent until the owner agrees again.
     """
 
     class State(models.TextChoices):
         UNTESTED = "untested", "Not tested"
         WORKING = "working", "Working"
         FAILING = "failing", "Failing"
+        REAUTHORIZE = "reauthorize", "Needs re-authorization"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="connections")
@@ -38,7 +41,8 @@ class Connection(models.Model):
     is_default = models.BooleanField(default=False)
     settings = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.UNTESTED)
-    message = models.TextField(blank=True, help_text="What the last test said.")
+    destinations = models.JSONField(default=list, blank=True)
+    message = models.TextField(blank=True, help_text="What the last test said, or why it has to be authorized again.")
     tested_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -57,19 +61,43 @@ class Connection(models.Model):
         return self.name
 
 
+class CredentialQuerySet(models.QuerySet["Credential"]):
+    def due(self, now: Any) -> Self:
+        """Tokens to renew before they end, that nobody is renewing and no cool-down holds back."""
+        return self.filter(
+            Q(lease_until=None) | Q(lease_until__lt=now),
+            Q(retry_at=None) | Q(retry_at__lte=now),
+            Q(queued_until=None) | Q(queued_until__lt=now),
+            refresh_due_at__lte=now,
+        )
+
+
 class Credential(models.Model):
     """The secrets of a connection, encrypted with the connection's id as associated data.
 
-    `sealed` is what the owner entered. `token_sealed` is an access token fetched with it, valid until `token_expires_at`
-    (None: unknown). `generation` counts the changes of either, so that a late answer never overwrites a newer one.
+    `sealed` is what the owner entered. `token_sealed` is the token that was fetched with it, and what came along: the
+    refresh token, kept values, cookies; its access token is valid until `token_expires_at` (None: unknown) and is to be
+    renewed from `refresh_due_at` on (None: when it is needed). `generation` counts the changes of either, so that a
+    late answer never overwrites a newer one. Whoever renews holds the lease; after `failures` in a row nobody tries
+    again before `retry_at`. Until `queued_until` the row waits in the queue of a worker.
     """
 
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="credential", primary_key=True)
     sealed = models.TextField()
     token_sealed = models.TextField(blank=True)
     token_expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     generation = models.PositiveIntegerField(default=0)
+    lease_holder = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    queued_until = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    SEALED = ("sealed", "token_sealed")
+
+    objects = CredentialQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"credential of {self.connection_id}"
@@ -80,12 +108,72 @@ class Credential(models.Model):
         return f"credential:{self.connection_id}"
 
 
+class TokenEvent(models.Model):
+    """One renewal of a token: when, why, what came of it. No secrets.
+
+    The row is written before the request: one that is still STARTED when somebody else holds the lease tells of a worker
+    that was lost between the request and the answer.
+    """
+
+    class Outcome(models.TextChoices):
+        STARTED = "started", "Started"
+        RENEWED = "renewed", "Renewed"
+        FAILED = "failed", "Failed, will be repeated"
+        REFUSED = "refused", "Refused for good"
+        LOST = "lost", "Answer lost"
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="token_events")
+    at = models.DateTimeField(auto_now_add=True)
+    reason = models.CharField(max_length=40)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.STARTED)
+    generation = models.PositiveIntegerField()
+    message = models.TextField(blank=True)
+    elapsed_ms = models.PositiveIntegerField(default=0)
+    next_due_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["connection", "-at"], name="token_events_of_connection")]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} for {self.connection_id}"
+
+
+class Authorization(models.Model):
+    """One visit to a vendor's page where people agree: begun in one browser session, for one connection, used once.
+
+    The state that travels is kept as a hash only; the code verifier (RFC 7636) is sealed.
+    """
+
+    state_hash = models.CharField(max_length=64, unique=True)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="authorizations")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    session_hash = models.CharField(max_length=64)
+    verifier_sealed = models.TextField()
+    redirect_uri = models.CharField(max_length=2000)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    SEALED = ("verifier_sealed",)
+
+    def __str__(self) -> str:
+        return f"authorization of {self.connection_id}"
+
+    @property
+    def context(self) -> str:
+        """What the verifier is bound to."""
+        return f"authorization:{self.state_hash}"
+
+
 class DefaultCredential(models.Model):
     """Secrets that an integration's owner gave along with it; connections that enter none of their own use them."""
 
     integration = models.OneToOneField(Integration, on_delete=models.CASCADE, related_name="default_credential", primary_key=True)
     sealed = models.TextField()
     updated_at = models.DateTimeField(auto_now=True)
+
+    SEALED = ("sealed",)
 
     def __str__(self) -> str:
         return f"default credential of {self.integration_id}"

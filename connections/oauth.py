@@ -1,149 +1,164 @@
-"""OAuth 2.0 (RFC 6749) as pure functions: the request for a token, and what its answer says."""
+"""OAuth 2.0 (RFC 6749, 7636, 7523, 7009) as pure functions: the page where people agree, and the requests for tokens (leaf).
+
+What is sent is made in one order: what the grant says, the client's authentication, the integration's parameters, of
+which an empty one takes out what would be sent; at last the vendor's own names for parameters.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import parse_qsl, quote_plus, urlencode
+import secrets as random
+from urllib.parse import quote, quote_plus, urlencode, urlsplit, urlunsplit
 
+from connections import assertions
 from connections.auth import Credentials, basic_header
-from connections.exchange import Answer, Outgoing, with_query
-from connections.redaction import redact
-from integrations import paths
-from integrations.definition import FORM_TYPE, JSON_TYPE, OAuth2Auth
+from connections.auth.base import Values
+from connections.exchange import Outgoing, with_query
+from integrations import expressions
+from integrations.definition import FORM_TYPE, JSON_TYPE, QUERY_TYPE, OAuth2Auth
 
-# Errors of RFC 6749 5.2 that stay until somebody changes the connection or the integration.
-_PERMANENT = frozenset(
-    {
-        "invalid_client",
-        "invalid_grant",
-        "invalid_request",
-        "invalid_scope",
-        "unauthorized_client",
-        "unsupported_grant_type",
-        "access_denied",
+_JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_VERIFIER_BYTES = 48  # 64 characters; RFC 7636 4.1 wants 43 to 128
+
+
+def new_verifier() -> str:
+    """A code verifier of RFC 7636."""
+    return random.token_urlsafe(_VERIFIER_BYTES)
+
+
+def authorization_url(auth: OAuth2Auth, values: Values, *, redirect_uri: str, state: str, verifier: str) -> str:
+    """Where the browser is sent to agree. Raises `MissingValue` and `ValueError`."""
+    params = {
+        "response_type": "code",
+        "client_id": str(values.get("credentials", {}).get("clientId") or auth.client_id),
+        "redirect_uri": redirect_uri,
+        "scope": _scope(auth),
+        "state": state,
     }
-)
-# Some servers write an absolute time or a number without meaning into expires_in; no real lifetime is longer than this.
-_LONGEST_LIFETIME = 10 * 365 * 24 * 3600
+    if auth.pkce == "S256":
+        digest = hashlib.sha256(verifier.encode()).digest()
+        params |= {"code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="), "code_challenge_method": "S256"}
+    elif auth.pkce == "plain":
+        params |= {"code_challenge": verifier, "code_challenge_method": "plain"}
+    pairs = _named(auth, {**params, **_rendered(auth.authorization_params, values)})
+    url = expressions.render_url(auth.auth_uri, values)
+    # Some products route by the fragment (`#/oauth/authorize`): there the parameters belong behind it.
+    parts = urlsplit(url)
+    query = urlencode(pairs, quote_via=quote)
+    if parts.fragment:
+        glue = "&" if "?" in parts.fragment else "?"
+        return urlunsplit(parts._replace(fragment=f"{parts.fragment}{glue}{query}"))
+    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, query]))))
 
 
-class TokenError(Exception):
-    """The token endpoint gave no token. `error` is the code of RFC 6749 5.2 or ""; `permanent` as in TransportError."""
+def token_request(auth: OAuth2Auth, credentials: Credentials, values: Values | None = None) -> Outgoing:
+    """The request that turns credentials into a token: every grant but the authorization code and the refresh."""
+    values = values or {"credentials": credentials, "settings": {}}
+    match auth.grant_type:
+        case "password":
+            params = {
+                "grant_type": "password",
+                "username": credentials.get("username", ""),
+                "password": credentials.get("password", ""),
+            }
+        case "jwt_bearer":
+            client = credentials.get("clientId", "") or auth.client_id
+            audience = {"iss": client, "aud": expressions.render_url(auth.token_uri, values)}
+            params = {"grant_type": _JWT_BEARER, "assertion": assertions.sign(auth.assertion, dict(values), defaults=audience)}
+        case "none":
+            params = {}
+        case _:
+            params = {"grant_type": "client_credentials"}
+    if auth.scope and auth.grant_type != "none":
+        params["scope"] = _scope(auth)
+    return _request(auth, params, credentials, values, refresh=False)
 
-    def __init__(self, message: str, *, error: str = "", permanent: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
-        self.error = error
-        self.permanent = permanent
+
+def code_request(auth: OAuth2Auth, credentials: Credentials, values: Values, *, code: str, redirect_uri: str, verifier: str) -> Outgoing:
+    """The request that exchanges an authorization code."""
+    params = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+    if auth.pkce != "off":
+        params["code_verifier"] = verifier
+    return _request(auth, params, credentials, values, refresh=False)
 
 
-@dataclass(frozen=True)
-class Token:
-    """An access token. `expires_in` is its lifetime in seconds, None where the server does not say."""
+def refresh_request(auth: OAuth2Auth, credentials: Credentials, values: Values, *, refresh_token: str, redirect_uri: str = "") -> Outgoing:
+    """The request that exchanges a refresh token."""
+    params = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    if auth.include_redirect_uri_on_refresh and redirect_uri:
+        params["redirect_uri"] = redirect_uri
+    return _request(auth, params, credentials, values, refresh=True)
 
-    value: str = field(repr=False)
-    expires_in: int | None = None
-    scheme: str = "Bearer"
+
+def revocation_request(auth: OAuth2Auth, credentials: Credentials, values: Values, *, token: str, hint: str) -> Outgoing:
+    """RFC 7009: tell the vendor that a token is no longer used."""
+    params = {"token": token, "token_type_hint": hint}
+    headers = [("Accept", JSON_TYPE), ("Content-Type", FORM_TYPE)]
+    headers += _authenticated(auth, params, credentials, values, refresh=False)
+    return Outgoing("POST", expressions.render_url(auth.revocation_uri, values), headers, urlencode(params).encode())
 
 
-def token_request(auth: OAuth2Auth, credentials: Credentials) -> Outgoing:
-    """The request that exchanges client credentials for a token.
-
-    The client authenticates either in a Basic header or in the parameters, never in both: some servers refuse that.
-    The token parameters of the integration come last and win.
-    """
-    client_id, client_secret = credentials.get("clientId", "").strip(), credentials.get("clientSecret", "").strip()
-    params = {"grant_type": "client_credentials"}
+def _request(auth: OAuth2Auth, params: dict[str, str], credentials: Credentials, values: Values, *, refresh: bool) -> Outgoing:
+    url = expressions.render_url((auth.refresh_uri if refresh else "") or auth.token_uri, values)
     headers = [("Accept", JSON_TYPE)]
-    if auth.scope:
-        params["scope"] = auth.scope
-    if auth.basic_token_auth:
-        # RFC 6749 2.3.1: both are form-encoded before they are joined.
-        headers.append(basic_header(quote_plus(client_id), quote_plus(client_secret)))
-    else:
-        params |= {"client_id": client_id, "client_secret": client_secret}
-    params |= auth.token_params
-    if auth.token_request_method == "GET":
-        return Outgoing("GET", with_query(auth.token_uri, list(params.items())), headers)
-    headers.append(("Content-Type", auth.token_request_content_type))
-    as_json = auth.token_request_content_type == JSON_TYPE
-    return Outgoing("POST", auth.token_uri, headers, (json.dumps(params) if as_json else urlencode(params)).encode())
+    if auth.grant_type != "none" and (not refresh or auth.include_client_config_on_refresh or _sent_apart(auth)):
+        headers += _authenticated(auth, params, credentials, values, refresh=refresh)
+    params = {**params, **_rendered(auth.refresh_params if refresh else auth.token_params, values)}
+    own = auth.refresh_headers if refresh else auth.token_headers
+    replaced = {name.lower() for name in own}
+    pairs = _named(auth, params)
+    content, body, url = _encoded(auth, pairs, url)
+    headers += [("Content-Type", content)] if content else []
+    headers = [(name, value) for name, value in headers if name.lower() not in replaced]
+    headers += [(name, value) for name, value in _rendered(own, values).items() if value]
+    return Outgoing(auth.token_request_method, url, headers, body)
 
 
-def read_token(auth: OAuth2Auth, answer: Answer, *, secrets: Iterable[str] = ()) -> Token:
-    """The token of an answer. Raises TokenError with a sentence in which no secret stands."""
-    document = _document(answer)
-    hidden = list(secrets)
-    error = _error(document)
-    if answer.status >= 400 or error:
-        raise _refused(answer, error, hidden)
-    value = paths.extract(document, auth.token_key)
-    if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).strip():
-        raise TokenError(
-            f"The token endpoint answered, but without {auth.token_key}. {_what_is_there(document)} Correct the token key of the integration.",
-            permanent=True,
-        )
-    return Token(str(value).strip(), _seconds(paths.extract(document, auth.token_expiration_key)), auth.access_token_scheme)
+def _encoded(auth: OAuth2Auth, pairs: list[tuple[str, str]], url: str) -> tuple[str, bytes | None, str]:
+    """Content type, body and URL of a token request."""
+    if auth.token_request_method == "GET" or auth.token_request_content_type == QUERY_TYPE:
+        return "", (None if auth.token_request_method == "GET" else b""), with_query(url, pairs)
+    if auth.token_request_content_type == JSON_TYPE:
+        return JSON_TYPE, json.dumps(dict(pairs)).encode(), url
+    return FORM_TYPE, urlencode(pairs).encode(), url
 
 
-def _document(answer: Answer) -> Any:
-    """The answer as JSON or, from servers older than the standard, as a form."""
-    try:
-        return answer.json()
-    except ValueError as error:
-        form = dict(parse_qsl(answer.text.strip())) if answer.content_type in (FORM_TYPE, "text/plain") else {}
-        if form:
-            return form
-        if answer.status >= 400:
-            return None
-        raise TokenError(f"No token came. {error} Check the access token URL.", permanent=True) from None
+def _sent_apart(auth: OAuth2Auth) -> bool:
+    """Whether the client authenticates on refresh outside the parameters, where nothing is too much for anybody."""
+    return auth.client_authentication_for(refresh=True) in ("basic", "tls")
 
 
-def _error(document: Any) -> tuple[str, str] | None:
-    """Code and description of an OAuth error, None where there is none. Some servers nest them or answer 200."""
-    if not isinstance(document, dict):
-        return None
-    inner = document.get("error")
-    if isinstance(inner, dict):
-        code, text = inner.get("code") or inner.get("type") or inner.get("status"), inner.get("message") or inner.get("description")
-        return str(code or "error"), str(text or "")
-    text = document.get("error_description") or document.get("message") or document.get("error_message") or ""
-    return (str(inner), str(text)) if inner else None
+def _authenticated(
+    auth: OAuth2Auth, params: dict[str, str], credentials: Credentials, values: Values, *, refresh: bool
+) -> list[tuple[str, str]]:
+    """Adds to `params`, or gives headers: never both, because some servers refuse that."""
+    client_id = (credentials.get("clientId", "") or auth.client_id).strip()
+    client_secret = credentials.get("clientSecret", "").strip()
+    match auth.client_authentication_for(refresh=refresh):
+        case "basic" if client_secret or auth.grant_type == "client_credentials":
+            # RFC 6749 2.3.1: both are form-encoded before they are joined.
+            return [basic_header(quote_plus(client_id), quote_plus(client_secret))]
+        case "body" if client_secret:
+            params |= {"client_id": client_id, "client_secret": client_secret}
+        case "private_key_jwt":
+            audience = {"iss": client_id, "sub": client_id, "aud": expressions.render_url(auth.token_uri, values)}
+            signed = assertions.sign(auth.assertion, dict(values), defaults=audience)
+            params |= {"client_id": client_id, "client_assertion_type": assertions.CLIENT_ASSERTION_TYPE, "client_assertion": signed}
+        case _ if client_id:
+            params["client_id"] = client_id
+    return []
 
 
-def _refused(answer: Answer, error: tuple[str, str] | None, secrets: list[str]) -> TokenError:
-    code, description = error or ("", "")
-    said = redact(f"{code}: {description}" if description else code, secrets)[:500].rstrip(". ")
-    advice = {
-        "invalid_client": "Check client ID and client secret, and whether the server takes them in a Basic header or in the body.",
-        "invalid_grant": "The authorization is no longer valid; connect again.",
-        "invalid_scope": "Check the scope of the integration.",
-        "unauthorized_client": "This client may not use this grant type; ask the vendor to allow it.",
-        "unsupported_grant_type": "The server does not offer this grant type; check the access token URL.",
-    }.get(code, "")
-    if not advice:
-        advice = (
-            "Try again later." if answer.status in (408, 429) or answer.status >= 500 else "Check the credentials and the access token URL."
-        )
-    status = f"status {answer.status}" + (f" {answer.reason}" if answer.reason else "")
-    reply = f"{status} and said {said}" if said else status
-    permanent = code in _PERMANENT or (400 <= answer.status < 500 and answer.status not in (408, 429))
-    return TokenError(f"The token endpoint refused with {reply}. {advice}", error=code, permanent=permanent)
+def _scope(auth: OAuth2Auth) -> str:
+    return auth.scope_separator.join(auth.scope.split()) if auth.scope_separator != " " else auth.scope
 
 
-def _what_is_there(document: Any) -> str:
-    if isinstance(document, dict) and document:
-        return f"The keys that are there: {', '.join(sorted(str(key) for key in document)[:20])}."
-    return "The answer is empty." if not document else "The answer is not an object."
+def _rendered(params: dict[str, str], values: Values) -> dict[str, str]:
+    return {name: expressions.render(text, values) if text else "" for name, text in params.items()}
 
 
-def _seconds(value: Any) -> int | None:
-    """A lifetime as number or numeric text; None for anything else, also for 0, by which servers mean unknown."""
-    try:
-        seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
-    except ValueError:
-        return None
-    return int(seconds) if 1 <= seconds <= _LONGEST_LIFETIME else None
+def _named(auth: OAuth2Auth, params: dict[str, str]) -> list[tuple[str, str]]:
+    """The parameters that have a value, under the vendor's names."""
+    return [(auth.param_names.get(name, name), value) for name, value in params.items() if value != ""]

@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from connections import services
 from connections.client import default_credentials
-from connections.forms import BASE_URI, ConnectionForm
+from connections.forms import ConnectionForm
 from connections.models import Connection
 from connections.permissions import connection_for, may_use
 from connections.ping import TestResult
@@ -80,7 +80,7 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     }
     form = _form(request, connection.integration, definition, connection)
     if form.is_bound and form.is_valid():
-        moved = form.settings if form.settings != {key: connection.settings.get(key) for key in form.settings} else None
+        moved = None if form.settings_unchanged(connection.settings) else form.settings
         try:
             services.change(
                 connection=connection, name=form.cleaned_data["name"], credentials=form.credentials or None, settings=moved or None
@@ -160,7 +160,9 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
         defaults = []  # the service says what is wrong with them when the form is sent
     return ConnectionForm(
         request.POST if request.method == "POST" else None,
-        initial={"name": connection.name, BASE_URI: connection.settings.get("baseUri", "")} if connection else {},
+        initial={"name": connection.name, **{f"settings.{name}": value for name, value in connection.settings.items()}}
+        if connection
+        else {},
         definition=definition,
         stored=services.stored_fields(connection) if connection else [],
         defaults=defaults,
@@ -185,11 +187,10 @@ def _test(form: ConnectionForm, integration: Integration, organization: Organiza
     credentials, settings = form.credentials, form.settings
     if connection is None:
         return services.try_out(integration=integration, organization=organization, credentials=credentials, settings=settings)
-    address = settings.get("baseUri") or connection.settings.get("baseUri")
-    if not credentials and address == connection.settings.get("baseUri"):
+    if not credentials and form.settings_unchanged(connection.settings):
         return services.test(connection=connection)
-    settings = {"baseUri": address} if settings else {}
-    merged = services.merged_credentials(connection, credentials, settings)
+    definition = services.definition_of(integration)
+    settings, merged = services.merged_values(connection, definition, credentials, settings)
     return services.try_out(integration=integration, organization=organization, credentials=merged, settings=settings)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from connections import outcomes
@@ -9,7 +10,7 @@ from connections.client import CallError, Client
 from connections.exchange import Answer, Outgoing, shown
 from connections.outcomes import Outcome
 from connections.transport import TransportError
-from integrations.definition import Ping
+from integrations.definition import JSON_TYPE, Ping
 from integrations.storable import mended
 
 
@@ -27,15 +28,30 @@ class TestResult:
 
 
 def ping(client: Client) -> TestResult:
-    """Send the integration's ping request once. Never raises for what the vendor or the network does."""
-    request = client.definition.ping
-    url = _join(client.base, request.uri if request else "")
-    outgoing = Outgoing((request or Ping()).method, url, list(client.definition.headers.items()))
+    """Send the integration's ping request. Of several URIs the first counts that the vendor accepts. Never raises for what it or the network does."""
+    request = client.definition.ping or Ping()
+    result = TestResult(False, None, "")
+    for uri in (request.uri, *request.alternatives):
+        result = _once(client, request, uri)
+        if result.ok:
+            break
+    return result
+
+
+def _once(client: Client, request: Ping, uri: str) -> TestResult:
     try:
-        answer = client.send(outgoing)
+        base = client.rendered_url(request.base_uri) if request.base_uri else client.base
+        url = _join(base, client.rendered_url(uri) if uri else "")
+        own = client.filled(request.headers)
+        headers = [pair for pair in client.headers if pair[0].lower() not in {name.lower() for name in own}] + list(own.items())
+        body = None
+        if request.body is not None:
+            body = json.dumps(client.filled_document(request.body)).encode()
+            headers += [] if any(name.lower() == "content-type" for name, _ in headers) else [("Content-Type", JSON_TYPE)]
+        answer = client.send(Outgoing(request.method, url, headers, body), base=base)
     except (TransportError, CallError) as error:
         return TestResult(False, getattr(error, "status", None), client.redact(error.message))
-    return TestResult(*_judge(answer, url, tested=request is not None), elapsed_ms=answer.elapsed_ms)
+    return TestResult(*_judge(answer, url, tested=client.definition.ping is not None), elapsed_ms=answer.elapsed_ms)
 
 
 def _judge(answer: Answer, url: str, *, tested: bool) -> tuple[bool, int, str]:

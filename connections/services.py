@@ -9,20 +9,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from connections import connection_settings, tokens
 from connections.auth import scheme_of
-from connections.client import CallError, Client, base_of, client_for, default_credentials
-from connections.exchange import may_carry_credentials, origin_of
+from connections.client import CallError, Client, client_for, default_credentials, destinations_of, opened
+from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential, DefaultCredential
 from connections.ping import TestResult, ping
 from connections.secrets import MASK, SecretError, open_sealed, seal
-from connections.tokens import MemoryTokens
+from connections.values import SECRET_FIELD
 from integrations import audit
-from integrations.addresses import parse_base_uri
 from integrations.definition import Definition
 from integrations.installing import why_not
 from integrations.models import Integration, Organization, User
 from integrations.refusals import Conflict, Invalid, Refusal
-from integrations.services import plain_http_problem
 
 NAME_LENGTH = 100
 
@@ -49,8 +48,10 @@ def create(
     check_installable(integration, organization)
     definition = definition_of(integration)
     name = _checked_name(name)
-    settings = _checked_settings(definition, settings or {})
+    settings, hidden = connection_settings.checked(definition, settings or {}, whole=True)
+    credentials = {**credentials, **hidden}
     _check_credentials(integration, definition, credentials)
+    goes_to = destinations_of(definition, {**_defaults(integration, definition), **credentials}, settings)
     with transaction.atomic():
         _one_at_a_time(organization.pk)
         others = Connection.objects.filter(organization=organization, integration=integration)
@@ -59,10 +60,20 @@ def create(
         elif is_default:
             others.filter(is_default=True).update(is_default=False)
         connection = Connection(
-            organization=organization, integration=integration, name=name, settings=settings, is_default=is_default, created_by=user
+            organization=organization,
+            integration=integration,
+            name=name,
+            settings=settings,
+            destinations=goes_to,
+            is_default=is_default,
+            created_by=user,
         )
         _save(connection)
-        Credential.objects.create(connection=connection, sealed=seal(credentials, context=f"credential:{connection.pk}"))
+        credentials, held = tokens.pasted(definition.auth, credentials)
+        row = Credential(connection=connection, sealed=seal(credentials, context=f"credential:{connection.pk}"))
+        if held:
+            row.token_sealed = tokens.sealed(connection.pk, held)
+        row.save(force_insert=True)
         _record(connection, "created", after={**facts(connection), "credentials": sorted(credentials)}, user=user)
     return connection
 
@@ -99,16 +110,15 @@ def change(
         if name is not None:
             connection.name = _checked_name(name)
         if credentials is not None or settings is not None:
-            settings = connection.settings if settings is None else _checked_settings(definition, settings)
-            merged = merged_credentials(connection, credentials or {}, settings)
+            settings, merged = merged_values(connection, definition, credentials or {}, settings or {})
             # What was said of the old values is not true of the new ones.
             connection.settings, connection.state, connection.message = settings, Connection.State.UNTESTED, ""
             _check_credentials(connection.integration, definition, merged)
+            connection.destinations = destinations_of(definition, {**_defaults(connection.integration, definition), **merged}, settings)
+            merged, held = tokens.pasted(definition.auth, merged)
+            token = tokens.kept_columns(connection.pk, held) if held else tokens.FORGOTTEN
             Credential.objects.filter(pk=connection.pk).update(
-                sealed=seal(merged, context=f"credential:{connection.pk}"),
-                token_sealed="",
-                token_expires_at=None,
-                generation=F("generation") + 1,
+                sealed=seal(merged, context=f"credential:{connection.pk}"), **token, generation=F("generation") + 1
             )
         if is_default is not None:
             _one_at_a_time(connection.organization_id)
@@ -124,24 +134,31 @@ def change(
     return connection
 
 
-def merged_credentials(connection: Connection, given: dict[str, str], settings: dict[str, Any]) -> dict[str, str]:
-    """The stored credentials with the given ones over them; the mask means unchanged.
+def merged_values(
+    connection: Connection, definition: Definition, credentials: dict[str, str], settings: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Stored settings and credentials with the given ones over them; the mask means unchanged.
 
-    Raises `Invalid` if `settings` lead to another server and a stored credential is not entered anew: whoever may change
+    Raises `Invalid` if the settings lead to another server and a stored credential is not entered anew: whoever may change
     the address must not learn the secrets by it.
     """
     try:
         stored = open_sealed(connection.credential.sealed, context=connection.credential.context)
     except SecretError:
         stored = {}  # what cannot be opened any more can be entered again
-    address, before = str(settings.get("baseUri", "")), str(connection.settings.get("baseUri", ""))
-    if origin_of(address) and not may_carry_credentials(address, before):
-        again = sorted(name for name in stored if given.get(name, MASK) == MASK)
-        if again:
-            sentence = "Enter it again: the address leads to another server, which does not get what is stored."
-            raise Invalid({f"credentials.{name}": [sentence] for name in again})
+    public, hidden = connection_settings.checked(definition, {**connection.settings, **settings}, whole=True, stored=stored)
+    given = {**credentials, **hidden}
     merged = {**stored, **{field: value for field, value in given.items() if value != MASK}}
-    return {field: value for field, value in merged.items() if value != ""}
+    merged = {field: value for field, value in merged.items() if value != ""}
+    if public != connection.settings:
+        before = destinations_of(definition, stored, connection.settings)
+        after = destinations_of(definition, merged, public)
+        if not all(any(may_carry_credentials(url, known) or url == known for known in before) for url in after):
+            again = sorted(name for name in stored if given.get(name, MASK) == MASK)
+            if again:
+                sentence = "Enter it again: the address leads to another server, which does not get what is stored."
+                raise Invalid({(name if "." in name else f"credentials.{name}"): [sentence] for name in again})
+    return public, merged
 
 
 def stored_fields(connection: Connection) -> list[str]:
@@ -166,9 +183,12 @@ def test(*, connection: Connection) -> TestResult:
             result = ping(client)
     except CallError as error:
         result = TestResult(False, None, error.message)
-    Connection.objects.filter(pk=connection.pk).update(
-        state=Connection.State.WORKING if result.ok else Connection.State.FAILING, message=result.message, tested_at=timezone.now()
-    )
+    now = timezone.now()
+    rows = Connection.objects.filter(pk=connection.pk)
+    if result.ok:
+        rows.update(state=Connection.State.WORKING, message=result.message, tested_at=now)
+    elif not rows.filter(state=Connection.State.REAUTHORIZE).update(tested_at=now):
+        rows.update(state=Connection.State.FAILING, message=result.message, tested_at=now)
     return result
 
 
@@ -176,11 +196,40 @@ def try_out(*, integration: Integration, organization: Organization, credentials
     """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
     check_installable(integration, organization)
     definition = definition_of(integration)
-    settings = _checked_settings(definition, settings)
+    settings, hidden = connection_settings.checked(definition, settings, whole=True)
+    credentials = {**credentials, **hidden}
     _check_credentials(integration, definition, credentials)
-    together = {**default_credentials(integration.pk, definition), **credentials}
-    with Client(definition=definition, credentials=together, base=base_of(definition, settings), store=MemoryTokens()) as client:
-        return ping(client)
+    together = {**_defaults(integration, definition), **credentials}
+    together, held = tokens.pasted(definition.auth, together)
+    try:
+        with Client(
+            definition=definition, credentials=together, settings=settings, store=tokens.MemoryTokens(definition.auth, held)
+        ) as client:
+            return ping(client)
+    except CallError as error:
+        return TestResult(False, error.status, error.message)
+
+
+def agree_to_destinations(*, connection: Connection) -> Connection:
+    """The owner agrees to where a changed integration sends the credentials."""
+    definition = definition_of(connection.integration)
+    try:
+        credentials = opened(connection, definition)
+    except CallError as error:
+        raise Refusal(error.message) from None
+    connection.destinations = destinations_of(definition, credentials, connection.settings)
+    connection.save(update_fields=["destinations", "updated_at"])
+    return connection
+
+
+def new_destinations(connection: Connection) -> list[str]:
+    """The servers that a changed integration names and to which nobody has agreed yet."""
+    try:
+        definition = definition_of(connection.integration)
+        found = destinations_of(definition, opened(connection, definition), connection.settings)
+    except (Refusal, CallError):
+        return []
+    return sorted(set(found) - set(connection.destinations)) if connection.destinations else []
 
 
 def set_default_credentials(*, integration: Integration, secrets: dict[str, str]) -> None:
@@ -195,12 +244,16 @@ def check_installable(integration: Integration, organization: Organization) -> N
         raise Conflict(f"{integration} cannot be connected. {reason}")
 
 
-def _check_credentials(integration: Integration, definition: Definition, credentials: dict[str, str]) -> None:
+def _defaults(integration: Integration, definition: Definition) -> dict[str, str]:
     try:
-        defaults = default_credentials(integration.pk, definition)
+        return default_credentials(integration.pk, definition)
     except SecretError as error:
         raise Refusal(str(error)) from None
-    errors = scheme_of(definition.auth).check({**defaults, **credentials})
+
+
+def _check_credentials(integration: Integration, definition: Definition, credentials: dict[str, str]) -> None:
+    own = {name: value for name, value in credentials.items() if not name.startswith(SECRET_FIELD)}
+    errors = scheme_of(definition.auth).check({**_defaults(integration, definition), **own})
     if errors:
         raise Invalid({f"credentials.{field}".rstrip("."): sentences for field, sentences in errors.items()})
 
@@ -212,28 +265,6 @@ def _checked_name(name: str) -> str:
     if len(value) > NAME_LENGTH:
         raise Invalid({"name": [f"At most {NAME_LENGTH} characters; this name has {len(value)}."]})
     return value
-
-
-def _checked_settings(definition: Definition, settings: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(settings) - {"baseUri"})
-    if unknown:
-        raise Invalid({f"settings.{name}": ["This integration does not ask for this setting. Leave it out."] for name in unknown})
-    given = str(settings.get("baseUri") or "").strip()
-    if not definition.host_at_connect:
-        if given:
-            raise Invalid({"settings.baseUri": ["The integration sets the host. Leave it out."]})
-        return {}
-    if not given:
-        raise Invalid({"settings.baseUri": ["Enter the address of your own server, for example https://git.example.com."]})
-    try:
-        base = parse_base_uri(given)
-        if not base.host:
-            raise ValueError("Enter the address with its host, for example https://git.example.com.")
-        if problem := plain_http_problem(str(base)):
-            raise ValueError(problem)
-    except ValueError as error:
-        raise Invalid({"settings.baseUri": [str(error)]}) from None
-    return {"baseUri": str(base)}
 
 
 def _one_at_a_time(organization_id: UUID) -> None:

@@ -12,6 +12,7 @@ import http.client
 import logging
 import socket
 import ssl
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ import requests
 import urllib3
 from django.conf import settings
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPDigestAuth
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -40,6 +42,7 @@ from connections.exchange import (
     may_carry_credentials,
     origin_of,
     shown,
+    with_fields,
     with_query,
     without_query,
 )
@@ -110,11 +113,54 @@ def _tls_context(ca_bundle: str) -> ssl.SSLContext:
     return context
 
 
+def _context_with(ca_bundle: str, certificate: str) -> ssl.SSLContext:
+    """A context that shows the server a client certificate; `certificate` is the certificate and its key in PEM form."""
+    context = create_urllib3_context()
+    context.load_verify_locations(ca_bundle)
+    context.sslsocket_class = sockets.TLSSocket
+    # The ssl module reads files only; this one is gone before the first byte is sent.
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(certificate)
+        file.flush()
+        try:
+            context.load_cert_chain(file.name, password=lambda: "")
+        except (ssl.SSLError, OSError, ValueError):
+            raise TransportError(
+                "The client certificate or its key cannot be read. Enter both in PEM form, the key without a passphrase.",
+                kind="tls",
+                sent=False,
+                permanent=True,
+            ) from None
+    return context
+
+
+class Digest:
+    """Answers to Digest challenges (RFC 7616): learns from the server's challenge, then signs each request."""
+
+    def __init__(self, username: str, password: str) -> None:
+        self._auth: Any = HTTPDigestAuth(username, password)  # the state that it keeps per thread is not in its types
+        self._auth.init_per_thread_state()
+
+    def challenged(self, header: str) -> bool:
+        """Take up a WWW-Authenticate header; False if it is no Digest challenge."""
+        scheme, _, rest = header.strip().partition(" ")
+        if scheme.lower() != "digest":
+            return False
+        self._auth._thread_local.chal = requests.utils.parse_dict_header(rest)  # noqa: SLF001 - there is no public way in
+        return True
+
+    def header(self, method: str, url: str) -> str:
+        """The Authorization header for a request, "" before the first challenge or for one that cannot be answered."""
+        if not self._auth._thread_local.chal:  # noqa: SLF001
+            return ""
+        return self._auth.build_digest_header(method, url) or ""
+
+
 class _GuardedAdapter(HTTPAdapter):
     """requests' adapter with our connections, over one TLS context that always verifies."""
 
-    def __init__(self, ca_bundle: str) -> None:
-        self._context = _tls_context(ca_bundle)
+    def __init__(self, ca_bundle: str, certificate: str) -> None:
+        self._context = _context_with(ca_bundle, certificate) if certificate else _tls_context(ca_bundle)
         super().__init__(pool_connections=10, pool_maxsize=4)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
@@ -128,12 +174,13 @@ class _GuardedAdapter(HTTPAdapter):
 class Transport:
     """Sends requests over connections that are kept open; one per thread, used as a context manager.
 
-    `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests.
+    `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests; `certificate`
+    a client certificate with its key, PEM. Raises TransportError for one that cannot be read.
     """
 
-    def __init__(self, *, ca_bundle: str = "") -> None:
+    def __init__(self, *, ca_bundle: str = "", certificate: str = "") -> None:
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
-        self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH)
+        self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate)
 
     def __enter__(self) -> Self:
         return self
@@ -256,7 +303,7 @@ def _dress(hop: Outgoing, extra: Additions, home: str) -> Outgoing:
     headers = [pair for pair in hop.headers if pair[0].lower() not in replaced] + extra.headers
     if extra.cookies:
         headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in extra.cookies)))
-    return Outgoing(hop.method, with_query(url, extra.query), headers, hop.body)
+    return with_fields(Outgoing(hop.method, with_query(url, extra.query), headers, hop.body), extra.body)
 
 
 def _redirect_target(response: urllib3.HTTPResponse, url: str) -> str:

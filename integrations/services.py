@@ -13,11 +13,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from config.networks import is_covered
-from integrations import audit
+from integrations import audit, expressions
 from integrations.addresses import parse_base_uri
-from integrations.definition import Definition, OAuth2Auth
+from integrations.definition import Definition, LoginAuth, OAuth2Auth
 from integrations.models import Integration, Organization, Revision, User
 from integrations.models.integration import LABEL_LENGTH, SharingPolicy, Status
 from integrations.models.organization import unique_slug
@@ -267,11 +268,10 @@ def check_transport(definition: Definition) -> None:
     """Refuse plain http to anywhere but the networks that the operator named, and addresses that could never be called."""
     urls = {"apiBaseUri": definition.api_base_uri}
     if isinstance(definition.auth, OAuth2Auth):
-        urls |= {
-            "auth.authUri": definition.auth.auth_uri,
-            "auth.tokenUri": definition.auth.token_uri,
-            "auth.revocationUri": definition.auth.revocation_uri,
-        }
+        names = ("auth_uri", "token_uri", "refresh_uri", "revocation_uri")
+        urls |= {f"auth.{to_camel(name)}": getattr(definition.auth, name) for name in names}
+    if isinstance(definition.auth, LoginAuth):
+        urls |= {f"auth.steps.{number}.url": step.url for number, step in enumerate(definition.auth.steps)}
     errors = {field: [sentence] for field, url in urls.items() if (sentence := plain_http_problem(url))}
     if errors:
         raise Invalid(errors)
@@ -279,8 +279,8 @@ def check_transport(definition: Definition) -> None:
 
 def plain_http_problem(url: str) -> str:
     """A sentence if `url` is plain http to a host that EGRESS_ALLOW does not cover, else ""."""
-    if not url.lower().startswith("http://"):
-        return ""
+    if not url.lower().startswith("http://") or not expressions.parse(url).is_plain:
+        return ""  # what placeholders make of it is known when a connection calls it, and judged there
     host = parse_base_uri(re.split(r"[?#]", "/".join(url.split("/")[:3]))[0]).host
     if _all_covered(host):
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from integrations.definition import AUTH_CLASSES, Definition
+from integrations.definition import AUTH_CLASSES, Definition, OAuth2Auth
 from integrations.models import Integration, Revision
 from integrations.refusals import Invalid
 
@@ -18,7 +18,7 @@ SECRET_FIELDS = {"apikey": ("apiKey",), "oauth2": ("clientSecret",)}
 DETAIL_FIELDS = ("name", "description", "type", "category")
 KEPT_FIELDS = ("mode", "imageUrl", "data")
 SHARING_FIELDS = {"tags": "tags", "isBeta": "is_beta", "sharingPolicy": "sharing"}  # of the API: of the row
-OTHER_FIELDS = ("id", "status", "apiBaseUri", "headers", "authType", "auth", "ping", "pagination")
+OTHER_FIELDS = ("id", "status", "apiBaseUri", "connectionFields", "headers", "query", "authType", "auth", "ping", "pagination")
 KNOWN_FIELDS = frozenset(
     (
         *DETAIL_FIELDS,
@@ -60,6 +60,10 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
         parts["api_base_uri"] = payload["apiBaseUri"]
     if "headers" in payload:
         parts["headers"] = payload["headers"] or {}
+    if "query" in payload:
+        parts["query"] = payload["query"] or {}
+    if "connectionFields" in payload:
+        parts["connection_fields"] = payload["connectionFields"] or []
     if "ping" in payload:
         parts["ping"] = payload["ping"]
     if "pagination" in payload:
@@ -88,13 +92,17 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
     definition = revision.definition
     auth = definition.auth.dump()
     kind = auth.pop("type")
-    flat = {name: auth[name] for name in FLAT_FIELDS.get(kind, ())}
+    flat = {name: auth[name] for name in FLAT_FIELDS.get(kind, ()) if name in auth}
+    if isinstance(definition.auth, OAuth2Auth):
+        flat["basicTokenAuth"] = definition.auth.basic_token_auth
     return {
         "apiBaseUri": definition.api_base_uri,
         "authType": kind,
         "auth": auth,
         **flat,
+        "connectionFields": [field.dump() for field in definition.connection_fields],
         "headers": definition.headers,
+        "query": definition.query,
         "ping": definition.ping.dump() if definition.ping else None,
         "pagination": definition.pagination.dump(),
         "revision": {

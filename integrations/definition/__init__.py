@@ -6,7 +6,23 @@ is said by `missing`. Values that are present are checked here and nowhere else:
 messages of these validators.
 """
 
-from integrations.definition.auth import AUTH_CLASSES, FORM_TYPE, JSON_TYPE, ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
+from integrations.definition.auth import (
+    AUTH_CLASSES,
+    FORM_TYPE,
+    JSON_TYPE,
+    QUERY_TYPE,
+    ApiKeyAuth,
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    DigestAuth,
+    JwtAuth,
+    LoginAuth,
+    NoAuth,
+    OAuth2Auth,
+    Placement,
+)
+from integrations.definition.fields import ConnectionField
 from integrations.definition.pagination import (
     DEFAULT_PAGE_SIZE,
     MAX_DEFAULT_PAGE_LIMIT,
@@ -21,6 +37,7 @@ from integrations.definition.pagination import (
     pagination_gaps,
 )
 from integrations.definition.parts import HeaderName, Name, Part, Path, Url, absolute_url, header_name, header_value, json_path
+from integrations.definition.tokens import Assertion, LoginStep, Signal, TokenPart
 from integrations.definition.whole import AUTH, PAGINATION, Definition, Gap, Ping, missing, problems
 
 __all__ = [
@@ -33,15 +50,22 @@ __all__ = [
     "MAX_DEFAULT_PAGE_SIZE",
     "PAGINATION",
     "PAGINATION_CLASSES",
+    "QUERY_TYPE",
     "ApiKeyAuth",
+    "Assertion",
     "Auth",
     "BasicAuth",
     "BearerAuth",
+    "ConnectionField",
     "Definition",
+    "DigestAuth",
     "Gap",
     "HeaderName",
     "IndexPagination",
+    "JwtAuth",
     "LinkPagination",
+    "LoginAuth",
+    "LoginStep",
     "Name",
     "NoAuth",
     "NoPagination",
@@ -51,7 +75,10 @@ __all__ = [
     "Part",
     "Path",
     "Ping",
+    "Placement",
     "PointerPagination",
+    "Signal",
+    "TokenPart",
     "Url",
     "absolute_url",
     "header_name",

@@ -5,31 +5,32 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from integrations import addresses, paths
+from integrations import addresses, expressions, paths
 
 # RFC 9110: field names are tokens, field values hold no control characters.
 _TOKEN = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-class Part(BaseModel):
-    """Base of every part of a definition: camelCase in JSON, unknown fields refused, surrounding blanks dropped.
-
-    `label` is what people call the choice that the part stands for.
-    """
-
-    label: ClassVar[str] = ""
+class JsonModel(BaseModel):
+    """Values of a definition: camelCase in JSON, unknown fields refused, surrounding blanks dropped."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", str_strip_whitespace=True, validate_assignment=True
     )
 
     def dump(self) -> dict[str, Any]:
-        """The part as JSON-compatible values with camelCase keys."""
+        """The values as JSON with camelCase keys."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+class Part(JsonModel):
+    """Base of every part of a definition. `label` is what people call the choice that the part stands for."""
+
+    label: ClassVar[str] = ""
 
 
 def header_name(value: str) -> str:
@@ -68,3 +69,41 @@ HeaderName = Annotated[str, Field(max_length=200), BeforeValidator(lambda v: hea
 Url = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: absolute_url(v.strip()) if isinstance(v, str) else v)]
 Path = Annotated[str, Field(max_length=500), BeforeValidator(lambda v: json_path(v.strip()) if isinstance(v, str) else v)]
 Name = Annotated[str, Field(max_length=200)]
+
+
+def template(value: str) -> str:
+    expressions.parse(value)
+    return value
+
+
+def url_template(value: str) -> str:
+    """A URL whose parts may be placeholders: `https://{{settings.region}}.example.com/token`."""
+    if not value or expressions.parse(value).is_plain:
+        return absolute_url(value)
+    shown = expressions.sample(value)
+    absolute_url(shown if "://" in shown.split("?")[0] else f"https://{shown}")
+    return value
+
+
+def _templates(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if not name:
+            raise ValueError("A parameter needs a name.")
+        template(text)
+    return value
+
+
+def _header_templates(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if not name:
+            raise ValueError("A header needs a name, for example Accept.")
+        header_name(name)
+        template(header_value(text))
+    return value
+
+
+Template = Annotated[str, Field(max_length=5000), BeforeValidator(lambda v: template(v) if isinstance(v, str) else v)]
+UrlTemplate = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: url_template(v.strip()) if isinstance(v, str) else v)]
+Params = Annotated[dict[str, str], AfterValidator(_templates)]
+"""Parameters by name. A value may hold placeholders; one that is empty takes a parameter out that would be sent otherwise."""
+HeaderTemplates = Annotated[dict[str, str], AfterValidator(_header_templates)]

@@ -8,19 +8,28 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
-from integrations import addresses
+from integrations import addresses, expressions
 from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, auth_gaps
+from integrations.definition.fields import ConnectionField
 from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination, Pagination, pagination_gaps
-from integrations.definition.parts import Part, header_name, header_value
+from integrations.definition.parts import HeaderTemplates, Params, Part, UrlTemplate, url_template
+from integrations.definition.tokens import JsonTemplate
 
 
 class Ping(Part):
-    """The request that tests a connection. `uri` is relative to the base URI."""
+    """The request that tests a connection. `uri` is relative to the base URI, or to `base_uri` where the test lives elsewhere.
+
+    `body` is sent as JSON. `alternatives` are further URIs of the same kind: the first that the vendor accepts counts.
+    """
 
     method: Annotated[Literal["GET", "HEAD", "POST", "PUT"], BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v)] = (
         "GET"
     )
     uri: Annotated[str, Field(max_length=2000)] = ""
+    alternatives: list[Annotated[str, Field(max_length=2000)]] = Field(default_factory=list, max_length=10)
+    base_uri: UrlTemplate = ""
+    headers: HeaderTemplates = Field(default_factory=dict)
+    body: JsonTemplate | None = None
 
     @field_validator("uri")
     @classmethod
@@ -31,42 +40,75 @@ class Ping(Part):
 
 
 class Definition(Part):
-    """Everything that says how an API is called; the content of one revision of an integration."""
+    """Everything that says how an API is called; the content of one revision of an integration.
+
+    `connection_fields` are what a connection is asked for besides its credentials; their values stand in base URI,
+    headers, query and everything else that takes placeholders. `query` and `headers` go along with every request.
+    """
 
     api_base_uri: Annotated[str, Field(max_length=2000)] = ""
+    connection_fields: list[ConnectionField] = Field(default_factory=list, max_length=50)
     auth: Auth = Field(default_factory=NoAuth)
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: HeaderTemplates = Field(default_factory=dict)
+    query: Params = Field(default_factory=dict)
     pagination: Pagination = Field(default_factory=NoPagination)
     ping: Ping | None = None
 
     @field_validator("api_base_uri")
     @classmethod
     def _base_uri(cls, value: str) -> str:
-        return str(addresses.parse_base_uri(value)) if value else ""
+        if expressions.parse(value).is_plain:
+            return str(addresses.parse_base_uri(value)) if value else ""
+        if value.startswith("/"):
+            raise ValueError("A base URI that each connection completes with its own host is a plain path, without placeholders.")
+        return url_template(value).rstrip("/")
 
-    @field_validator("headers")
+    @field_validator("connection_fields")
     @classmethod
-    def _headers(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, text in value.items():
-            if not name:
-                raise ValueError("A header needs a name, for example Accept.")
-            header_name(name)
-            header_value(text)
+    def _named_once(cls, value: list[ConnectionField]) -> list[ConnectionField]:
+        names = [field.name for field in value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands in the list of connection fields twice. Keep one of each name.")
         return value
 
     @property
     def base(self) -> addresses.BaseUri:
-        """The base URI in its parts; host "" where connections bring it."""
-        return addresses.parse_base_uri(self.api_base_uri or "/")
+        """The base URI in its parts; host "" where connections bring it, or where placeholders stand in it."""
+        return addresses.parse_base_uri((self.api_base_uri if not self.has_placeholders else "") or "/")
+
+    @property
+    def has_placeholders(self) -> bool:
+        """Whether the base URI is completed with values of the connection."""
+        return not expressions.parse(self.api_base_uri).is_plain
 
     @property
     def host_at_connect(self) -> bool:
         """True for a product that every customer hosts: the connection names the origin."""
         return self.api_base_uri.startswith("/")
 
+    @property
+    def host_is_open(self) -> bool:
+        """Whether whoever connects chooses a server, so that the owner's own secrets must not go there."""
+        lists = [f"settings.{field.name}" for field in self.connection_fields if field.type == "select"]
+        urls = [self.api_base_uri, *self.credential_urls]
+        return self.host_at_connect or any(expressions.open_host(url, lists) for url in urls if url)
+
+    @property
+    def credential_urls(self) -> list[str]:
+        """Every URL besides the base URI to which credentials go, placeholders and all."""
+        return list(filter(None, [self.ping.base_uri if self.ping else "", *_urls(self.auth)]))
+
     def changed(self, **parts: Any) -> Self:
         """A validated copy with some parts replaced."""
         return self.model_validate({**self.dump(), **{to_camel(k): v.dump() if isinstance(v, Part) else v for k, v in parts.items()}})
+
+
+def _urls(auth: Part) -> list[str]:
+    """Every URL to which a method sends credentials."""
+    steps = [*getattr(auth, "steps", []), getattr(auth, "refresh_step", None)]
+    names = ("auth_uri", "token_uri", "refresh_uri", "revocation_uri")
+    return [getattr(auth, name, "") for name in names] + [step.url for step in steps if step]
 
 
 PAGINATION: TypeAdapter[Pagination] = TypeAdapter(Pagination)

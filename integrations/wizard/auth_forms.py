@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 
 from integrations import services
-from integrations.definition import ApiKeyAuth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth, Ping
+from integrations.definition import ApiKeyAuth, BasicAuth, BearerAuth, DigestAuth, JwtAuth, LoginAuth, NoAuth, OAuth2Auth, Ping
 from integrations.models import Integration
 from integrations.widgets import Card, ChoiceCards
 from integrations.wizard.base_forms import PartForm
@@ -177,10 +177,16 @@ class OAuth2Form(AuthForm):
         widget=text(placeholder="read write"),
         help_text="The scopes to ask for, usually separated by spaces. Leave it empty for the vendor's default.",
     )
-    basic_token_auth = forms.BooleanField(
-        required=False,
-        label="Send client ID and secret as Basic authentication",
-        help_text="In the header Authorization of the token request. Without the tick they stand in its body. The vendor's documentation says which.",
+    client_authentication = forms.ChoiceField(
+        label="Client authentication",
+        choices=[
+            ("basic", "Basic: client ID and secret in the header Authorization"),
+            ("body", "Body: client ID and secret among the parameters"),
+            ("none", "None: only the client ID, for a public client"),
+            ("private_key_jwt", "Private key: a signed assertion (private_key_jwt)"),
+            ("tls", "Client certificate (mutual TLS)"),
+        ],
+        help_text="How the token request says which client it comes from. The vendor's documentation says which; never both at once.",
     )
     token_request_method = forms.ChoiceField(
         label="Token request method", choices=[("POST", "POST"), ("GET", "GET")], help_text="POST for most APIs."
@@ -226,10 +232,52 @@ class NoAuthForm(AuthForm):
     )
 
 
+class DigestForm(AuthForm):
+    part = DigestAuth
+    card = Card(
+        "A user name and a password that are never sent themselves.",
+        (
+            "the vendor's documentation names digest authentication",
+            "an answer with status 401 carries WWW-Authenticate: Digest",
+            "the API belongs to an appliance, a camera or an older server",
+        ),
+        "fingerprint-pattern",
+    )
+
+
+class LoginForm(AuthForm):
+    part = LoginAuth
+    card = Card(
+        "A call that signs in and gives a token or a session.",
+        (
+            "the API has a login or session call of its own",
+            "its answer holds a token or sets a cookie, which requests then carry",
+            "it is not OAuth 2.0",
+        ),
+        "log-in",
+    )
+
+
+class JwtForm(AuthForm):
+    part = JwtAuth
+    card = Card(
+        "A token that is signed here with a key.",
+        (
+            "the vendor gives you a private key or a signing secret",
+            "requests carry a JSON Web Token that you make yourself",
+            "no token URL is named",
+        ),
+        "file-key",
+    )
+
+
 AUTH_FORMS: dict[str, type[AuthForm]] = {
     "apikey": ApiKeyForm,
     "basic": BasicForm,
     "bearer": BearerForm,
     "oauth2": OAuth2Form,
+    "login": LoginForm,
+    "digest": DigestForm,
+    "jwt": JwtForm,
     "none": NoAuthForm,
 }

@@ -27,7 +27,14 @@ def test_every_type_of_a_definition_has_a_scheme() -> None:
         ({"type": "basic"}, ["username", "password"]),
         ({"type": "bearer"}, ["token"]),
         ({"type": "oauth2"}, ["clientId", "clientSecret"]),
-        ({"type": "oauth2", "grantType": "authorization_code"}, ["accessToken"]),
+        ({"type": "oauth2", "grantType": "authorization_code"}, ["clientId", "clientSecret", "accessToken", "refreshToken"]),
+        ({"type": "oauth2", "grantType": "password"}, ["clientId", "clientSecret", "username", "password"]),
+        ({"type": "oauth2", "clientAuthentication": "private_key_jwt"}, ["clientId", "privateKey"]),
+        ({"type": "oauth2", "clientAuthentication": "tls"}, ["clientId", "clientCertificate", "clientKey"]),
+        ({"type": "oauth2", "grantType": "none", "tokenParams": {"key": "{{credentials.appKey}}"}}, ["appKey"]),
+        ({"type": "login", "steps": [{"params": {"c": "{{credentials.company}}"}}]}, ["username", "password", "company"]),
+        ({"type": "digest"}, ["username", "password"]),
+        ({"type": "jwt"}, ["privateKey"]),
         ({"type": "none"}, []),
     ],
 )
@@ -47,7 +54,6 @@ def test_credential_fields_are_those_of_the_api(auth: dict[str, Any], names: lis
         ({"type": "basic"}, {"username": "u", "password": " pä:s "}, Additions(headers=[("Authorization", "Basic dTogcMOkOnMg")])),
         ({"type": "basic"}, {"username": "key"}, Additions(headers=[("Authorization", "Basic a2V5Og==")])),
         ({"type": "bearer"}, {"token": "Bearer t"}, Additions(headers=[("Authorization", "Bearer t")])),
-        ({"type": "oauth2", "grantType": "authorization_code"}, {"accessToken": "t"}, Additions(headers=[("Authorization", "Bearer t")])),
         ({"type": "none"}, {}, Additions()),
     ],
 )
@@ -76,8 +82,8 @@ def test_credentials_that_cannot_work_are_told(auth: dict[str, Any], credentials
     assert scheme(**auth).check(credentials) == found
 
 
-def test_only_client_credentials_need_a_token() -> None:
-    assert [name for name, one in SCHEMES.items() if one(AUTH_CLASSES[name]()).needs_token] == ["oauth2"]
+def test_token_is_fetched_for_the_methods_that_have_one() -> None:
+    assert [name for name, one in SCHEMES.items() if one(AUTH_CLASSES[name]()).needs_token] == ["oauth2", "login", "jwt"]
     assert scheme(type="oauth2", accessTokenScheme="Zoho-oauthtoken").apply({}, token="t") == Additions(
         headers=[("Authorization", "Zoho-oauthtoken t")]
     )

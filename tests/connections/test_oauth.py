@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from connections.exchange import Answer, Headers, Outgoing
-from connections.oauth import Token, TokenError, read_token, token_request
+from connections.oauth import token_request
+from connections.token_answers import Token, TokenError, read_token
 from integrations.definition import OAuth2Auth
 
 CREDENTIALS = {"clientId": "id 1", "clientSecret": "s&cret/:"}
@@ -49,11 +50,11 @@ def test_token_request_follows_the_settings(fields: dict[str, Any], request_made
     ("body", "fields", "token"),
     [
         ({"access_token": "t", "expires_in": 3600}, {}, Token("t", 3600)),
-        ({"access_token": "t", "expires_in": "3599.5"}, {}, Token("t", 3599)),
+        ({"access_token": "t", "expires_in": "3599.5"}, {}, Token("t", 3599.5)),
         ({"access_token": "t"}, {}, Token("t", None)),
         ({"access_token": "t", "expires_in": 0}, {}, Token("t", None)),
         ({"access_token": "t", "expires_in": "soon"}, {}, Token("t", None)),
-        ({"access_token": "t", "expires_in": 1893456000}, {}, Token("t", None)),
+        ({"access_token": "t", "expires_in": "never"}, {}, Token("t", None)),
         ({"data": {"token": "t", "ttl": 60}}, {"tokenKey": "data.token", "tokenExpirationKey": "$.data.ttl", "accessTokenScheme": "Token"}, Token("t", 60, "Token")),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from actions import services as actions
-from connections.client import default_credentials, effective_credentials
+from connections.client import default_credentials, opened
 from connections.models import DefaultCredential
 from integrations.models import Integration, User
 from tests.cast import Cast, MakeConnection, MakeIntegration
@@ -82,7 +82,7 @@ def test_secrets_sent_with_an_integration_are_sealed_defaults_of_its_connections
     api("POST", f"integrations/{made['id']}/finalize")
     api("PUT", f"integrations/{made['id']}", {"status": "published"})
     connection = make_connection(Integration.objects.get(pk=made["id"]), credentials={})
-    assert effective_credentials(connection, definition) == {"apiKey": "sk-abc123xyz789"}
+    assert opened(connection, definition) == {"apiKey": "sk-abc123xyz789"}
 
 
 def test_put_changes_only_what_it_names(api: Api) -> None:
@@ -109,7 +109,7 @@ def test_answer_can_be_put_back_as_it_is(api: Api) -> None:
     [
         ({}, {"name": "Enter a name; it heads the list of the integration's actions."}),
         ({"name": "X", "authTyp": "basic"}, {"authTyp": "This field is not known."}),
-        ({"name": "X", "authType": "digest"}, {"authType": "digest is not known here. Use one of: apikey, basic, bearer, oauth2, none."}),
+        ({"name": "X", "authType": "ntlm"}, {"authType": "ntlm is not known here. Use one of: apikey, basic, bearer, oauth2, login, digest, jwt, none."}),
         (
             {"name": "X", "authType": "basic", "apiKeyName": "K"},
             {"apiKeyName": "apiKeyName does not belong to the authentication method basic. Leave it out, or set authType."},

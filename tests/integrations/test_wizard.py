@@ -160,9 +160,15 @@ def test_api_key_defaults_headers_and_ping_are_saved(browser: Client, draft: Int
     }
     assert browser.post(url(draft, "auth"), data).headers["Location"] == url(draft, "pagination-type")
     saved = definition(draft)
-    assert saved.auth.dump() == {"type": "apikey", "apiKeyName": "X-API-Key", "apiKeyLocation": "query", "apiKeyPreamble": "Token"}
+    assert saved.auth.dump() == {
+        "type": "apikey",
+        "apiKeyName": "X-API-Key",
+        "apiKeyLocation": "query",
+        "apiKeyPreamble": "Token",
+        "placements": [],
+    }
     assert saved.headers == {"Accept": "application/json", "X-Version": "2"}
-    assert saved.ping.dump() == {"method": "GET", "uri": "/me"}
+    assert (saved.ping.method, saved.ping.uri) == ("GET", "/me")
     page = browser.get(url(draft, "auth")).content.decode()
     assert 'value="X-Version"' in page
     assert 'value="Token"' in page
@@ -175,6 +181,7 @@ def test_oauth_defaults_are_saved_and_what_the_form_does_not_show_stays(browser:
         "grant_type": "client_credentials",
         "token_uri": "https://auth.example.com/token",
         "scope": "read",
+        "client_authentication": "body",
         "token_request_method": "POST",
         "token_request_content_type": "application/json",
         "token_params-name": ["audience"],
@@ -193,6 +200,7 @@ def test_auth_shows_the_definitions_sentences_on_their_fields(browser: Client, d
     with_method(draft, "oauth2")
     data = {
         "grant_type": "client_credentials",
+        "client_authentication": "basic",
         "token_uri": "auth.example.com/token",
         "token_request_method": "POST",
         "token_request_content_type": "application/json",

@@ -1,0 +1,6 @@
+"""News of this stage for the stages above it, and for whoever notifies people."""
+
+from django.dispatch import Signal
+
+# A vendor refuses a connection's grant for good: somebody has to authorize it again. Arguments: connection_id, message.
+authorization_needed = Signal()

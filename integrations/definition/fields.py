@@ -1,0 +1,101 @@
+"""What an integration asks for at connect time."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import regex
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from integrations.definition.parts import JsonModel, choice
+
+_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
+_PATTERN_SECONDS = 0.2  # for comparing one value with a pattern; one that takes longer runs away
+LONGEST_VALUE = 20_000  # characters; a PEM key with its chain is shorter
+# Words that the connection itself uses.
+RESERVED = frozenset({"baseUri"})
+
+
+class ConnectionField(JsonModel):
+    """One value that a connection has, used as `{{settings.<name>}}` in URLs, headers, parameters and bodies.
+
+    What the type `password` holds is a secret: encrypted, write-only. `prefix` and `suffix` are shown round the input
+    and taken off a value that was pasted with them; they are not part of the value.
+    """
+
+    name: str
+    label: Annotated[str, Field(max_length=200)] = ""
+    type: Annotated[Literal["text", "password", "select", "number"], BeforeValidator(choice)] = "text"
+    required: bool = True
+    pattern: Annotated[str, Field(max_length=500)] = ""
+    prefix: Annotated[str, Field(max_length=200)] = ""
+    suffix: Annotated[str, Field(max_length=200)] = ""
+    default: Annotated[str, Field(max_length=2000)] = ""
+    placeholder: Annotated[str, Field(max_length=500)] = ""
+    help: Annotated[str, Field(max_length=1000)] = ""
+    options: list[Annotated[str, Field(max_length=500)]] = Field(default_factory=list, max_length=500)
+
+    @field_validator("name")
+    @classmethod
+    def _usable(cls, value: str) -> str:
+        if not _NAME.match(value):
+            raise ValueError(
+                f"{value!r} is not a field name. It begins with a letter and has letters, digits, _ and - only, for example region."
+            )
+        if value in RESERVED:
+            raise ValueError(f"{value} is used by the connection itself. Choose another name.")
+        return value
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            regex.compile(value)
+        except (regex.error, RecursionError):
+            raise ValueError(f"The pattern {value[:80]} is not a regular expression.") from None
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> ConnectionField:
+        if self.type == "select" and not self.options:
+            raise ValueError("A choice needs options, one a line.")
+        if self.type == "password" and self.default:
+            raise ValueError("A secret has no default here: everybody who sees the integration would read it.")
+        return self
+
+    @property
+    def title(self) -> str:
+        return self.label or self.name
+
+    @property
+    def is_secret(self) -> bool:
+        return self.type == "password"
+
+    def clean(self, value: str) -> str:
+        """The value as it was meant, without blanks, prefix and suffix. Raises `ValueError` with a sentence if it does not fit."""
+        text = value.strip()
+        if self.prefix and text.lower().startswith(self.prefix.lower()):
+            text = text[len(self.prefix) :]
+        if self.suffix and text.lower().endswith(self.suffix.lower()):
+            text = text[: -len(self.suffix)]
+        if "://" in self.prefix:
+            text = text.rstrip("/")
+        if not text:
+            return ""
+        if len(text) > LONGEST_VALUE:
+            raise ValueError(f"{self.title} has at most {LONGEST_VALUE:,} characters.")
+        if self.type == "select" and text not in self.options:
+            raise ValueError(f"{self.title} is one of: {', '.join(self.options[:20])}.")
+        if self.type == "number" and not re.fullmatch(r"-?\d+(\.\d+)?", text):
+            raise ValueError(f"{self.title} is a number.")
+        if self.pattern and not self._matches(text):
+            shown = f", for example {self.placeholder}" if self.placeholder else ""
+            raise ValueError(f"{self.title} does not look as the vendor says{shown}.")
+        return text
+
+    def _matches(self, text: str) -> bool:
+        try:
+            return regex.search(self.pattern, text, timeout=_PATTERN_SECONDS) is not None
+        except TimeoutError:
+            return True
