@@ -120,7 +120,9 @@ def reach(integration: Integration) -> Reach:
 
 def history(integration: Integration) -> list[Revision]:
     """All revisions, newest first."""
-    return list(integration.revisions.select_related("finalized_by").defer("content", "findings", "repairs").order_by("-number"))
+    return list(
+        integration.revisions.select_related("finalized_by").defer("content", "findings", "repairs", "auth_choices").order_by("-number")
+    )
 
 
 def roll_back(*, integration: Integration, number: int, user: User, note: str = "") -> Revision:
@@ -141,7 +143,12 @@ def roll_back(*, integration: Integration, number: int, user: User, note: str = 
         if earlier == current:
             raise Conflict(f"Revision {number} is in force already.")
         made = Revision.objects.create(
-            integration=integration, number=current.number + 1, content=earlier.content, source=earlier.source, findings=earlier.findings
+            integration=integration,
+            number=current.number + 1,
+            content=earlier.content,
+            source=earlier.source,
+            findings=earlier.findings,
+            auth_choices=earlier.auth_choices,
         )
         rows = list(earlier.actions.all())
         kept = {action.uid for action in rows}

@@ -160,6 +160,7 @@ def finalize(request: HttpRequest, integration: Integration) -> HttpResponse:
         return redirect(shell.step_url(integration, "finalize"))
     is_open = revision.finalized_at is None
     gaps = finalizing.gaps(revision) if is_open else []
+    doubts = finalizing.warnings(revision) if is_open else []
     current = integration.current
     context = {
         "definition": revision.definition,
@@ -168,6 +169,8 @@ def finalize(request: HttpRequest, integration: Integration) -> HttpResponse:
         "is_open": is_open,
         "gaps": [(gap.message, _gap_url(integration, gap)) for gap in gaps[:GAPS_SHOWN]],
         "more_gaps": max(len(gaps) - GAPS_SHOWN, 0),
+        "doubts": [(doubt.message, _gap_url(integration, doubt)) for doubt in doubts[:GAPS_SHOWN]],
+        "more_doubts": max(len(doubts) - GAPS_SHOWN, 0),
         "locked": finalizing.LOCKED,
         "difference": history.difference(current, revision) if is_open and current else None,
         "reach": history.reach(integration),
