@@ -79,7 +79,7 @@ def difference(before: Revision | None, after: Revision) -> Difference:
 def field_changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> list[FieldChange]:
     """The fields in which two objects differ; objects are followed, lists are compared whole."""
     found = []
-    for name in [*before, *(name for name in after if name not in before)]:
+    for name in sorted({*before, *after}):  # PostgreSQL keeps an order of its own
         old, new = before.get(name), after.get(name)
         if old == new:
             continue

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.api import actions, history, repairs, runs
+from actions.api import actions, history, repairs, runs, trying
 
 urlpatterns = [
     path("integrations/import", actions.ImportView.as_view(), name="api-integration-import"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("integrations/<str:key>/revisions", history.RevisionsView.as_view(), name="api-revision-list"),
     path("integrations/<str:key>/revisions/<int:number>/changes", history.ChangesView.as_view(), name="api-revision-changes"),
     path("integrations/<str:key>/revisions/<int:number>/restore", history.RestoreView.as_view(), name="api-revision-restore"),
+    path("integrations/<str:key>/try", trying.TryView.as_view(), name="api-pagination-try"),
     path("actions/<str:key>", actions.ActionView.as_view(), name="api-action"),
     path("runs", runs.RunsView.as_view(), name="api-run-list"),
     path("runs/<str:key>", runs.RunView.as_view(), name="api-run"),

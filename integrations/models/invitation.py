@@ -33,7 +33,7 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
     def of_token(self, token: str) -> Self:
         """The one that a link names; none where the signature is not ours."""
         try:
-            return self.filter(pk=uuid.UUID(signing.loads(token, salt=_SALT)))
+            return self.filter(pk=uuid.UUID(signing.Signer(salt=_SALT).unsign(token)))
         except (signing.BadSignature, ValueError, TypeError, AttributeError):
             return self.none()
 
@@ -68,4 +68,4 @@ class Invitation(models.Model):
     @property
     def token(self) -> str:
         """The part of the link that only Junction can make."""
-        return signing.dumps(str(self.pk), salt=_SALT)
+        return signing.Signer(salt=_SALT).sign(str(self.pk))
