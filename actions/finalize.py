@@ -77,7 +77,7 @@ def _action_gaps(action: Action) -> list[Gap]:
     return found
 
 
-def finalize(*, integration: Integration, user: User) -> Revision:
+def finalize(*, integration: Integration, user: User, note: str = "") -> Revision:
     """Close the open draft. From then on connections use it; nothing of it changes any more.
 
     Raises `Incomplete` with the gaps, `Conflict` when no draft is open or an import
@@ -94,5 +94,5 @@ def finalize(*, integration: Integration, user: User) -> Revision:
         if found:
             raise Incomplete(list(found))
         draft.integration = integration
-        integrations.finalize(revision=draft, user=user)
+        integrations.finalize(revision=draft, user=user, note=note)
     return draft

@@ -10,7 +10,7 @@ from django.http import Http404
 from actions.models import Action, Import, Run
 from connections.permissions import may_use
 from integrations.models import Integration
-from integrations.permissions import is_uuid
+from integrations.permissions import check_builder, is_uuid
 
 
 def runnable_action(integration: Integration, uid: Any) -> Action:
@@ -40,4 +40,5 @@ def import_for(user: Any, key: Any) -> Import:
     found = Import.objects.visible_to(user).select_related("integration", "organization").filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Http404
+    check_builder(found.organization)
     return found

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from actions import naming
 from actions.models import Action, ActionQuerySet
+from integrations import audit
 from integrations import services as integrations
 from integrations.models import Integration, Revision
 from integrations.operation import Operation
@@ -40,6 +41,7 @@ def add(*, integration: Integration, values: dict[str, Any]) -> Action:
         action = Action(revision=draft, position=0 if last is None else last + 1)
         action.operation = operation
         action.save()
+        _record(integration, "action added", after=operation.dump(), name=action.name)
     return action
 
 
@@ -70,8 +72,10 @@ def change(*, action: Action, values: dict[str, Any]) -> Action:
                 )
         elif mine.revision.actions.filter(key=operation.key).exclude(pk=mine.pk).exists():
             raise Conflict(f"The key {operation.key} is taken by another action of this integration. Choose another one.")
+        was = mine.operation.dump()
         mine.operation = operation
         mine.save()
+        _record(mine.revision.integration, "action changed", before=was, after=operation.dump(), name=operation.name)
     return mine
 
 
@@ -81,6 +85,7 @@ def remove(*, action: Action) -> None:
         mine = _in_draft(action)
         if _finalized(mine):
             raise Conflict("This action is locked since the integration was finalized. Mark it as deprecated instead of deleting it.")
+        _record(mine.revision.integration, "action deleted", before=mine.operation.dump(), name=mine.name)
         mine.delete()
 
 
@@ -109,6 +114,9 @@ def rename(
             for action, _, after in changed:
                 setattr(action, field, after)
             Action.objects.bulk_update([action for action, _, _ in changed], [field], batch_size=500)
+            if changed:
+                note = f"{len(changed)} actions: {field} {pattern} to {replacement}"
+                _record(integration, "actions renamed", name=integration.name, note=note)
     return [{"id": str(action.uid), "before": before, "after": after} for action, before, after in changed]
 
 
@@ -119,17 +127,14 @@ def search(rows: ActionQuerySet, text: str) -> ActionQuerySet:
 
 def copy_actions(*, source: Revision, draft: Revision) -> None:
     """Give a new draft the actions of the revision it starts from, under the same ids."""
-    copies = [
-        Action(
-            revision=draft,
-            uid=action.uid,
-            position=action.position,
-            content=action.content,
-            **{name: getattr(action, name) for name in Action.COLUMNS},
-        )
-        for action in source.actions.all()
-    ]
+    copies = [copy_of(action, revision=draft, position=action.position) for action in source.actions.all()]
     Action.objects.bulk_create(copies, batch_size=500)
+
+
+def copy_of(action: Action, *, revision: Revision, position: int) -> Action:
+    """The same action, under the same id, as a row of another revision; it is not saved yet."""
+    values = {name: getattr(action, name) for name in Action.COLUMNS}
+    return Action(revision=revision, uid=action.uid, position=position, content=action.content, **values)
 
 
 def free_key(name: str, taken: set[str]) -> str:
@@ -144,6 +149,18 @@ def free_key(name: str, taken: set[str]) -> str:
 def is_locked(action: Action) -> bool:
     """Whether a finalized revision has this action, so that its key, method and path stay and it cannot be deleted."""
     return _finalized(action) is not None
+
+
+def _record(integration: Integration, verb: str, *, name: str, **values: Any) -> None:
+    """In the log an action is a part of its integration."""
+    audit.record(
+        kind=audit.Kind.INTEGRATION,
+        verb=verb,
+        subject=integration,
+        organization=integration.organization,
+        name=integration.name if name == integration.name else f"{integration.name}: {name}",
+        **values,
+    )
 
 
 def _validated(values: dict[str, Any]) -> Operation:

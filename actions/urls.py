@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.pages import detail, import_progress, imports, runs, trying
+from actions.pages import detail, history, import_progress, imports, runs, trying
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -15,6 +15,9 @@ urlpatterns = [
     path("integrations/import/<uuid:pk>/accept/", import_progress.accept, name="import-accept"),
     path("integrations/import/<uuid:pk>/cancel/", import_progress.cancel, name="import-cancel"),
     path("integrations/<str:slug>/", detail.detail, name="integration-detail"),
+    path("integrations/<str:slug>/history/", history.revisions, name="integration-history"),
+    path("integrations/<str:slug>/history/<int:number>/", history.changes, name="revision-changes"),
+    path("integrations/<str:slug>/history/<int:number>/restore/", history.restore, name="revision-restore"),
     path("integrations/<str:slug>/report/", imports.report, name="integration-report"),
     path("integrations/<str:slug>/repairs/<int:number>/undo/", imports.undo_repair, {"redo": False}, name="repair-undo"),
     path("integrations/<str:slug>/repairs/<int:number>/redo/", imports.undo_repair, {"redo": True}, name="repair-redo"),

@@ -3,8 +3,9 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from oauth2_provider.views import RevokeTokenView, TokenView
+from oauth2_provider.views import RevokeTokenView
 
+from integrations.accounts.tokens import LimitedTokenView
 from integrations.api.views import UnknownView
 
 handler400 = "integrations.api.problems.bad_request"
@@ -21,6 +22,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     re_path("^api/", UnknownView.as_view()),
-    path("o/token/", TokenView.as_view(), name="token"),
+    path("o/token/", LimitedTokenView.as_view(), name="token"),
     path("o/revoke_token/", RevokeTokenView.as_view(), name="revoke-token"),
 ]

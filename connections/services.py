@@ -18,7 +18,9 @@ from connections.ping import TestResult, ping
 from connections.rates import MAX_CONCURRENCY, MAX_REQUESTS_PER_MINUTE
 from connections.secrets import MASK, SecretError, open_sealed, seal
 from connections.values import SECRET_FIELD
+from integrations import audit
 from integrations.definition import Definition
+from integrations.installing import why_not
 from integrations.models import Integration, Organization, User
 from integrations.refusals import Conflict, Invalid, Refusal
 
@@ -77,7 +79,22 @@ def create(
         if held:
             row.token_sealed = tokens.sealed(connection.pk, held)
         row.save(force_insert=True)
+        _record(connection, "created", after={**facts(connection), "credentials": sorted(credentials)}, user=user)
     return connection
+
+
+def facts(connection: Connection) -> dict[str, Any]:
+    """What the log keeps of a connection; of its secrets only their names."""
+    return {
+        "name": connection.name,
+        "integration": connection.integration.name,
+        "settings": connection.settings,
+        "isDefault": connection.is_default,
+    }
+
+
+def _record(connection: Connection, verb: str, **values: Any) -> None:
+    audit.record(kind=audit.Kind.CONNECTION, verb=verb, subject=connection, organization=connection.organization, **values)
 
 
 def change(
@@ -95,6 +112,7 @@ def change(
     """
     definition = definition_of(connection.integration)
     with transaction.atomic():
+        before = facts(Connection.objects.select_related("integration").get(pk=connection.pk))
         if name is not None:
             connection.name = _checked_name(name)
         if credentials is not None or settings is not None:
@@ -118,6 +136,9 @@ def change(
         for field, value in _checked_limits(limits or {}).items():
             setattr(connection, field, value)
         _save(connection)
+        _record(connection, "changed", before=before, after=facts(connection))
+        if entered := sorted(field for field, value in (credentials or {}).items() if value != MASK):
+            _record(connection, "credentials entered", after={"credentials": entered})
     return connection
 
 
@@ -158,7 +179,9 @@ def stored_fields(connection: Connection) -> list[str]:
 
 def delete(*, connection: Connection) -> None:
     """Forget a connection, its secrets and its runs."""
-    connection.delete()
+    with transaction.atomic():
+        _record(connection, "deleted", before=facts(connection))
+        connection.delete()
 
 
 def test(*, connection: Connection) -> TestResult:
@@ -240,15 +263,9 @@ def set_default_credentials(*, integration: Integration, secrets: dict[str, str]
 
 
 def check_installable(integration: Integration, organization: Organization) -> None:
-    """Refuse drafts, hidden integrations, and those of organizations that are not above."""
-    if Integration.objects.installable_by(organization).filter(pk=integration.pk).exists():
-        return
-    reasons = {
-        Integration.Status.DRAFT: "It is a draft: finalize and publish it first.",
-        Integration.Status.HIDDEN: "It is hidden: its owner has to publish it first.",
-        Integration.Status.PUBLISHED: f"It is published by {integration.organization}, which is not above {organization}.",
-    }
-    raise Conflict(f"{integration} cannot be connected. {reasons[Integration.Status(integration.status)]}")
+    """Refuse drafts, hidden and deprecated integrations, those of organizations that are not above, and those not shared."""
+    if reason := why_not(integration, organization):
+        raise Conflict(f"{integration} cannot be connected. {reason}")
 
 
 def _defaults(integration: Integration, definition: Definition) -> dict[str, str]:

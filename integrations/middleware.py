@@ -7,9 +7,12 @@ from typing import cast
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
+from integrations.audit import acting
 from integrations.models import Organization, Role
+from integrations.refusals import Disabled
 
 SESSION_KEY = "organization"
 
@@ -51,3 +54,29 @@ class OrganizationMiddleware:
         request.may_build = SimpleLazyObject(lambda: may(request, Role.BUILDER))  # type: ignore[attr-defined]
         request.may_operate = SimpleLazyObject(lambda: may(request, Role.OPERATOR))  # type: ignore[attr-defined]
         return self.get_response(request)
+
+
+class ActorMiddleware:
+    """What is changed during a request was changed by its user; the API finds out later who that is, so it is asked only then."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with acting(lambda: getattr(request, "user", None)):
+            return self.get_response(request)
+
+
+class DisabledMiddleware:
+    """A page of the builder where its feature preview is off says so; the API has its own way (`api.problems`)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, Disabled):
+            return None
+        return render(request, "integrations/disabled.html", {"reason": exception.message}, status=403)

@@ -9,8 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from rest_framework.request import Request
 
-from integrations.models import Integration, Organization, User
-from integrations.refusals import Invalid
+from integrations.models import InstallRequest, Integration, Organization, User
+from integrations.refusals import Disabled, Invalid
 
 
 def signed_in(request: HttpRequest | Request) -> User:
@@ -32,7 +32,29 @@ def integration_for(user: Any, key: str, *, edit: bool = False) -> Integration:
     found = visible.filter(pk=key).first() if is_uuid(key) else visible.filter(slug=key).first()
     if found is None:
         raise Http404
-    if edit and not Integration.objects.editable_by(user).filter(pk=found.pk).exists():
+    if edit:
+        if not Integration.objects.editable_by(user).filter(pk=found.pk).exists():
+            raise PermissionDenied
+        check_builder(found.organization)
+    return found
+
+
+def check_builder(organization: Organization) -> None:
+    """Raise `Disabled` where the feature preview Custom Integrations is off. What is published goes on working: only building asks."""
+    if not organization.may_have_builder:
+        raise Disabled(
+            f"The feature preview Custom Integrations is disabled for {organization}. "
+            "An admin can enable it under Settings > Feature Preview. What is published goes on working."
+        )
+
+
+def request_for(user: Any, key: Any) -> InstallRequest:
+    """The request that the user may decide on; who sees it and may not gets 403, strangers 404."""
+    seen = InstallRequest.objects.visible_to(user).select_related("integration__organization", "organization")
+    found = seen.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    if not InstallRequest.objects.decidable_by(user).filter(pk=found.pk).exists():
         raise PermissionDenied
     return found
 

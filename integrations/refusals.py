@@ -32,6 +32,10 @@ class Conflict(Refusal):
     """The state of things forbids it: finalized, published, in use, taken."""
 
 
+class Disabled(Refusal):
+    """The feature preview that this belongs to is disabled; the message says who can enable it."""
+
+
 class Incomplete(Refusal):
     """A draft lacks something. `gaps` are `integrations.definition.Gap`s, or alike."""
 

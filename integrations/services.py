@@ -16,19 +16,23 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from config.networks import is_covered
-from integrations import expressions
+from integrations import audit, expressions
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, LoginAuth, OAuth2Auth
 from integrations.models import Integration, Organization, Revision, User
-from integrations.models.integration import LABEL_LENGTH, Status
+from integrations.models.integration import LABEL_LENGTH, SharingPolicy, Status
 from integrations.models.organization import unique_slug
 from integrations.refusals import Conflict, Invalid
-from integrations.signals import draft_opened
+from integrations.signals import draft_opened, integration_goes
+from integrations.storable import flaw
 
 NAME_LENGTH = 100
+NOTE_LENGTH = 500
+MAX_TAGS = 20
+TAG_LENGTH = 40
 _SLUG_ATTEMPTS = 10  # of integrations of one name that are made at the same moment
 # Words that stand where a slug stands in addresses of pages and of the API.
-RESERVED_SLUGS = frozenset({"new", "import"})
+RESERVED_SLUGS = frozenset({"new", "import", "requests"})
 
 
 def check_name(name: str) -> str:
@@ -60,7 +64,7 @@ def create(
     definition = definition or Definition()
     check_transport(definition)
     given = {"id": id} if id else {}
-    _check_lengths(details)
+    _check_details(details)
     name = check_name(name)
     with transaction.atomic():
         for _ in range(_SLUG_ATTEMPTS):
@@ -79,24 +83,50 @@ def create(
         else:
             raise Conflict("Several integrations of this name are being made at this moment. Send it again.")
         Revision.objects.create(integration=integration, content=definition.dump())
+        _record(integration, "created", after={**facts(integration), **definition.dump()}, user=user)
     return integration
+
+
+def facts(integration: Integration) -> dict[str, Any]:
+    """What the log keeps of an integration beside its definition."""
+    return {
+        "name": integration.name,
+        "description": integration.description,
+        "type": integration.type,
+        "category": integration.category,
+        "tags": integration.tags,
+        "isBeta": integration.is_beta,
+        "sharingPolicy": integration.sharing,
+        "status": integration.status,
+        "icon": f"{len(integration.icon)} characters of SVG" if integration.icon else "",
+        **integration.extra,
+    }
+
+
+def _record(integration: Integration, verb: str, **values: Any) -> None:
+    audit.record(kind=audit.Kind.INTEGRATION, verb=verb, subject=integration, organization=integration.organization, **values)
 
 
 def update(*, integration: Integration, **details: Any) -> Integration:
     """Change what identifies the integration (name, description, icon, type, category); possible in every status."""
     if "name" in details:
         details["name"] = check_name(details["name"])
-    _check_lengths(details)
+    _check_details(details)
     for field, value in details.items():
         setattr(integration, field, value)
     with transaction.atomic():
-        locked(integration)
+        before = facts(locked(integration))
         integration.save(update_fields=[*details, "updated_at"])
+        _record(integration, "changed", before=before, after=facts(integration))
     return integration
 
 
-def _check_lengths(details: dict[str, Any]) -> None:
-    """What the columns of type and category hold; PostgreSQL refuses more, SQLite would take it."""
+def _check_details(details: dict[str, Any]) -> None:
+    """What the columns of type and category hold (PostgreSQL refuses more, SQLite would take it), tags and policy."""
+    if "tags" in details:
+        details["tags"] = checked_tags(details["tags"])
+    if "sharing" in details:
+        details["sharing"] = checked_sharing(details["sharing"])
     for field in ("type", "category"):
         if len(details.get(field, "")) > LABEL_LENGTH:
             raise Invalid({field: [f"At most {LABEL_LENGTH} characters."]})
@@ -133,7 +163,8 @@ def discard_draft(*, integration: Integration) -> None:
     with transaction.atomic():
         if locked(integration).current is None:
             raise Conflict("This integration was never finalized, so there is nothing to go back to. Delete it instead.")
-        integration.revisions.filter(finalized_at=None).delete()
+        if integration.revisions.filter(finalized_at=None).delete()[0]:
+            _record(integration, "draft discarded")
 
 
 def change_definition(*, integration: Integration, **parts: Any) -> Revision:
@@ -156,6 +187,7 @@ def change_definition(*, integration: Integration, **parts: Any) -> Revision:
                 "To use another method, build a new integration."
             )
         check_transport(changed)
+        _record(integration, "definition changed", before=working.content, after=changed.dump())
         draft = open_draft(integration=integration)
         draft.definition = changed
         draft.save(update_fields=["content"])
@@ -176,20 +208,32 @@ def auth_of(*, revision: Revision, kind: str) -> dict[str, Any]:
     return next((choice["auth"] for choice in revision.auth_choices if choice["auth"]["type"] == kind), {"type": kind})
 
 
-def finalize(*, revision: Revision, user: User) -> None:
+def finalize(*, revision: Revision, user: User, note: str = "") -> None:
     """Close a draft for ever. Whether it is complete has been checked by the caller, who also knows the actions."""
     revision.finalized_at = timezone.now()
     revision.finalized_by = user
-    revision.save(update_fields=["finalized_at", "finalized_by"])
+    revision.note = checked_note(note)
+    revision.save(update_fields=["finalized_at", "finalized_by", "note"])
     integration = revision.integration
     if integration.status == Status.DRAFT:
         # The first finalizing ends the draft for good; until its owner publishes it, nobody can install it.
         integration.status = Status.HIDDEN
         integration.save(update_fields=["status", "updated_at"])
+    _record(integration, "finalized", after={"revision": revision.number}, note=revision.note, user=user)
+
+
+def checked_note(note: Any) -> str:
+    """What changed in a revision, as one short text; it may be empty."""
+    value = note.strip() if isinstance(note, str) else ""
+    if len(value) > NOTE_LENGTH:
+        raise Invalid({"note": [f"At most {NOTE_LENGTH} characters; this note has {len(value)}."]})
+    if sentence := flaw(value):
+        raise Invalid({"note": [sentence]})
+    return value
 
 
 def set_status(*, integration: Integration, status: str) -> Integration:
-    """Publish or hide. A draft must be finalized first, and a finalized integration never becomes a draft again."""
+    """Publish, hide or deprecate. A draft must be finalized first, and a finalized integration never becomes a draft again."""
     value = str(status).strip().lower()
     if value not in Status.values:
         raise Invalid({"status": [f"{status} is not a status. Use one of: {', '.join(Status.values)}."]})
@@ -198,22 +242,48 @@ def set_status(*, integration: Integration, status: str) -> Integration:
     if value == Status.DRAFT:
         raise Conflict("Once finalized, an integration cannot become a draft again. Set it to hidden to keep it from being installed.")
     if integration.current is None:
-        raise Conflict("A draft cannot be published or hidden. Finalize it first.")
-    integration.status = value
-    integration.save(update_fields=["status", "updated_at"])
+        raise Conflict("A draft cannot be published, hidden or deprecated. Finalize it first.")
+    with transaction.atomic():
+        before = locked(integration).status
+        integration.status = value
+        integration.save(update_fields=["status", "updated_at"])
+        _record(integration, "status changed", before={"status": before}, after={"status": value})
     return integration
 
 
-def delete(*, integration: Integration) -> None:
-    """Remove an integration with its revisions and actions; refused while somebody is connected."""
+def delete(*, integration: Integration, cascade: bool = False) -> None:
+    """Remove an integration with its revisions and actions; refused while somebody is connected, except with `cascade`,
+    which takes the connections, their secrets and their runs along.
+    """
     try:
         with transaction.atomic():
-            locked(integration).delete()
+            found = locked(integration)
+            if cascade:
+                integration_goes.send(Integration, integration=found)
+            _record(found, "deleted", before=facts(found), note="With everything that was connected" if cascade else "")
+            found.delete()
     except ProtectedError as error:
         count = len(error.protected_objects)
         raise Conflict(
             f"{count} connection{'s use' if count > 1 else ' uses'} this integration. Delete {'them' if count > 1 else 'it'} first, or set the status to hidden."
         ) from None
+
+
+def checked_tags(tags: Any) -> list[str]:
+    """Tags as a list without doubles, in the order given."""
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+        raise Invalid({"tags": ["Enter a list of texts."]})
+    found = list(dict.fromkeys(" ".join(tag.split()).lower() for tag in tags if tag.strip()))
+    if len(found) > MAX_TAGS or any(len(tag) > TAG_LENGTH or "," in tag for tag in found):
+        raise Invalid({"tags": [f"At most {MAX_TAGS} tags of {TAG_LENGTH} characters, without commas."]})
+    return found
+
+
+def checked_sharing(value: Any) -> str:
+    text = str(value).strip().lower()
+    if text not in SharingPolicy.values:
+        raise Invalid({"sharingPolicy": [f"{value} is no sharing policy. Use one of: {', '.join(SharingPolicy.values)}."]})
+    return text
 
 
 def check_transport(definition: Definition) -> None:

@@ -7,3 +7,6 @@ draft_opened = Signal()
 
 # A program sent secrets along with an integration's definition. Arguments: integration, secrets (dict of str).
 secrets_given = Signal()
+
+# An integration is deleted together with everything that uses it. Arguments: integration.
+integration_goes = Signal()

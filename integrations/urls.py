@@ -1,6 +1,6 @@
 """The pages of this stage. The pages of an integration as a whole belong to the stage `actions`."""
 
-from django.urls import path
+from django.urls import include, path
 
 from integrations import views
 from integrations.wizard import views as wizard
@@ -8,9 +8,13 @@ from integrations.wizard import views as wizard
 wizard.register()
 
 urlpatterns = [
+    path("", include("integrations.organizations.urls")),
     path("integrations/", views.index, name="integration-list"),
+    path("integrations/requests/", views.requests, name="install-request-list"),
+    path("integrations/requests/<uuid:pk>/decide/", views.decide, name="install-request-decide"),
     path("integrations/new/", wizard.new, name="integration-new"),
     path("integrations/<str:slug>/edit/<slug:step>/", wizard.step, name="wizard-step"),
+    path("integrations/<str:slug>/ask/", views.ask, name="integration-ask"),
     path("integrations/<str:slug>/icon.svg", views.icon, name="integration-icon"),
     path("integrations/<str:slug>/status/", views.status, name="integration-status"),
     path("integrations/<str:slug>/discard/", views.discard, name="integration-discard"),

@@ -22,6 +22,7 @@ from actions.api.schema import (
     FinalizedDocument,
     ImportDocument,
     ImportRequest,
+    NoteRequest,
     RenameDocument,
     RenameRequest,
 )
@@ -34,7 +35,7 @@ from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role
 from integrations.openapi.answers import results_keys
-from integrations.permissions import integration_for, is_uuid, may_edit, organization_for, signed_in
+from integrations.permissions import check_builder, integration_for, is_uuid, may_edit, organization_for, signed_in
 from integrations.refusals import Conflict, Invalid
 
 _WRITABLE = {
@@ -77,6 +78,8 @@ def action_for(user: Any, key: str, *, edit: bool = False) -> Action:
     editor = may_edit(user, newest.revision.integration)
     if edit and not editor:
         raise PermissionDenied
+    if edit:
+        check_builder(newest.revision.integration.organization)
     found = newest if editor else rows.filter(revision__finalized_at__isnull=False).first()
     if found is None:
         raise Http404
@@ -104,6 +107,7 @@ class ImportView(APIView):
         organization = organization_for(
             request.user, Role.BUILDER, request.data.get("organization") if isinstance(request.data, dict) else None
         )
+        check_builder(organization)
         report = importing.import_document(**self._document(request), organization=organization, user=signed_in(request))
         integration = report.integration
         body = {
@@ -140,13 +144,14 @@ class FinalizeView(APIView):
     @extend_schema(
         operation_id="finalizeIntegration",
         summary="Close the open draft; what it describes is in force from then on",
-        request=None,
+        request=NoteRequest,
         responses={200: FinalizedDocument, **problems(401, 403, 404, 409, 422)},
         tags=["integrations"],
     )
     def post(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key, edit=True)
-        closed = finalize.finalize(integration=integration, user=signed_in(request))
+        note = json_object(request).get("note", "")
+        closed = finalize.finalize(integration=integration, user=signed_in(request), note=note if isinstance(note, str) else "")
         integration.refresh_from_db()
         doubts = [{"field": doubt.field, "message": doubt.message} for doubt in finalize.warnings(closed)]
         return Response({**representation.full(integration, editor=True), "warnings": doubts})

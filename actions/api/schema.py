@@ -236,3 +236,47 @@ class LedgerRow(serializers.Serializer):
 class LedgerDocument(serializers.Serializer):
     pages = LedgerRow(many=True)
     next = serializers.IntegerField(allow_null=True, help_text="What `after` takes for the next part")
+
+
+class NoteRequest(serializers.Serializer):
+    note = serializers.CharField(required=False, help_text="What changed, for the history")
+
+
+class RevisionDocument(serializers.Serializer):
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(["draft", "finalized"])
+    finalizedAt = serializers.DateTimeField(allow_null=True)
+    finalizedBy = serializers.CharField(allow_null=True)
+    note = serializers.CharField()
+    createdAt = serializers.DateTimeField()
+
+
+class FieldChangeDocument(serializers.Serializer):
+    field = serializers.CharField(help_text="Dotted, such as auth.apiKeyName")
+    before = AnyField()
+    after = AnyField()
+
+
+class ActionReference(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    method = serializers.CharField()
+    path = serializers.CharField()
+
+
+class ActionChangeDocument(ActionReference):
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {**super().get_fields(), "fields": FieldChangeDocument(many=True)}
+
+
+class ActionChangesDocument(serializers.Serializer):
+    added = ActionReference(many=True)
+    removed = ActionReference(many=True)
+    changed = ActionChangeDocument(many=True)
+
+
+class DifferenceDocument(serializers.Serializer):
+    before = serializers.IntegerField(allow_null=True)
+    after = serializers.IntegerField()
+    definition = FieldChangeDocument(many=True)
+    actions = ActionChangesDocument()

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from actions.undoing import imported_revision
 from actions.wizard.views import LISTED, matching
 from connections.models import Connection
+from integrations.installing import request_of, why_not
 from integrations.models import Integration, Organization
 from integrations.permissions import integration_for, may_edit
 from integrations.wizard.forms import StatusForm
@@ -40,6 +41,8 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "connections": connections,
         "status_form": StatusForm(initial={"status": integration.status}),
         "was_imported": editor and imported_revision(integration) is not None,
+        "asked": request_of(integration, organization) if organization else None,
+        "why_not": why_not(integration, organization) if organization and current else "",
         "installable": bool(organization and Integration.objects.installable_by(organization).filter(pk=integration.pk).exists()),
     }
     if request.htmx.target == "actions":  # type: ignore[attr-defined]

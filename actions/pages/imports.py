@@ -17,7 +17,7 @@ from actions import fetching, importing, imports, undoing
 from actions.models import Import
 from integrations.forms import RefusableForm
 from integrations.models import Organization, Role
-from integrations.permissions import integration_for, signed_in
+from integrations.permissions import check_builder, integration_for, signed_in
 from integrations.refusals import Refusal
 from integrations.widgets import DropZone
 from integrations.wizard.auth_forms import text
@@ -78,6 +78,7 @@ def import_document(request: HttpRequest) -> HttpResponse:
     organization: Organization | None = request.organization  # type: ignore[attr-defined]
     if not organization or not Organization.objects.visible_to(request.user, Role.BUILDER).filter(pk=organization.pk).exists():
         raise PermissionDenied
+    check_builder(organization)
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if request.method == "POST" and form.is_valid():
         try:

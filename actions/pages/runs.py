@@ -115,9 +115,10 @@ def run_status(request: HttpRequest, pk: Any) -> HttpResponse:
 @require_GET
 def run_records(request: HttpRequest, pk: Any) -> HttpResponse:
     """One window of the records: a fragment, or with the frame where a person opens the address."""
+    run = run_for(request.user, pk)
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect(f"{reverse('run-detail', args=[pk])}?{request.GET.urlencode()}")
-    return render(request, "runs/records.html", _records(request, run_for(request.user, pk)))
+    return render(request, "runs/records.html", _records(request, run))
 
 
 @require_GET

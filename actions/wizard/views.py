@@ -13,12 +13,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from actions import finalize as finalizing
-from actions import services
+from actions import history, services
 from actions.models import Action
+from actions.pages.history import SHOWN, NoteForm
 from actions.wizard.forms import ActionEditor, RenameForm
 from integrations.definition import Gap
 from integrations.models import Integration, Revision
-from integrations.permissions import integration_for
+from integrations.permissions import integration_for, signed_in
 from integrations.refusals import Refusal
 from integrations.wizard import shell, steps
 from integrations.wizard.forms import StatusForm
@@ -151,7 +152,7 @@ def finalize(request: HttpRequest, integration: Integration) -> HttpResponse:
     revision = integration.working
     if request.method == "POST":
         try:
-            closed = finalizing.finalize(integration=integration, user=request.user)  # type: ignore[arg-type]
+            closed = finalizing.finalize(integration=integration, user=signed_in(request), note=request.POST.get("note", ""))
         except Refusal as refusal:
             messages.error(request, refusal.message)
         else:
@@ -160,6 +161,7 @@ def finalize(request: HttpRequest, integration: Integration) -> HttpResponse:
     is_open = revision.finalized_at is None
     gaps = finalizing.gaps(revision) if is_open else []
     doubts = finalizing.warnings(revision) if is_open else []
+    current = integration.current
     context = {
         "definition": revision.definition,
         "action_count": revision.actions.count(),
@@ -170,6 +172,11 @@ def finalize(request: HttpRequest, integration: Integration) -> HttpResponse:
         "doubts": [(doubt.message, _gap_url(integration, doubt)) for doubt in doubts[:GAPS_SHOWN]],
         "more_doubts": max(len(doubts) - GAPS_SHOWN, 0),
         "locked": finalizing.LOCKED,
+        "difference": history.difference(current, revision) if is_open and current else None,
+        "reach": history.reach(integration),
+        "shown": f":{SHOWN}",
+        "limit": SHOWN,
+        "note_form": NoteForm(),
         "asks_again": "confirm" in request.GET,
         "status_form": StatusForm(initial={"status": integration.status}),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash, views
@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
+from integrations.accounts.attempts import SENTENCE, Attempts
 from integrations.accounts.forms import NewPasswordForm, ProfileForm, SignInForm
 from integrations.middleware import SESSION_KEY
 from integrations.models import Membership, Organization, User
@@ -24,6 +25,18 @@ class SignInView(views.LoginView):
     form_class = SignInForm
     template_name = "accounts/login.html"
     redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        attempts = Attempts("sign-in", request.POST.get("username", ""), request.META.get("REMOTE_ADDR", ""))
+        if attempts.are_too_many():
+            form = SignInForm(request, initial={"username": request.POST.get("username", "")})  # unbound: it looks at no password
+            return self.render_to_response(self.get_context_data(form=form, refused=SENTENCE), status=429)
+        response = super().post(request, *args, **kwargs)
+        if response.status_code == 302:
+            attempts.succeeded()
+        else:
+            attempts.failed()
+        return response
 
 
 @require_http_methods(["GET", "POST"])

@@ -17,6 +17,7 @@ FLAT_FIELDS = {
 SECRET_FIELDS = {"apikey": ("apiKey",), "oauth2": ("clientSecret",)}
 DETAIL_FIELDS = ("name", "description", "type", "category")
 KEPT_FIELDS = ("mode", "imageUrl", "data")
+SHARING_FIELDS = {"tags": "tags", "isBeta": "is_beta", "sharingPolicy": "sharing"}  # of the API: of the row
 OTHER_FIELDS = (
     "id",
     "status",
@@ -34,6 +35,7 @@ KNOWN_FIELDS = frozenset(
     (
         *DETAIL_FIELDS,
         *KEPT_FIELDS,
+        *SHARING_FIELDS,
         *OTHER_FIELDS,
         *(field for fields in (*FLAT_FIELDS.values(), *SECRET_FIELDS.values()) for field in fields),
     )
@@ -86,6 +88,13 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
     if auth is not None:
         parts["auth"] = auth
     return parts
+
+
+def sharing_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """What the row keeps of how it is found and shared, for `services.create` and `services.update`."""
+    if "isBeta" in payload and not isinstance(payload["isBeta"], bool):
+        raise Invalid({"isBeta": ["Enter true or false."]})
+    return {column: payload[name] for name, column in SHARING_FIELDS.items() if name in payload}
 
 
 def secrets_of(payload: dict[str, Any]) -> dict[str, str]:

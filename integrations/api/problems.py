@@ -14,7 +14,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from integrations.refusals import Conflict, Incomplete, Invalid, Refusal
+from integrations.refusals import Conflict, Disabled, Incomplete, Invalid, Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +84,8 @@ def of_refusal(error: Refusal) -> Response:
                 detail=" ".join(gap["message"] for gap in gaps) or error.message,
                 errors=[{"field": gap["field"], "message": gap["message"], "step": gap["step"]} for gap in gaps],
             )
+        case Disabled():
+            return problem(code=403, kind="feature-disabled", title="This feature is disabled", detail=error.message)
         case Conflict():
             return problem(code=409, kind="conflict", title="Not possible as things stand", detail=error.message)
     return problem(code=400, kind="refused", title="Refused", detail=error.message)

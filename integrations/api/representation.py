@@ -26,6 +26,9 @@ def summary(integration: Integration) -> dict[str, Any]:
         "category": integration.category,
         "description": integration.description,
         "status": integration.status,
+        "tags": integration.tags,
+        "isBeta": integration.is_beta,
+        "sharingPolicy": integration.sharing,
         "embedded": False,
         "organization": {
             "id": str(integration.organization_id),

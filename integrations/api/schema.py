@@ -85,7 +85,10 @@ class IntegrationRequest(serializers.Serializer):
     type = serializers.CharField(required=False, default="custom")
     category = serializers.CharField(required=False)
     description = serializers.CharField(required=False)
-    status = serializers.ChoiceField(["published", "hidden"], required=False)
+    tags = serializers.ListField(child=serializers.CharField(), required=False)
+    isBeta = serializers.BooleanField(required=False)
+    sharingPolicy = serializers.ChoiceField(["allow", "ask", "deny"], required=False)
+    status = serializers.ChoiceField(["published", "hidden", "deprecated"], required=False)
     apiBaseUri = serializers.CharField(
         required=False, help_text="https://host[:port][/path], or only /path where every connection brings its host"
     )
@@ -135,7 +138,10 @@ class IntegrationDocument(serializers.Serializer):
     type = serializers.CharField()
     category = serializers.CharField()
     description = serializers.CharField()
-    status = serializers.ChoiceField(["draft", "published", "hidden"])
+    tags = serializers.ListField(child=serializers.CharField())
+    isBeta = serializers.BooleanField()
+    sharingPolicy = serializers.ChoiceField(["allow", "ask", "deny"])
+    status = serializers.ChoiceField(["draft", "published", "hidden", "deprecated"])
     embedded = serializers.BooleanField()
     organization = OrganizationReference()
     apiBaseUri = serializers.CharField()
@@ -165,6 +171,42 @@ class IntegrationCollection(serializers.Serializer):
 
     _links = serializers.DictField()
     _embedded = IntegrationEmbedded()
+    start = serializers.IntegerField()
+    count = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class InstallRequestRequest(serializers.Serializer):
+    organization = serializers.CharField(required=False, help_text="Id or slug of the one that asks")
+    reason = serializers.CharField(required=False)
+
+
+class DecisionRequest(serializers.Serializer):
+    approve = serializers.BooleanField()
+    answer = serializers.CharField(required=False, help_text="A note to the one that asks")
+
+
+class InstallRequestDocument(serializers.Serializer):
+    id = serializers.UUIDField()
+    integration = serializers.CharField(help_text="Slug")
+    organization = OrganizationReference()
+    state = serializers.ChoiceField(["open", "approved", "declined"])
+    reason = serializers.CharField()
+    answer = serializers.CharField()
+    createdAt = serializers.DateTimeField()
+    decidedAt = serializers.DateTimeField(allow_null=True)
+
+
+class InstallRequestEmbedded(serializers.Serializer):
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {"install-request": InstallRequestDocument(many=True)}
+
+
+class InstallRequestCollection(serializers.Serializer):
+    """A page of install requests as HAL."""
+
+    _links = serializers.DictField()
+    _embedded = InstallRequestEmbedded()
     start = serializers.IntegerField()
     count = serializers.IntegerField()
     total = serializers.IntegerField()

@@ -2,10 +2,22 @@
 
 from django.urls import path
 
-from integrations.api import views
+from integrations.api import requests, views
+from integrations.organizations.api import views as organizations
 
 urlpatterns = [
     path("integrations", views.IntegrationsView.as_view(), name="api-integration-list"),
     path("integrations/<str:key>", views.IntegrationView.as_view(), name="api-integration"),
     path("integrations/<str:key>/icon", views.IconView.as_view(), name="api-integration-icon"),
+    path("integrations/<str:key>/install-requests", requests.AskView.as_view(), name="api-integration-ask"),
+    path("install-requests", requests.InstallRequestsView.as_view(), name="api-install-request-list"),
+    path("install-requests/<uuid:pk>/decision", requests.DecisionView.as_view(), name="api-install-request-decide"),
+    path("organizations", organizations.OrganizationsView.as_view(), name="api-organization-list"),
+    path("organizations/<str:key>", organizations.OrganizationView.as_view(), name="api-organization"),
+    path("organizations/<str:key>/move", organizations.MoveView.as_view(), name="api-organization-move"),
+    path("organizations/<str:key>/members", organizations.MembersView.as_view(), name="api-member-list"),
+    path("organizations/<str:key>/members/<str:username>", organizations.MemberView.as_view(), name="api-member"),
+    path("organizations/<str:key>/invitations", organizations.InvitationsView.as_view(), name="api-invitation-list"),
+    path("organizations/<str:key>/invitations/<uuid:pk>", organizations.InvitationView.as_view(), name="api-invitation"),
+    path("audit", organizations.AuditView.as_view(), name="api-audit"),
 ]

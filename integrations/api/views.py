@@ -24,7 +24,7 @@ from integrations.api.parsing import StrictJSONParser
 from integrations.api.schema import IntegrationCollection, IntegrationDocument, IntegrationRequest, problems
 from integrations.definition import Definition
 from integrations.models import Integration, Role
-from integrations.permissions import integration_for, is_uuid, may_edit, organization_for, signed_in
+from integrations.permissions import check_builder, integration_for, is_uuid, may_edit, organization_for, signed_in
 from integrations.refusals import Invalid
 from integrations.signals import secrets_given
 
@@ -52,7 +52,7 @@ class IntegrationsView(APIView):
         summary="List integrations",
         parameters=[
             OpenApiParameter("q", str, description="Text in name or description"),
-            OpenApiParameter("status", str, description="draft, published or hidden"),
+            OpenApiParameter("status", str, description="draft, published, hidden or deprecated"),
             OpenApiParameter("start", int, description="From 0"),
             OpenApiParameter("limit", int, description="1 to 500, default 50"),
         ],
@@ -84,6 +84,7 @@ class IntegrationsView(APIView):
         payload = json_object(request)
         definitions.check_known(payload)
         organization = organization_for(request.user, Role.BUILDER, _key_of(payload.pop("organization", None)))
+        check_builder(organization)
         if payload.get("status") not in (None, "", "draft"):
             raise Invalid({"status": ["A new integration is a draft. Finalize it, then set the status with PUT."]})
         if payload.get("id") is not None and not is_uuid(payload["id"]):
@@ -97,6 +98,7 @@ class IntegrationsView(APIView):
                 type=_text(payload, "type") or "custom",
                 category=_text(payload, "category"),
                 extra={name: payload[name] for name in definitions.KEPT_FIELDS if name in payload},
+                **definitions.sharing_of(payload),
                 id=UUID(str(payload["id"])) if payload.get("id") else None,
             )
             _apply(integration, payload)
@@ -133,6 +135,7 @@ class IntegrationView(APIView):
         with transaction.atomic():
             details: dict[str, Any] = {name: _text(payload, name) for name in definitions.DETAIL_FIELDS if name in payload}
             kept = {name: payload[name] for name in definitions.KEPT_FIELDS if name in payload}
+            details |= definitions.sharing_of(payload)
             if kept:
                 details["extra"] = {**integration.extra, **kept}
             if details:
@@ -156,11 +159,13 @@ class IntegrationView(APIView):
     @extend_schema(
         operation_id="deleteIntegration",
         summary="Delete an integration",
+        parameters=[OpenApiParameter("cascade", bool, description="Delete what is connected, too: connections, secrets and runs")],
         responses={204: None, **problems(401, 403, 404, 409)},
         tags=["integrations"],
     )
     def delete(self, request: Request, key: str) -> Response:
-        services.delete(integration=integration_for(request.user, key, edit=True))
+        cascade = request.query_params.get("cascade", "").lower() == "true"
+        services.delete(integration=integration_for(request.user, key, edit=True), cascade=cascade)
         return Response(status=204)
 
 

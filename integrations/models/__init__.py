@@ -1,6 +1,8 @@
-"""The rows of the first stage: people and organizations, integrations and their revisions."""
+"""The rows of the first stage: people and organizations, integrations and their revisions, and the log of what was changed."""
 
-from integrations.models.integration import Integration, Revision
+from integrations.models.audit import AuditEntry
+from integrations.models.integration import InstallRequest, Integration, Revision
+from integrations.models.invitation import Invitation
 from integrations.models.organization import Membership, Organization, Role, User
 
-__all__ = ["Integration", "Membership", "Organization", "Revision", "Role", "User"]
+__all__ = ["AuditEntry", "InstallRequest", "Integration", "Invitation", "Membership", "Organization", "Revision", "Role", "User"]

@@ -21,6 +21,15 @@ class Status(models.TextChoices):
     DRAFT = "draft", "Draft"
     PUBLISHED = "published", "Published"
     HIDDEN = "hidden", "Hidden"
+    DEPRECATED = "deprecated", "Deprecated"
+
+
+class SharingPolicy(models.TextChoices):
+    """Whether organizations below the owner's may connect to a published integration. The owner itself always may."""
+
+    ALLOW = "allow", "Allow: every organization below can connect"
+    ASK = "ask", "Ask: an organization below asks, an admin of the owner decides"
+    DENY = "deny", "Deny: only the organization itself"
 
 
 class IntegrationQuerySet(models.QuerySet["Integration"]):
@@ -37,12 +46,20 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
         if getattr(user, "is_superuser", False):
             return self.all()
         used = self.model.objects.filter(connections__organization__in=mine).values("pk")
-        published = Q(status=Status.PUBLISHED, organization__in=self._above(mine))
+        published = Q(status=Status.PUBLISHED, organization__in=self._above(mine)) & ~Q(sharing=SharingPolicy.DENY)
         return self.filter(Q(organization__in=mine) | published | Q(pk__in=used))
 
     def installable_by(self, organization: Organization) -> Self:
-        """Published by the organization itself or by one above it."""
-        return self.filter(status=Status.PUBLISHED, organization__in=organization.ancestor_ids)
+        """What it can connect to: published by itself, or by one above it that allows it or has approved its request."""
+        approved = InstallRequest.objects.filter(organization=organization, state=InstallRequest.State.APPROVED)
+        may = Q(organization=organization) | Q(sharing=SharingPolicy.ALLOW)
+        may |= Q(sharing=SharingPolicy.ASK, pk__in=approved.values("integration"))
+        return self.filter(may, status=Status.PUBLISHED, organization__in=organization.ancestor_ids)
+
+    def offered_to(self, organization: Organization) -> Self:
+        """What it can connect to, and what it can ask for."""
+        may = Q(organization=organization) | ~Q(sharing=SharingPolicy.DENY)
+        return self.filter(may, status=Status.PUBLISHED, organization__in=organization.ancestor_ids)
 
     @staticmethod
     def _above(organizations: models.QuerySet[Organization]) -> set[uuid.UUID]:
@@ -64,6 +81,7 @@ class Integration(models.Model):
     """
 
     Status = Status
+    SharingPolicy = SharingPolicy
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="integrations")
@@ -72,6 +90,9 @@ class Integration(models.Model):
     description = models.TextField(blank=True)
     type = models.CharField(max_length=LABEL_LENGTH, default="custom")
     category = models.CharField(max_length=LABEL_LENGTH, blank=True)
+    tags = models.JSONField(default=list, blank=True, help_text="Short texts by which it is found.")
+    is_beta = models.BooleanField(default=False, help_text="Perhaps not tested completely; not recommended for production.")
+    sharing = models.CharField(max_length=10, choices=SharingPolicy.choices, default=SharingPolicy.ALLOW)
     extra = models.JSONField(default=dict, blank=True, help_text="Fields of the API that are kept and given back: mode, imageUrl, data.")
     icon = models.TextField(blank=True, help_text="A checked SVG document, or empty for the default icon.")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
@@ -104,6 +125,46 @@ class Integration(models.Model):
         return self.revisions.order_by("-number")[0]
 
 
+class InstallRequestQuerySet(models.QuerySet["InstallRequest"]):
+    def visible_to(self, user: Any) -> Self:
+        """Those that the user may decide on, and those of organizations in which the user connects."""
+        decides = Q(integration__organization__in=Organization.objects.visible_to(user, Role.ADMIN))
+        asks = Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR))
+        return self.filter(decides | asks)
+
+    def decidable_by(self, user: Any) -> Self:
+        return self.filter(integration__organization__in=Organization.objects.visible_to(user, Role.ADMIN))
+
+
+class InstallRequest(models.Model):
+    """An organization asks the owner of an integration to be let in. The last decision counts, and it can be asked anew."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Waits"
+        APPROVED = "approved", "Approved"
+        DECLINED = "declined", "Declined"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    integration = models.ForeignKey("Integration", on_delete=models.CASCADE, related_name="install_requests")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="install_requests")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    reason = models.CharField(max_length=500, blank=True, help_text="Why, in the words of whoever asks.")
+    answer = models.CharField(max_length=500, blank=True, help_text="What the decision is about, in the words of whoever decided.")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InstallRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["integration", "organization"], name="one_request_per_organization")]
+
+    def __str__(self) -> str:
+        return f"{self.organization} asks for {self.integration}"
+
+
 class Revision(models.Model):
     """One version of an integration's definition. `findings` and `repairs` are those of the import it came from, found by `linter`."""
 
@@ -113,6 +174,7 @@ class Revision(models.Model):
     source = models.CharField(max_length=2000, blank=True, help_text="File name or URL of the document it was imported from.")
     findings = models.JSONField(default=list, blank=True)
     repairs = models.JSONField(default=list, blank=True)
+    note = models.CharField(max_length=500, blank=True, help_text="What changed, in the words of whoever finalized it.")
     linter = models.JSONField(default=dict, blank=True, help_text="Which linter found the findings: name, and version if it has one.")
     auth_choices = models.JSONField(
         default=list, blank=True, help_text='The ways to authenticate that the document describes: {"scheme", "auth"} each.'

@@ -61,6 +61,12 @@ class Organization(models.Model):
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=100, unique=True)
     path = models.CharField(max_length=1000, db_index=True, editable=False)
+    fields = models.JSONField(
+        default=dict, blank=True, help_text="Custom fields, texts by name: ${tenant.<name>} in an integration's headers."
+    )
+    custom_integrations = models.BooleanField(
+        null=True, blank=True, help_text="The feature preview Custom Integrations. Unset: as the organization above; at the top: enabled."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganizationQuerySet.as_manager()
@@ -75,6 +81,16 @@ class Organization(models.Model):
         self.path = f"{self.parent.path if self.parent else ''}{self.id.hex}/"
         self.slug = self.slug or unique_slug(Organization.objects.all(), self.name, fallback="organization")
         super().save(*args, **kwargs)
+
+    @property
+    def may_have_builder(self) -> bool:
+        """Whether the feature preview Custom Integrations is enabled here: the nearest choice on the way up decides.
+
+        Where nobody chose it is enabled, so that a new installation can do what it was installed for.
+        """
+        chosen = Organization.objects.filter(pk__in=self.ancestor_ids, custom_integrations__isnull=False)
+        value = chosen.order_by("-path").values_list("custom_integrations", flat=True).first()
+        return value is not False
 
     @property
     def ancestor_ids(self) -> list[uuid.UUID]:

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms, template
-from django.db.models import QuerySet
 from django.template import Context
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString, mark_safe
@@ -15,7 +14,7 @@ from django.utils.timesince import timesince
 from lucide.templatetags.lucide import lucide
 
 from integrations import json_text
-from integrations.models import Organization
+from integrations.organizations.choices import offered
 from integrations.widgets import ChoiceCards, DropZone
 
 # What every token has (actions/pagination.py); the rest tells pages apart.
@@ -57,9 +56,9 @@ def kind(field: forms.BoundField) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def my_organizations(context: Context) -> QuerySet[Organization]:
-    """The organizations that the switcher offers."""
-    return Organization.objects.visible_to(context["request"].user)
+def my_organizations(context: Context) -> dict[str, Any]:
+    """What the switcher offers at first: `found`, and whether there are `more`."""
+    return offered(context["request"].user)
 
 
 @register.inclusion_tag("partials/nav_link.html", takes_context=True)

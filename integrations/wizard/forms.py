@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from integrations import addresses, icons, services
 from integrations.definition import Definition
 from integrations.models import Integration
+from integrations.models.integration import LABEL_LENGTH, SharingPolicy
 from integrations.widgets import AffixedInput, Card, ChoiceCards, DropZone
 from integrations.wizard.auth_forms import AUTH_FORMS
 from integrations.wizard.base_forms import StepForm
@@ -18,6 +19,8 @@ from integrations.wizard.pagination_forms import PAGINATION_FORMS
 
 
 class DetailsForm(StepForm):
+    json_names = {"sharing": "sharingPolicy"}
+
     name = forms.CharField(
         help_text="It heads the list of the integration's actions. Letters, digits, spaces and common marks.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "maxlength": services.NAME_LENGTH}),
@@ -33,6 +36,24 @@ class DetailsForm(StepForm):
     description = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 4}), help_text="What the API is good for, in a sentence or two."
     )
+    category = forms.CharField(
+        required=False, max_length=LABEL_LENGTH, widget=forms.TextInput(attrs={"autocomplete": "off"}), help_text="For example Help desk."
+    )
+    tags = forms.CharField(
+        required=False,
+        max_length=services.MAX_TAGS * (services.TAG_LENGTH + 2),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text="Words by which it is found, with commas between them.",
+    )
+    is_beta = forms.BooleanField(
+        required=False, label="Beta", help_text="Shown on its tile: perhaps not tested completely, and not recommended for production."
+    )
+    sharing = forms.ChoiceField(
+        required=False,
+        label="Sharing",
+        choices=SharingPolicy.choices,
+        help_text="Once it is published. Your organization itself always can.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -40,7 +61,8 @@ class DetailsForm(StepForm):
             del self.fields["remove_icon"]
 
     def shown(self, integration: Integration) -> dict[str, Any]:
-        return {"name": integration.name, "description": integration.description}
+        columns = ("name", "description", "category", "is_beta", "sharing")
+        return {**{name: getattr(integration, name) for name in columns}, "tags": ", ".join(integration.tags)}
 
     def clean_icon(self) -> str:
         """The checked SVG as text, "" where none was chosen."""
@@ -52,9 +74,11 @@ class DetailsForm(StepForm):
         except ValueError as error:
             raise ValidationError(str(error)) from None
 
-    def details(self) -> dict[str, str]:
+    def details(self) -> dict[str, Any]:
         """What `services.create` and `services.update` take."""
-        found = {"name": self.cleaned_data["name"], "description": self.cleaned_data["description"]}
+        given = self.cleaned_data
+        found = {name: given[name] for name in ("name", "description", "category", "is_beta")}
+        found |= {"tags": given["tags"].split(","), "sharing": given["sharing"] or SharingPolicy.ALLOW}
         if self.cleaned_data["icon"] or self.cleaned_data.get("remove_icon"):
             found["icon"] = self.cleaned_data["icon"]
         return found
@@ -193,6 +217,7 @@ class StatusForm(forms.Form):
                 ),
                 "published": Card("Your organization and every organization below it can install it.", (), "eye"),
                 "hidden": Card("Nobody can install it. It can still be edited.", (), "eye-off"),
+                "deprecated": Card("On its way out: who uses it sees that and goes on, nobody new can install it.", (), "archive"),
             }
         ),
     )

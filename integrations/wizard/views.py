@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from integrations import services
 from integrations.definition import AUTH, missing
 from integrations.models import Integration, Organization, Revision, Role
-from integrations.permissions import integration_for
+from integrations.permissions import check_builder, integration_for
 from integrations.refusals import Refusal
 from integrations.wizard import shell, steps
 from integrations.wizard.auth_forms import AUTH_FORMS
@@ -30,6 +30,7 @@ def new(request: HttpRequest) -> HttpResponse:
     organization: Organization | None = request.organization  # type: ignore[attr-defined]
     if not organization or not Organization.objects.visible_to(request.user, Role.BUILDER).filter(pk=organization.pk).exists():
         raise PermissionDenied
+    check_builder(organization)
     form = DetailsForm(request.POST, request.FILES) if request.method == "POST" else DetailsForm()
     if request.method == "POST" and form.is_valid():
         try:

@@ -309,7 +309,7 @@ def test_finalize_asks_again_and_then_offers_the_status(browser: Client, draft: 
     assert draft.status == "hidden"
     assert said(response) == ["Revision 1 is finalized."]
     options = {option.data["value"]: option.data["attrs"].get("disabled", False) for option in response.context["status_form"]["status"]}
-    assert options == {"draft": True, "published": False, "hidden": False}
+    assert options == {"draft": True, "published": False, "hidden": False, "deprecated": False}
 
 
 # --- overview -----------------------------------------------------------------------------------------------------------

@@ -409,7 +409,7 @@ def test_status_follows_the_rules(browser: Client, draft: Integration, bob: User
         draft.refresh_from_db()
         return draft.status, next(str(message) for message in response.context["messages"])
 
-    assert set_to("published") == ("draft", "A draft cannot be published or hidden. Finalize it first.")
+    assert set_to("published") == ("draft", "A draft cannot be published, hidden or deprecated. Finalize it first.")
     services.change_definition(integration=draft, api_base_uri="https://api.example.com")
     add(integration=draft, values={"name": "List", "path": "/"})
     finalize.finalize(integration=draft, user=bob)

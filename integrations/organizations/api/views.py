@@ -1,0 +1,328 @@
+"""Organizations, members, invitations and the audit log over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.hal import collection, link
+from integrations.api.schema import problems
+from integrations.api.views import json_object
+from integrations.models import AuditEntry, Invitation, Membership, Organization, Role
+from integrations.organizations import log_pages, members, tree
+from integrations.organizations.api import schema
+from integrations.organizations.choices import named
+from integrations.permissions import is_uuid, organization_for, signed_in
+from integrations.refusals import Invalid
+
+_READ_ONLY = {"id", "createdAt", "_links"}
+
+
+def represent(organization: Organization, *, seen: set[Any] | None = None) -> dict[str, Any]:
+    """An organization; `seen` are the ids of the parents that the caller may know of, None for all."""
+    parent = organization.parent
+    shows = parent is not None and (seen is None or parent.pk in seen)
+    return {
+        "_links": {"self": link(f"/api/organizations/{organization.pk}")},
+        "id": str(organization.pk),
+        "name": organization.name,
+        "slug": organization.slug,
+        "parent": {"id": str(parent.pk), "name": parent.name, "slug": parent.slug} if parent and shows else None,
+        "fields": organization.fields,
+        "customIntegrations": organization.custom_integrations,
+        "createdAt": organization.created_at,
+    }
+
+
+def found_for(user: Any, key: str, role: str = Role.VIEWER) -> Organization:
+    """The organization with this id or slug that the user sees; strangers get 404, a role that is too low 403."""
+    by = {"pk": key} if is_uuid(key) else {"slug": key}
+    found = Organization.objects.visible_to(user).select_related("parent").filter(**by).first()
+    if found is None:
+        raise Http404
+    if role != Role.VIEWER and not Organization.objects.visible_to(user, role).filter(pk=found.pk).exists():
+        raise PermissionDenied
+    return found
+
+
+def _shown(user: Any, organization: Organization) -> dict[str, Any]:
+    parents = Organization.objects.visible_to(user).filter(children=organization)
+    return represent(organization, seen=set(parents.values_list("pk", flat=True)))
+
+
+def _values(payload: dict[str, Any], allowed: set[str]) -> dict[str, Any]:
+    unknown = sorted(set(payload) - allowed - _READ_ONLY)
+    if unknown:
+        raise Invalid({name: ["This field is not known."] for name in unknown})
+    values: dict[str, Any] = {name: payload[name] for name in ("name", "slug", "fields") if name in payload}
+    if "customIntegrations" in payload:
+        if not isinstance(payload["customIntegrations"], bool | None):
+            raise Invalid({"customIntegrations": ["Enter true, false or null."]})
+        values["custom_integrations"] = payload["customIntegrations"]
+    return values
+
+
+class OrganizationsView(APIView):
+    @extend_schema(
+        operation_id="listOrganizations",
+        summary="List the organizations that one sees, as the tree orders them",
+        parameters=[
+            OpenApiParameter("q", str, description="Text in name or slug"),
+            OpenApiParameter("start", int, description="From 0"),
+            OpenApiParameter("limit", int, description="1 to 500, default 50"),
+        ],
+        responses={200: schema.OrganizationCollection, **problems(401)},
+        tags=["organizations"],
+    )
+    def get(self, request: Request) -> Response:
+        mine = Organization.objects.visible_to(request.user)
+        rows = named(mine, request.query_params.get("q", "").strip()).select_related("parent")
+        parents = set(mine.filter(pk__in=rows.order_by().values("parent")).values_list("pk", flat=True))
+        return Response(
+            collection(request, rows, rel="organization", represent=lambda row: represent(row, seen=parents), path="/api/organizations")
+        )
+
+    @extend_schema(
+        operation_id="createOrganization",
+        summary="Create an organization below one that you administer",
+        request=schema.OrganizationRequest,
+        responses={201: schema.OrganizationDocument, **problems(400, 401, 403, 409, 422)},
+        tags=["organizations"],
+    )
+    def post(self, request: Request) -> Response:
+        payload = json_object(request)
+        parent = organization_for(request.user, Role.ADMIN, str(payload.pop("parent", None) or "") or None)
+        values = _values(payload, {"name", "slug", "fields"})
+        organization = tree.create(
+            parent=parent, name=values.get("name", ""), slug=values.get("slug") or "", fields=values.get("fields") or {}
+        )
+        return Response(_shown(request.user, organization), status=201, headers={"Location": f"/api/organizations/{organization.pk}"})
+
+
+class OrganizationView(APIView):
+    @extend_schema(
+        operation_id="getOrganization",
+        summary="Read an organization by id or slug",
+        responses={200: schema.OrganizationDocument, **problems(401, 404)},
+        tags=["organizations"],
+    )
+    def get(self, request: Request, key: str) -> Response:
+        return Response(_shown(request.user, found_for(request.user, key)))
+
+    @extend_schema(
+        operation_id="updateOrganization",
+        summary="Change an organization; fields that are left out stay",
+        request=schema.OrganizationRequest,
+        responses={200: schema.OrganizationDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["organizations"],
+    )
+    def patch(self, request: Request, key: str) -> Response:
+        organization = found_for(request.user, key, Role.ADMIN)
+        payload = json_object(request)
+        if "parent" in payload:
+            raise Invalid({"parent": [f"Send it to POST /api/organizations/{organization.slug}/move, which says what changes."]})
+        changed = tree.change(organization=organization, **_values(payload, {"name", "slug", "fields", "customIntegrations"}))
+        return Response(_shown(request.user, changed))
+
+    @extend_schema(
+        operation_id="deleteOrganization",
+        summary="Delete an empty organization",
+        responses={204: None, **problems(401, 403, 404, 409)},
+        tags=["organizations"],
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        tree.delete(organization=_placeable(request, key))
+        return Response(status=204)
+
+
+class MoveView(APIView):
+    @extend_schema(
+        operation_id="moveOrganization",
+        summary="Put an organization, with all below it, under another parent; with dryRun only say what changes",
+        request=schema.MoveRequest,
+        responses={200: schema.MoveDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["organizations"],
+    )
+    def post(self, request: Request, key: str) -> Response:
+        organization = _placeable(request, key)
+        payload = json_object(request)
+        dry_run = payload.get("dryRun", False)
+        if not isinstance(dry_run, bool):
+            raise Invalid({"dryRun": ["Enter true or false."]})
+        if "parent" not in payload:
+            raise Invalid({"parent": ["Enter the id or slug of the new parent; null means the top."]})
+        if payload["parent"] is None:
+            if not signed_in(request).is_superuser:
+                raise PermissionDenied
+            parent = None
+        else:
+            parent = organization_for(request.user, Role.ADMIN, str(payload["parent"]) or "-")
+        change = tree.preview(organization=organization, parent=parent)
+        if not dry_run:
+            tree.move(organization=organization, parent=parent)
+        return Response(
+            {
+                "dryRun": dry_run,
+                "organizations": change.organizations,
+                "integrations": change.own_integrations,
+                "connections": change.connections,
+                "gains": _sight(change.gains),
+                "loses": _sight(change.loses),
+                "inUse": [integration.slug for integration in change.in_use],
+            }
+        )
+
+
+class MembersView(APIView):
+    @extend_schema(
+        operation_id="listMembers",
+        summary="List the members of an organization itself",
+        responses={200: schema.MemberDocument(many=True), **problems(401, 404)},
+        tags=["organizations"],
+    )
+    def get(self, request: Request, key: str) -> Response:
+        organization = found_for(request.user, key)
+        rows = organization.memberships.select_related("user").order_by("user__username")
+        return Response([_member(row) for row in rows])
+
+
+class MemberView(APIView):
+    """A member by user name."""
+
+    @extend_schema(
+        operation_id="changeMember",
+        summary="Change a member's role; people join by invitation",
+        request=schema.RoleRequest,
+        responses={200: schema.MemberDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["organizations"],
+    )
+    def put(self, request: Request, key: str, username: str) -> Response:
+        membership = _membership(request, key, username)
+        changed = members.set_role(organization=membership.organization, user=membership.user, role=json_object(request).get("role", ""))
+        return Response(_member(changed))
+
+    @extend_schema(
+        operation_id="removeMember",
+        summary="End a membership",
+        responses={204: None, **problems(401, 403, 404, 409)},
+        tags=["organizations"],
+    )
+    def delete(self, request: Request, key: str, username: str) -> Response:
+        members.remove(membership=_membership(request, key, username))
+        return Response(status=204)
+
+
+class InvitationsView(APIView):
+    @extend_schema(
+        operation_id="listInvitations",
+        summary="List the open invitations of an organization, with their links",
+        responses={200: schema.InvitationDocument(many=True), **problems(401, 403, 404)},
+        tags=["organizations"],
+    )
+    def get(self, request: Request, key: str) -> Response:
+        organization = found_for(request.user, key, Role.ADMIN)
+        return Response([_invitation(row) for row in Invitation.objects.filter(organization=organization).open()])
+
+    @extend_schema(
+        operation_id="createInvitation",
+        summary="Make a link by which one person can join",
+        request=schema.InvitationRequest,
+        responses={201: schema.InvitationDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["organizations"],
+    )
+    def post(self, request: Request, key: str) -> Response:
+        organization = found_for(request.user, key, Role.ADMIN)
+        payload = json_object(request)
+        invitation = members.invite(
+            organization=organization, user=signed_in(request), role=payload.get("role", ""), email=str(payload.get("email") or "")
+        )
+        return Response(_invitation(invitation), status=201)
+
+
+class InvitationView(APIView):
+    @extend_schema(
+        operation_id="withdrawInvitation",
+        summary="Withdraw an invitation",
+        responses={204: None, **problems(401, 403, 404, 409)},
+        tags=["organizations"],
+    )
+    def delete(self, request: Request, key: str, pk: Any) -> Response:
+        organization = found_for(request.user, key, Role.ADMIN)
+        found = Invitation.objects.filter(organization=organization, pk=pk).first()
+        if found is None:
+            raise Http404
+        members.withdraw(invitation=found)
+        return Response(status=204)
+
+
+class AuditView(APIView):
+    @extend_schema(
+        operation_id="listAuditEntries",
+        summary="Read the audit log of the organizations that one administers, newest first",
+        parameters=[
+            OpenApiParameter("q", str, description="Text in a name"),
+            OpenApiParameter("kind", str, description=", ".join(AuditEntry.Kind.values)),
+            OpenApiParameter("object", str, description="Id of what was changed"),
+            OpenApiParameter("since", str, description="Date, such as 2026-01-31"),
+            OpenApiParameter("until", str, description="Date, that day included"),
+            OpenApiParameter("start", int, description="From 0"),
+            OpenApiParameter("limit", int, description="1 to 500, default 50"),
+        ],
+        responses={200: schema.AuditCollection, **problems(401, 422)},
+        tags=["audit"],
+    )
+    def get(self, request: Request) -> Response:
+        form = log_pages.LogFilter(request.query_params)
+        if not form.is_valid():
+            raise Invalid({name: [str(sentence) for sentence in sentences] for name, sentences in form.errors.items()})
+        rows = form.narrow(AuditEntry.objects.visible_to(request.user))
+        return Response(collection(request, rows, rel="entry", represent=log_pages.represent, path="/api/audit"))
+
+
+def _placeable(request: Request, key: str) -> Organization:
+    organization = found_for(request.user, key, Role.ADMIN)
+    if not tree.may_place(signed_in(request), organization):
+        raise PermissionDenied
+    return organization
+
+
+def _membership(request: Request, key: str, username: str) -> Membership:
+    organization = found_for(request.user, key, Role.ADMIN)
+    found = organization.memberships.select_related("user", "organization").filter(user__username=username).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _member(membership: Membership) -> dict[str, Any]:
+    user = membership.user
+    return {"user": user.username, "name": str(user), "email": user.email, "role": membership.role}
+
+
+def _sight(sight: tree.Sight) -> dict[str, Any]:
+    return {
+        "people": [
+            {"user": row.user.username, "name": str(row.user), "role": row.role, "organization": row.organization.name}
+            for row in sight.people
+        ],
+        "integrations": [integration.slug for integration in sight.integrations],
+    }
+
+
+def _invitation(invitation: Invitation) -> dict[str, Any]:
+    return {
+        "id": str(invitation.pk),
+        "role": invitation.role,
+        "email": invitation.email,
+        "url": settings.PUBLIC_URL + reverse("invitation-accept", args=[invitation.token]),
+        "createdAt": invitation.created_at,
+        "expiresAt": invitation.expires_at,
+    }

@@ -1,0 +1,108 @@
+"""Who asks for what in the test of permissions: a middle organization, everything that an address can name, and nine people.
+
+msp               parent (admin)
+  client_a        viewer, operator, builder, admin; owns the integration, the connection, the run …
+    branch        child (admin)
+stranger_org      stranger (admin)
+                  superuser, and anonymous
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.test import Client
+
+from actions import runs
+from actions.models import Import, Run
+from connections.models import Connection
+from integrations import services as integrations
+from integrations.models import InstallRequest, Integration, Invitation, Membership, Organization, Role, User
+from integrations.organizations import members
+from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, member
+from tests.pages import signed_in
+
+ACTORS = ("anonymous", "stranger", "viewer", "operator", "builder", "admin", "parent", "child", "superuser")
+
+
+@dataclass
+class World:
+    organization: Organization
+    integration: Integration
+    connection: Connection
+    run: Run
+    document: Import
+    membership: Membership
+    invitation: Invitation
+    asked: InstallRequest
+    clients: dict[str, Client] = field(default_factory=dict)
+
+
+def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection) -> World:
+    """Everything of one kind once. The integration calls an address that the network guard refuses at once."""
+    here = cast.client_a
+    branch = Organization.objects.create(name="Branch", parent=here)
+    people = {
+        "stranger": cast.eve,
+        "viewer": cast.dave,
+        "operator": cast.carol,
+        "builder": member("builder", here, Role.BUILDER),
+        "admin": member("admin", here, Role.ADMIN),
+        "parent": cast.alice,
+        "child": member("child", branch, Role.ADMIN),
+        "superuser": User.objects.create_superuser("root"),
+    }
+    integration = make_integration(
+        organization=here, user=people["builder"], base_uri="https://127.0.0.1:9", ping={"method": "GET", "uri": "/"}
+    )
+    connection = make_connection(integration)
+    run = runs.start(
+        action=action_of(integration),
+        connection=connection,
+        user=people["operator"],
+        inputs={},
+        page_size=None,
+        max_pages=1,
+        hand_over=False,
+    )
+    integrations.open_draft(integration=integration)
+    somebody = member("somebody", here, Role.VIEWER)
+    return World(
+        organization=here,
+        integration=integration,
+        connection=connection,
+        run=run,
+        document=Import.objects.create(organization=here, created_by=people["builder"], kind="text", source="Pasted text"),
+        membership=Membership.objects.get(user=somebody, organization=here),
+        asked=InstallRequest.objects.create(integration=integration, organization=branch),
+        invitation=members.invite(organization=here, user=people["admin"], role=Role.VIEWER),
+        clients={"anonymous": Client(), **{name: signed_in(person, here) for name, person in people.items()}},
+    )
+
+
+# What the arguments of an address stand for: by the beginning of the route and the argument's name, the first that fits.
+ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
+    ("integrations/import/", "pk", lambda world: world.document.pk),
+    ("integrations/requests/", "pk", lambda world: world.asked.pk),
+    ("api/install-requests/", "pk", lambda world: world.asked.pk),
+    ("integrations/", "slug", lambda world: world.integration.slug),
+    ("api/integrations/", "key", lambda world: world.integration.slug),
+    ("connections/", "pk", lambda world: world.connection.pk),
+    ("api/connections/", "key", lambda world: world.connection.pk),
+    ("runs/", "pk", lambda world: world.run.pk),
+    ("api/runs/", "key", lambda world: world.run.pk),
+    ("api/actions/", "key", lambda world: action_of(world.integration).uid),
+    ("organizations/<slug:slug>/members/", "pk", lambda world: world.membership.pk),
+    ("organizations/<slug:slug>/invitations/", "pk", lambda world: world.invitation.pk),
+    ("organizations/", "slug", lambda world: world.organization.slug),
+    ("api/organizations/<str:key>/invitations/", "pk", lambda world: world.invitation.pk),
+    ("api/organizations/", "key", lambda world: world.organization.slug),
+    ("invitations/", "token", lambda world: world.invitation.token),
+    ("", "username", lambda world: world.membership.user.username),
+    ("", "uid", lambda world: action_of(world.integration).uid),
+    ("", "step", lambda _: "details"),
+    ("", "number", lambda _: 1),
+    ("", "form", lambda _: "csv"),
+]
