@@ -65,7 +65,7 @@ class OAuth2Scheme(Scheme[OAuth2Auth]):
             found.append(CredentialField("clientSecret", "Client secret", required=not bare, autocomplete="new-password"))
         if self._signs and "credentials.privateKey" in expressions.paths_of(auth.assertion.dump()):
             found.append(PRIVATE_KEY)
-        if "tls" in ways:
+        if "tls" in ways or auth.client_certificate:
             found += [CERTIFICATE, CERTIFICATE_KEY]
         return tuple(found)
 
@@ -139,7 +139,7 @@ class JwtScheme(Scheme[JwtAuth]):
 
 def attach(auth: TokenPart, placements: list, credentials: Credentials, token: str, values: Values | None) -> Additions:
     """The token at its place. Raises `ValueError` where there is none."""
-    if placements:
+    if placements or auth.token_location == "none":
         return place(placements, {**(values or {"credentials": credentials}), "token": token})
     if not token:
         raise ValueError("No access token is there yet. Fetch one before the request is made.")

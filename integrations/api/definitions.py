@@ -17,7 +17,7 @@ FLAT_FIELDS = {
 SECRET_FIELDS = {"apikey": ("apiKey",), "oauth2": ("clientSecret",)}
 DETAIL_FIELDS = ("name", "description", "type", "category")
 KEPT_FIELDS = ("mode", "imageUrl", "data")
-OTHER_FIELDS = ("id", "status", "apiBaseUri", "connectionFields", "headers", "query", "authType", "auth", "ping", "pagination")
+OTHER_FIELDS = ("id", "status", "apiBaseUri", "connectionFields", "headers", "query", "authType", "auth", "ping", "pagination", "rateLimit")
 KNOWN_FIELDS = frozenset(
     (
         *DETAIL_FIELDS,
@@ -62,6 +62,8 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
         parts["query"] = payload["query"] or {}
     if "connectionFields" in payload:
         parts["connection_fields"] = payload["connectionFields"] or []
+    if "rateLimit" in payload:
+        parts["rate_limit"] = payload["rateLimit"] or {}
     if "ping" in payload:
         parts["ping"] = payload["ping"]
     if "pagination" in payload:
@@ -96,6 +98,7 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
         "query": definition.query,
         "ping": definition.ping.dump() if definition.ping else None,
         "pagination": definition.pagination.dump(),
+        "rateLimit": definition.rate_limit.dump(),
         "revision": {
             "number": revision.number,
             "state": "finalized" if revision.finalized_at else "draft",

@@ -37,6 +37,7 @@ from integrations.definition.pagination import (
     pagination_gaps,
 )
 from integrations.definition.parts import HeaderName, Name, Part, Path, Url, absolute_url, header_name, header_value, json_path
+from integrations.definition.rate_limit import BodyWait, RateLimit
 from integrations.definition.tokens import Assertion, LoginStep, Signal, TokenPart
 from integrations.definition.whole import AUTH, PAGINATION, Definition, Gap, Ping, missing, problems
 
@@ -56,6 +57,7 @@ __all__ = [
     "Auth",
     "BasicAuth",
     "BearerAuth",
+    "BodyWait",
     "ConnectionField",
     "Definition",
     "DigestAuth",
@@ -77,6 +79,7 @@ __all__ = [
     "Ping",
     "Placement",
     "PointerPagination",
+    "RateLimit",
     "Signal",
     "TokenPart",
     "Url",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from integrations import expressions
+from integrations.definition.fields import CredentialFields
 from integrations.definition.parts import (
     HeaderTemplates,
     Name,
@@ -24,6 +25,7 @@ from integrations.definition.parts import (
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 300, 86_400
 SMALLEST_BUFFER, LARGEST_BUFFER = 30, 3600
 DEFAULT_LIFETIME = 55 * 60  # seconds, where the vendor does not say; the usual hour less a margin
+LONGEST_ASSERTION = 366 * 24 * 3600  # seconds
 LONGEST_LIFETIME = 10 * 365 * 24 * 3600  # seconds
 
 
@@ -63,7 +65,7 @@ class Assertion(Part):
     key_encoding: Annotated[Literal["text", "hex", "base64"], BeforeValidator(choice)] = "text"
     header: JsonTemplate = Field(default_factory=dict)
     claims: JsonTemplate = Field(default_factory=dict)
-    lifetime: int = Field(default=300, ge=10, le=86_400)
+    lifetime: int = Field(default=300, ge=10, le=LONGEST_ASSERTION)
 
 
 class LoginStep(Part):
@@ -79,8 +81,15 @@ class LoginStep(Part):
 
 
 class TokenPart(Part):
-    """What every method has whose token is fetched: reading the answer, keeping the token alive, attaching it."""
+    """What every method has whose token is fetched: reading the answer, keeping the token alive, attaching it.
 
+    `alternate_token_path` names the object that holds the token and what belongs to it where the answer's root has none.
+    The location `none` attaches nothing: placements, or the cookies of a login, say who calls.
+    """
+
+    credential_fields: CredentialFields = Field(default_factory=list, max_length=50)
+
+    alternate_token_path: Path = ""
     token_key: Path = "access_token"
     token_type_key: Path = ""
     refresh_token_key: Path = "refresh_token"
@@ -92,7 +101,7 @@ class TokenPart(Part):
     token_settings: dict[str, str] = Field(default_factory=dict)
 
     access_token_scheme: Annotated[str, Field(max_length=50)] = "Bearer"
-    token_location: Annotated[Literal["header", "query", "cookie", "body"], BeforeValidator(choice)] = "header"
+    token_location: Annotated[Literal["header", "query", "cookie", "body", "none"], BeforeValidator(choice)] = "header"
     token_name: Name = "Authorization"
 
     token_refresh_strategy: Annotated[
