@@ -114,8 +114,10 @@ class ConnectionField(JsonModel):
         return text
 
     def _matches(self, text: str) -> bool:
+        # A key in lines is the same key as in one line with \n between them, as JSON files have it.
+        spellings = {text, text.replace("\n", "\\n")} if self.multiline else {text}
         try:
-            return regex.search(self.pattern, text, timeout=_PATTERN_SECONDS) is not None
+            return any(regex.search(self.pattern, one, timeout=_PATTERN_SECONDS) for one in spellings)
         except TimeoutError:
             return True
 

@@ -87,7 +87,7 @@ def url_template(value: str) -> str:
     """A URL whose parts may be placeholders: `https://{{settings.region}}.example.com/token`."""
     if not value or expressions.parse(value).is_plain:
         return absolute_url(value)
-    shown = expressions.sample(value)
+    shown = re.sub(r":x(?=[/?#]|$)", ":1", expressions.sample(value))  # a port that is a placeholder
     absolute_url(shown if "://" in shown.split("?")[0] else f"https://{shown}")
     return value
 
