@@ -28,7 +28,7 @@ from integrations.signals import draft_opened
 NAME_LENGTH = 100
 _SLUG_ATTEMPTS = 10  # of integrations of one name that are made at the same moment
 # Words that stand where a slug stands in addresses of pages and of the API.
-RESERVED_SLUGS = frozenset({"new", "import"})
+RESERVED_SLUGS = frozenset({"new", "import", "templates"})
 
 
 def check_name(name: str) -> str:

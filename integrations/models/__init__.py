@@ -2,5 +2,6 @@
 
 from integrations.models.integration import Integration, Revision
 from integrations.models.organization import Membership, Organization, Role, User
+from integrations.models.template import IntegrationTemplate
 
-__all__ = ["Integration", "Membership", "Organization", "Revision", "Role", "User"]
+__all__ = ["Integration", "IntegrationTemplate", "Membership", "Organization", "Revision", "Role", "User"]

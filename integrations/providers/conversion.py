@@ -77,6 +77,10 @@ class Converted:
     losses: list[Note] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
+    def lose(self, reason: str) -> None:
+        """Write down that the entry as a whole could not be used."""
+        self.losses.append(Note("", reason))
+
 
 def convert(key: str, values: dict[str, Any]) -> Converted:
     """The entry `key`, aliases followed already. Never raises for what stands in an entry."""
@@ -103,9 +107,9 @@ def _beside(entry: Entry, mode: str) -> None:
     section = entry.section("auth")
     if section.values.get("response_type") == "code":
         section.take("response_type")  # as it is sent anyway
-    for key in _BESIDE:
+    for key, what in _BESIDE.items():
         if key in entry and (value := entry.take(key)) and key in _PROGRAMS:
-            entry.note(key, f"{str(value)[:80]} is {_BESIDE[key]}, of which the file has only the name.")
+            entry.note(key, f"{str(value)[:80]} is {what}, of which the file has only the name.")
 
 
 def _document(entry: Entry, mode: str) -> dict[str, Any]:

@@ -24,10 +24,9 @@ def login(entry: Entry, scope: Scope) -> dict[str, Any]:
     steps = [_step(entry, scope, form)]
     if form not in _FORMATS:
         entry.lose("body_format", f"A login is sent as JSON or as a form, not as {form[:40]}.")
-    for one in entry.sections("additional_steps"):
-        steps.append(_step(one, scope, one.text("body_format", form)))
+    steps += [_step(one, scope, one.text("body_format", form)) for one in entry.sections("additional_steps")]
     auth["steps"] = steps
-    _refresh(entry, scope, auth, form)
+    _refresh(entry, scope, auth)
     _answer(entry, scope, auth, steps)
     life(entry, auth)
     if "set-cookie" in [name.lower() for name in entry.items("token_response_headers")]:
@@ -39,7 +38,7 @@ def login(entry: Entry, scope: Scope) -> dict[str, Any]:
 def _step(entry: Entry, scope: Scope, form: str) -> dict[str, Any]:
     method = entry.text("token_request_method", "POST").upper()
     address = url(entry, scope, "token_url", entry.text("token_url"))
-    params = translated(entry, "token_params", lambda: scope.document(entry.take("token_params") or {}), {})
+    params = _translated_section(entry, "token_params", scope)
     if method == "GET" and params:
         entry.lose("token_params", "The entry asks with GET, which has no body, and gives parameters of one.")
         params = {}
@@ -61,13 +60,13 @@ def _headers(entry: Entry, scope: Scope, key: str) -> dict[str, str]:
     return found
 
 
-def _refresh(entry: Entry, scope: Scope, auth: dict[str, Any], form: str) -> None:
+def _refresh(entry: Entry, scope: Scope, auth: dict[str, Any]) -> None:
     if not {"refresh_url", "refresh_token_params", "refresh_token_headers"} & set(entry.values):
         return
     step = dict(auth["steps"][0])
     if address := entry.text("refresh_url"):
         step["url"] = url(entry, scope, "refresh_url", address)
-    step["params"] = translated(entry, "refresh_token_params", lambda: scope.document(entry.take("refresh_token_params") or {}), {})
+    step["params"] = _translated_section(entry, "refresh_token_params", scope)
     if "refresh_token_headers" in entry:
         step["headers"] = _headers(entry, scope, "refresh_token_headers")
     auth["refreshStep"] = step
@@ -122,8 +121,8 @@ def signed_token(entry: Entry, scope: Scope) -> dict[str, Any]:
 
 
 def _signed(section: Entry, scope: Scope, *, key: str, lifetime: Any) -> dict[str, Any]:
-    header = translated(section, "header", lambda: scope.document(section.take("header") or {}), {})
-    claims = translated(section, "payload", lambda: scope.document(section.take("payload") or {}), {})
+    header = _translated_section(section, "header", scope)
+    claims = _translated_section(section, "payload", scope)
     algorithm = header.pop("alg", "RS256")
     if header.get("typ") == "JWT":
         del header["typ"]  # is there anyway
@@ -143,6 +142,12 @@ def _signed(section: Entry, scope: Scope, *, key: str, lifetime: Any) -> dict[st
         "claims": claims,
         "lifetime": seconds,
     }
+
+
+def _translated_section(entry: Entry, key: str, scope: Scope) -> dict[str, Any]:
+    section = entry.section(key)
+    names = list(section.values)
+    return {name: translated(section, name, lambda name=name: scope.document(section.take(name)), "") for name in names}
 
 
 def credential_names(entry: Entry) -> dict[str, str]:
