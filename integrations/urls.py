@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations import views
+from integrations import template_views, views
 from integrations.wizard import views as wizard
 
 wizard.register()
@@ -10,6 +10,8 @@ wizard.register()
 urlpatterns = [
     path("integrations/", views.index, name="integration-list"),
     path("integrations/new/", wizard.new, name="integration-new"),
+    path("integrations/templates/", template_views.index, name="template-list"),
+    path("integrations/templates/<path:key>/", template_views.detail, name="template-detail"),
     path("integrations/<str:slug>/edit/<slug:step>/", wizard.step, name="wizard-step"),
     path("integrations/<str:slug>/icon.svg", views.icon, name="integration-icon"),
     path("integrations/<str:slug>/status/", views.status, name="integration-status"),

@@ -39,9 +39,9 @@ _BESIDE = {
     "webhook_routing_script": "a program of the catalogue that sorts webhooks",
     "webhook_user_defined_secret": "about webhooks",
     "webhook_allowed_query_params": "about webhooks",
-    "post_connection_script": "a program of the catalogue",
-    "pre_connection_deletion_script": "a program of the catalogue",
-    "credentials_verification_script": "a program of the catalogue",
+    "post_connection_script": "a program that looks things up after connecting",
+    "pre_connection_deletion_script": "a program that tidies up before a connection is deleted",
+    "credentials_verification_script": "a program that tests credentials",
     "connection_configuration": "values that a program of the catalogue finds out",
     "available_scopes": "documentation",
     "installation": "where the catalogue's service starts an installation",
@@ -109,7 +109,7 @@ def _beside(entry: Entry, mode: str) -> None:
         section.take("response_type")  # as it is sent anyway
     for key, what in _BESIDE.items():
         if key in entry and (value := entry.take(key)) and key in _PROGRAMS:
-            entry.note(key, f"{str(value)[:80]} is {what}, of which the file has only the name.")
+            entry.note(key, f"The catalogue's own service runs {str(value)[:80]}, {what}. The file has only its name, so Junction does not.")
 
 
 def _document(entry: Entry, mode: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from integrations import expressions
 from integrations.definition.fields import RESERVED
 from integrations.providers.entry import Inexpressible
 
@@ -34,6 +35,7 @@ _DATE_PARTS = {
 _DATE_TOKEN = re.compile(r"\[([^\]]*)\]|(YYYY|YY|MMMM|MMM|MM|DD|dddd|ddd|HH|hh|mm|ss|A|ZZ|Z)|([YMDdHhmsSaQkWwzXx]+)|(.)", re.DOTALL)
 _NOW = re.compile(r"now(?:([+-]\d{1,4}):([A-Za-z]+))?(?::(.+))?", re.DOTALL)
 _SPANS = {"s": "s", "second": "s", "m": "m", "minute": "m", "h": "h", "hour": "h", "d": "d", "day": "d"}
+_CALLED = re.compile(r"\w{1,40}\(")
 _WORD = re.compile(r"[A-Za-z_$][\w$-]*(\.[\w$-]+)*")
 
 
@@ -88,6 +90,8 @@ class Scope:
 
         Raises `Inexpressible`.
         """
+        if len(text) > expressions.LONGEST:
+            raise Inexpressible(f"A text has at most {expressions.LONGEST:,} characters; this one has {len(text):,}.")
         pieces = list(self._pieces(text))
         rows: list[list[Piece]] = [[]]
         for piece in pieces:
@@ -255,18 +259,18 @@ def _now(found: re.Match[str]) -> Code:
     return Code(f"now({', '.join(arguments)})", frozenset({"now"}))
 
 
-def _end(text: str, place: int) -> int:
-    """Where the `}` of a placeholder stands; others may stand in it."""
-    depth = 0
+def _end(text: str, place: int, depth: int = 0) -> int:
+    """Where the `}` of a placeholder stands; others may stand in it. A call ends with `)}`, so that its text may hold braces."""
+    if depth > expressions.DEEPEST:
+        raise Inexpressible(f"More than {expressions.DEEPEST} placeholders stand in one another.")
+    closing = ")}" if _CALLED.match(text, place) else "}"
     while place < len(text):
         if text.startswith("${", place):
-            depth += 1
+            place = _end(text, place + 2, depth + 1) + 1
+        elif text.startswith(closing, place):
+            return place + len(closing) - 1
+        else:
             place += 1
-        elif text[place] == "}":
-            if depth == 0:
-                return place
-            depth -= 1
-        place += 1
     raise Inexpressible("A placeholder is not closed by }.")
 
 

@@ -6,7 +6,9 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -18,10 +20,13 @@ from actions import finalize
 from actions import services as action_services
 from connections import oauth
 from connections.client import Client, client_for
-from connections.exchange import Outgoing
+from connections.exchange import Answer, Headers, Outgoing
+from connections.outcomes import Outcome, read
+from connections.ping import ping
 from connections.services import definition_of
 from connections.transport import Transport
 from integrations import templates
+from integrations.definition import RateLimit
 from integrations.models import IntegrationTemplate
 from tests.cast import Cast, MakeConnection, action_values
 from tests.connections.server import Handler, Seen, Served, serving
@@ -44,7 +49,9 @@ def vendor_answers(to: Handler) -> None:
         "/login": {"data": {"session": {"key": "t-3", "ends": "2033-05-18T03:33:20Z"}}},
         "/where": {"tokenServer": f"http://{to.headers['Host']}", "plan": "gold"},
     }
-    if path == "/plain":
+    if path == "/limited/items" and len(to.server.seen) == 1:
+        to.reply(403, b"{}", Content_Type="application/json", X_Left="0", X_Reset=str(int(time.time()) + 2))
+    elif path == "/plain":
         to.reply(200, b"t-plain-token", Content_Type="text/plain")
     elif path == "/session":
         to.reply(200, b'{"SessionId": "s-1"}', Content_Type="application/json", Set_Cookie="B1SESSION=s-1; HttpOnly")
@@ -75,7 +82,11 @@ def connect(cast: Cast, make_connection: MakeConnection, server: Served) -> Conn
         finalize.finalize(integration=integration, user=cast.bob)
         integration.refresh_from_db()
         templates.services.set_status(integration=integration, status="published")
-        given = {"host": f"localhost:{server.port}", **(settings or {})} if "host" in json.dumps(entry.get("connection_config", {})) else settings
+        given = (
+            {"host": f"localhost:{server.port}", **(settings or {})}
+            if "host" in json.dumps(entry.get("connection_config", {}))
+            else settings
+        )
         connection = make_connection(integration, credentials=credentials, settings=given)
         return client_for(connection, definition_of(integration))
 
@@ -129,7 +140,12 @@ def test_api_key_goes_out_with_headers_that_the_connection_chooses_and_without_t
 
 
 def test_api_key_goes_out_in_the_query(connect: Connect, server: Served) -> None:
-    call(connect({"auth_mode": "API_KEY", "proxy": {"base_url": "http://SERVER", "query": {"api_key": "${apiKey}"}}}, credentials={"apiKey": "k&1"}))
+    call(
+        connect(
+            {"auth_mode": "API_KEY", "proxy": {"base_url": "http://SERVER", "query": {"api_key": "${apiKey}"}}},
+            credentials={"apiKey": "k&1"},
+        )
+    )
     assert shown(server.seen[-1], "authorization") == ("GET", "/items?api_key=k%261", {})
 
 
@@ -162,7 +178,12 @@ def test_basic_goes_out_as_the_entry_says(
     connect: Connect, server: Served, fields: dict[str, Any], headers: dict[str, str], credentials: dict[str, str], sent: dict[str, str]
 ) -> None:
     config = {"tenant": {"type": "string", "title": "Tenant", "description": ""}}
-    entry = {"auth_mode": "BASIC", "proxy": {"base_url": "http://SERVER", "headers": headers}, "credentials": fields, "connection_config": config}
+    entry = {
+        "auth_mode": "BASIC",
+        "proxy": {"base_url": "http://SERVER", "headers": headers},
+        "credentials": fields,
+        "connection_config": config,
+    }
     call(connect(entry, credentials=credentials, settings={"tenant": "t1"}))
     assert shown(server.seen[-1], "authorization", "x-key", "client-token")[2] == sent
 
@@ -174,7 +195,10 @@ def test_signature_covers_the_date_method_host_path_and_sorted_parameters_that_a
         "auth_mode": "BASIC",
         "proxy": {
             "base_url": "http://SERVER",
-            "headers": {"date": moment, "authorization": f"Basic ${{base64(${{credentials.username}}:${{hmacSha1Hex({signed}, ${{credentials.password}})}})}}"},
+            "headers": {
+                "date": moment,
+                "authorization": f"Basic ${{base64(${{credentials.username}}:${{hmacSha1Hex({signed}, ${{credentials.password}})}})}}",
+            },
         },
     }
     call(connect(entry, credentials={"username": "ikey", "password": "skey"}), path="/admin/v1/users?limit=2&account=a%20b")
@@ -297,7 +321,10 @@ def test_code_is_exchanged_and_values_of_answer_and_redirect_are_used_in_the_bas
         token_response_metadata=["team.id"],
         redirect_uri_metadata=["region"],
         connection_config={name: {"type": "string", "title": "", "description": "", "automated": True} for name in ("team.id", "region")},
-        proxy={"base_url": "http://SERVER/${connectionConfig.region}/${connectionConfig.team.id}", "headers": {"x-access": "${accessToken}", "x-client": "${clientId}"}},
+        proxy={
+            "base_url": "http://SERVER/${connectionConfig.region}/${connectionConfig.team.id}",
+            "headers": {"x-access": "${accessToken}", "x-client": "${clientId}"},
+        },
     )
     client = connect(entry, credentials={**CLIENT, "accessToken": "t-0"})
     token = exchange(client, region="eu")
@@ -313,12 +340,17 @@ def test_code_is_exchanged_and_values_of_answer_and_redirect_are_used_in_the_bas
     assert templates.services.expressions.render_url(client.definition.api_base_uri, values) == f"http://localhost:{server.port}/eu/team-7"
     auth: Any = client.definition.auth
     renewed = oauth.refresh_request(auth, CLIENT, client.issuer.values(), refresh_token="r-1")
-    assert (renewed.url, renewed.body) == (f"http://localhost:{server.port}/refresh", b"grant_type=refresh_token&refresh_token=r-1&expires=1")
+    assert (renewed.url, renewed.body) == (
+        f"http://localhost:{server.port}/refresh",
+        b"grant_type=refresh_token&refresh_token=r-1&expires=1",
+    )
     assert [(one.name, one.value) for one in auth.placements] == [("x-access", "{{token}}"), ("x-client", "{{credentials.clientId}}")]
 
 
 def test_token_of_a_person_is_found_beside_the_one_of_the_app(connect: Connect, server: Served) -> None:
-    entry = browser_entry(token_url={"OAUTH2": "http://SERVER/user-token", "OAUTH1": "http://SERVER/old"}, alternate_access_token_response_path="person")
+    entry = browser_entry(
+        token_url={"OAUTH2": "http://SERVER/user-token", "OAUTH1": "http://SERVER/old"}, alternate_access_token_response_path="person"
+    )
     token = exchange(connect(entry, credentials=CLIENT))
     assert (token.value, token.refresh, token.expires_in) == ("t-9", "r-9", 60)
 
@@ -330,11 +362,19 @@ def test_login_sends_nested_parameters_and_the_token_goes_out_where_the_entry_sa
     entry = {
         "auth_mode": "TWO_STEP",
         "token_url": "http://SERVER/login",
-        "token_params": {"credentials": {"name": "${credentials.name}", "site": {"url": "${credentials.site}"}}, "days": 7, "otp": "", "until": "${now+7:days:YYYY}"},
+        "token_params": {
+            "credentials": {"name": "${credentials.name}", "site": {"url": "${credentials.site}"}},
+            "days": 7,
+            "otp": "",
+            "until": "${now+7:days:YYYY}",
+        },
         "token_headers": {"content-type": "application/json"},
         "token_response": {"token": "data.session.key", "token_expiration": "data.session.ends", "token_expiration_strategy": "expireAt"},
         "proxy": {"base_url": "http://SERVER/api", "headers": {"x-session": "${accessToken}", "accept": "application/json"}},
-        "credentials": {"name": {"type": "string", "title": "Name", "description": ""}, "site": {"type": "string", "title": "Site", "description": "", "optional": True}},
+        "credentials": {
+            "name": {"type": "string", "title": "Name", "description": ""},
+            "site": {"type": "string", "title": "Site", "description": "", "optional": True},
+        },
     }
     call(connect(entry, credentials={"name": "ann"}))
     login, run = server.seen
@@ -354,7 +394,11 @@ def test_login_with_get_takes_the_whole_answer_as_the_token_and_signs_each_reque
         "auth_mode": "TWO_STEP",
         "token_request_method": "GET",
         "token_url": "http://SERVER/plain?app=${credentials.app}",
-        "token_headers": {"x-id": "${random}", "x-date": "${now:YYYY-MM-DDTHH:mm:ss}", "x-sig": f"${{sha256Hex(${{base64({parts}${{credentials.key}})}})}}"},
+        "token_headers": {
+            "x-id": "${random}",
+            "x-date": "${now:YYYY-MM-DDTHH:mm:ss}",
+            "x-sig": f"${{sha256Hex(${{base64({parts}${{credentials.key}})}})}}",
+        },
         "token_response": {"token": ""},
         "token_expires_in_ms": 3600000,
         "proxy": {
@@ -366,7 +410,10 @@ def test_login_with_get_takes_the_whole_answer_as_the_token_and_signs_each_reque
                 "x-sig": f"${{sha256Hex(${{base64({parts}${{endpoint}}${{credentials.key}})}})}}",
             },
         },
-        "credentials": {"app": {"type": "string", "title": "App", "description": ""}, "key": {"type": "string", "title": "Key", "description": ""}},
+        "credentials": {
+            "app": {"type": "string", "title": "App", "description": ""},
+            "key": {"type": "string", "title": "Key", "description": ""},
+        },
     }
     call(connect(entry, credentials={"app": "a 1", "key": "k"}), path="/items?x=1")
     login, run = server.seen
@@ -385,12 +432,21 @@ def test_later_steps_use_what_earlier_ones_said_and_the_base_url_does_too(connec
         "auth_mode": "TWO_STEP",
         "token_request_method": "GET",
         "token_url": "http://SERVER/where?team=${credentials.team}",
-        "additional_steps": [{"body_format": "form", "token_url": "${step1.tokenServer}/token", "token_params": {"plan": "${step1.plan}", "user": "${credentials.user}"}}],
+        "additional_steps": [
+            {
+                "body_format": "form",
+                "token_url": "${step1.tokenServer}/token",
+                "token_params": {"plan": "${step1.plan}", "user": "${credentials.user}"},
+            }
+        ],
         "token_response": {"token": "access_token", "token_expiration": "expires_in", "token_expiration_strategy": "expireIn"},
         "token_response_metadata": ["tokenServer"],
         "proxy": {"base_url": "${connectionConfig.tokenServer}/api"},
         "connection_config": {"tokenServer": {"type": "string", "title": "", "description": "", "automated": True}},
-        "credentials": {"team": {"type": "string", "title": "Team", "description": ""}, "user": {"type": "string", "title": "User", "description": ""}},
+        "credentials": {
+            "team": {"type": "string", "title": "Team", "description": ""},
+            "user": {"type": "string", "title": "User", "description": ""},
+        },
     }
     call(connect(entry, credentials={"team": "t", "user": "u"}))
     assert [(one.method, one.path, one.body.decode(), one.headers.get("authorization")) for one in server.seen] == [
@@ -492,27 +548,36 @@ def test_token_names_the_fingerprint_of_its_key(connect: Connect, server: Served
             "header": {"alg": "RS256"},
             "payload": {"iss": "${credentials.account}.${fingerprint(${credentials.privateKey})}"},
         },
-        "credentials": {"account": {"type": "string", "title": "Account", "description": ""}, "privateKey": {"type": "string", "title": "Key", "description": ""}},
+        "credentials": {
+            "account": {"type": "string", "title": "Account", "description": ""},
+            "privateKey": {"type": "string", "title": "Key", "description": ""},
+        },
         "proxy": {"base_url": "http://SERVER"},
     }
     call(connect(entry, credentials={"account": "ACME", "privateKey": pem(key)}))
     token = server.seen[-1].headers["authorization"].removeprefix("Bearer ")
     public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    assert jwt.decode(token, key.public_key(), algorithms=["RS256"])["iss"] == f"ACME.SHA256:{base64.b64encode(hashlib.sha256(public).digest()).decode()}"
+    assert (
+        jwt.decode(token, key.public_key(), algorithms=["RS256"])["iss"]
+        == f"ACME.SHA256:{base64.b64encode(hashlib.sha256(public).digest()).decode()}"
+    )
 
 
 # --- around the call ------------------------------------------------------------------------------------------------
 
 
 def test_connection_test_calls_the_endpoints_of_the_entry_until_one_is_accepted(connect: Connect, server: Served) -> None:
-    from connections.ping import ping
-
     entry = {
         "auth_mode": "API_KEY",
         "proxy": {
             "base_url": "http://SERVER/v1",
             "headers": {"x-key": "${apiKey}"},
-            "verification": {"method": "POST", "endpoints": ["/keys/${credentials.apiKey}"], "headers": {"accept": "text/json"}, "data": {"limit": 1}},
+            "verification": {
+                "method": "POST",
+                "endpoints": ["/keys/${credentials.apiKey}"],
+                "headers": {"accept": "text/json"},
+                "data": {"limit": 1},
+            },
         },
     }
     with connect(entry, credentials={"apiKey": "k-1"}) as client:
@@ -524,3 +589,53 @@ def test_connection_test_calls_the_endpoints_of_the_entry_until_one_is_accepted(
         {"x-key": "k-1", "accept": "text/json", "content-type": "application/json"},
         b'{"limit": 1}',
     )
+
+
+def test_limit_that_an_entry_describes_is_waited_for_and_the_call_repeated(connect: Connect, server: Served) -> None:
+    entry = {
+        "auth_mode": "NONE",
+        "proxy": {"base_url": "http://SERVER/limited", "retry": {"at": ["x-reset"], "remaining": "x-left", "error_code": ["403", "5xx"]}},
+    }
+    waits: list[float] = []
+    client = connect(entry)
+    with client:
+        answer = client.call(Outgoing("GET", f"{client.base}/items"), before=waits.append)
+    assert (answer.status, [one.path for one in server.seen]) == (200, ["/limited/items", "/limited/items"])
+    assert [0 < wait <= 2 for wait in waits] == [True]
+
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+EPOCH = int(NOW.timestamp())
+IN_BODY = {"path": "error.message", "pattern": "until (.+)", "kind": "at"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "status", "headers", "body", "outcome", "wait"),
+    [
+        ({}, 429, {}, "", Outcome.RATE_LIMITED, None),
+        ({}, 429, {"Retry-After": "7"}, "", Outcome.RATE_LIMITED, 7),
+        ({"retryAfterHeaders": ["x-wait"]}, 429, {"X-Wait": "7.5", "Retry-After": "2"}, "", Outcome.RATE_LIMITED, 7.5),
+        ({"resetHeaders": ["x-reset"]}, 429, {"X-Reset": str(EPOCH + 30)}, "", Outcome.RATE_LIMITED, 30),
+        ({"resetHeaders": ["x-reset"]}, 429, {"X-Reset": str((EPOCH + 30) * 1000)}, "", Outcome.RATE_LIMITED, 30),
+        ({"resetHeaders": ["x-reset"]}, 429, {"X-Reset": "2026-01-31T12:01:00Z"}, "", Outcome.RATE_LIMITED, 60),
+        ({"resetHeaders": ["x-reset"]}, 429, {"X-Reset": str(EPOCH - 30)}, "", Outcome.RATE_LIMITED, None),
+        ({"resetHeaders": ["x-reset", "x-hour"]}, 429, {"X-Reset": str(EPOCH + 3), "X-Hour": str(EPOCH + 50)}, "", Outcome.RATE_LIMITED, 50),
+        ({"resetHeaders": ["x-reset"]}, 429, {"X-Reset": "soon"}, "", Outcome.RATE_LIMITED, None),
+        ({"remainingHeader": "x-left"}, 403, {"X-Left": "0"}, "", Outcome.RATE_LIMITED, None),
+        ({"remainingHeader": "x-left"}, 403, {"X-Left": "5"}, "", Outcome.FAIL, None),
+        ({"statuses": ["403"]}, 403, {}, "", Outcome.RETRY, None),
+        ({"statuses": ["403"], "resetHeaders": ["x-reset"]}, 403, {"X-Reset": str(EPOCH + 9)}, "", Outcome.RATE_LIMITED, 9),
+        ({"statuses": ["403"]}, 502, {}, "", Outcome.FAIL, None),
+        ({"statuses": ["401", "5xx"]}, 502, {}, "", Outcome.RETRY, None),
+        ({"statuses": ["401"]}, 401, {}, "", Outcome.UNAUTHORIZED, None),
+        ({"body": IN_BODY}, 429, {}, '{"error": {"message": "Too many. Not until 2026-01-31T12:00:20+00:00"}}', Outcome.RATE_LIMITED, 20),
+        ({"body": IN_BODY}, 429, {}, "<html>", Outcome.RATE_LIMITED, None),
+        ({"remainingHeader": "x-left"}, 200, {"X-Left": "0"}, "", Outcome.SUCCESS, None),
+    ],
+)  # fmt: skip
+def test_answers_are_read_as_the_limit_of_the_integration_says(
+    limit: dict[str, Any], status: int, headers: dict[str, str], body: str, outcome: Outcome, wait: float | None
+) -> None:
+    answer = Answer(status, "", Headers(headers.items()), body.encode(), "https://x.example")
+    found = read(answer, RateLimit.model_validate(limit), now=NOW)
+    assert (found.outcome, found.wait) == (outcome, wait)
