@@ -57,7 +57,9 @@ def detail(request: HttpRequest, key: str) -> HttpResponse:
         try:
             integration = templates.start(template=template, organization=organization, user=signed_in(request), name=name)
         except Refusal as refusal:
-            return render(request, "integrations/template_detail.html", {**context, "name": name, "refusal": refusal.message}, status=REFUSED)
+            return render(
+                request, "integrations/template_detail.html", {**context, "name": name, "refusal": refusal.message}, status=REFUSED
+            )
         return _started(request, template, integration)
     return render(request, "integrations/template_detail.html", context)
 

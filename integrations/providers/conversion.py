@@ -109,7 +109,9 @@ def _beside(entry: Entry, mode: str) -> None:
         section.take("response_type")  # as it is sent anyway
     for key, what in _BESIDE.items():
         if key in entry and (value := entry.take(key)) and key in _PROGRAMS:
-            entry.note(key, f"The catalogue's own service runs {str(value)[:80]}, {what}. The file has only its name, so Junction does not.")
+            entry.note(
+                key, f"The catalogue's own service runs {str(value)[:80]}, {what}. The file has only its name, so Junction does not."
+            )
 
 
 def _document(entry: Entry, mode: str) -> dict[str, Any]:

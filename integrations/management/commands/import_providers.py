@@ -21,7 +21,9 @@ NOTHING = 3
 
 
 class Command(BaseCommand):
-    help = "Make integration templates of a catalogue of providers (YAML or JSON), saying for each entry what could not be expressed and why."
+    help = (
+        "Make integration templates of a catalogue of providers (YAML or JSON), saying for each entry what could not be expressed and why."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", help="the catalogue; - reads standard input")
