@@ -96,8 +96,7 @@ def token_of(auth: TokenPart, document: Any, *, now: datetime | None = None) -> 
             (found.strip().title() if found.strip().islower() else found.strip()) if isinstance(found, str) and found.strip() else scheme
         )
     refresh = paths.extract(document, auth.refresh_token_key) if auth.refresh_token_key else ""
-    found = {name: _text(paths.extract(whole, path)) for name, path in auth.token_settings.items()}
-    kept = {name: said for name, said in found.items() if said}
+    kept = {name: said for name, path in auth.token_settings.items() if (said := _text(paths.extract(whole, path)))}
     return Token(text, expires, scheme, _text(refresh), kept)
 
 
