@@ -36,7 +36,7 @@ def index(request: HttpRequest) -> HttpResponse:
     rows = IntegrationTemplate.objects.visible_to(request.user).matching(query)
     if category:
         rows = rows.in_category(category)
-    context = {
+    context: dict[str, Any] = {
         "query": query,
         "category": category,
         "page": Paginator(rows.defer("losses", "notes"), PAGE_SIZE).get_page(request.GET.get("page")),

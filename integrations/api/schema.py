@@ -177,7 +177,7 @@ class TemplateDocument(serializers.Serializer):
     authType = serializers.CharField()
     losses = TemplateNote(many=True, help_text="What the entry says and the definition does not")
     notes = TemplateNote(many=True)
-    source = serializers.CharField(help_text="Name of the file that it came from")
+    source = serializers.CharField(help_text="Name of the file that it came from")  # type: ignore[assignment]  # a member of the document
     importedAt = serializers.DateTimeField()
     definition = serializers.DictField(required=False)
 

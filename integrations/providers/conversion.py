@@ -121,7 +121,7 @@ def _document(entry: Entry, mode: str) -> dict[str, Any]:
     proxy = entry.section("proxy")
     found = carried(proxy, scope, may_place=mode != "NONE")
     auth = _auth(entry, scope, mode, found)
-    document = {
+    document: dict[str, Any] = {
         "apiBaseUri": found.base_uri,
         "headers": found.headers,
         "query": found.query,

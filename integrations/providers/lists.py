@@ -6,8 +6,7 @@ import re
 from typing import Any
 
 from integrations.providers.entry import Entry
-from integrations.providers.requests import translated
-from integrations.providers.texts import Done, Scope
+from integrations.providers.texts import Scope
 
 # Names of a parameter that counts pages; catalogues call counting of either kind an offset.
 _PAGES = re.compile(r"(?i)^(page|page_?(no|num|number|index)?|p)$")
@@ -81,20 +80,18 @@ def ping(proxy: Entry, scope: Scope) -> dict[str, Any] | None:
         return None
     given = proxy.section("verification")
     method = given.text("method", "GET").upper()
-    uris = [
-        translated(given, "endpoints", lambda one=one: scope.translate(one, whole=False), Done("")).text for one in given.items("endpoints")
-    ]
+    uris = [scope.said(given, "endpoints", one, whole=False).text for one in given.items("endpoints")]
     headers = given.section("headers")
     found: dict[str, Any] = {"method": method, "uri": uris[0] if uris else "", "alternatives": uris[1:]}
     found["headers"] = {}
     for name in list(headers.values):
         text = headers.text(name)
-        found["headers"][name] = translated(headers, name, lambda text=text: scope.translate(text), Done("")).text
+        found["headers"][name] = scope.said(headers, name, text).text
     if base := given.text("base_url_override"):
-        found["baseUri"] = translated(given, "base_url_override", lambda: scope.translate(base, whole=False), Done("")).text
+        found["baseUri"] = scope.said(given, "base_url_override", base, whole=False).text
     data = given.take("data")
     if isinstance(data, dict):
-        found["body"] = translated(given, "data", lambda: scope.document(data), None)
+        found["body"] = scope.said_document(given, "data", data)
     elif data is not None:
         given.lose("data", "The body of a test is a JSON object.")
     return found

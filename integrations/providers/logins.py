@@ -7,8 +7,7 @@ from typing import Any
 
 from integrations.providers.entry import Entry
 from integrations.providers.oauth import kept_of_token, life, url
-from integrations.providers.requests import translated
-from integrations.providers.texts import Done, Scope, setting_name
+from integrations.providers.texts import Scope, setting_name
 
 _FORMATS = ("json", "form")
 
@@ -56,7 +55,7 @@ def _headers(entry: Entry, scope: Scope, key: str) -> dict[str, str]:
     found = {}
     for name in list(section.values):
         text = section.text(name)
-        found[name] = translated(section, name, lambda text=text: scope.translate(text, alternatives=False), Done("")).text
+        found[name] = scope.said(section, name, text, alternatives=False).text
     return found
 
 
@@ -137,7 +136,7 @@ def _signed(section: Entry, scope: Scope, *, key: str, lifetime: Any) -> dict[st
         seconds = 300
     return {
         "algorithm": algorithm,
-        "key": translated(section, "key", lambda: scope.translate(key, alternatives=False, whole=False).text, "{{credentials.privateKey}}"),
+        "key": scope.said(section, "key", key, whole=False, alternatives=False).text or "{{credentials.privateKey}}",
         "header": header,
         "claims": claims,
         "lifetime": seconds,
@@ -147,7 +146,7 @@ def _signed(section: Entry, scope: Scope, *, key: str, lifetime: Any) -> dict[st
 def _translated_section(entry: Entry, key: str, scope: Scope) -> dict[str, Any]:
     section = entry.section(key)
     names = list(section.values)
-    return {name: translated(section, name, lambda name=name: scope.document(section.take(name)), "") for name in names}
+    return {name: scope.said_document(section, name, section.take(name)) for name in names}
 
 
 def credential_names(entry: Entry) -> dict[str, str]:

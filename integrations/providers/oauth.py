@@ -6,9 +6,8 @@ from typing import Any
 
 from integrations.definition import FORM_TYPE, JSON_TYPE, QUERY_TYPE
 from integrations.definition.tokens import LARGEST_BUFFER, SMALLEST_BUFFER
-from integrations.providers.entry import Entry, written
-from integrations.providers.requests import translated
-from integrations.providers.texts import Done, Scope, setting_name
+from integrations.providers.entry import Entry
+from integrations.providers.texts import Scope, setting_name
 
 _CONTENT_TYPES = {"form": FORM_TYPE, "json": JSON_TYPE, "query": QUERY_TYPE}
 _MODES_OF_URLS = {"OAUTH2": ("OAUTH2",), "OAUTH2_CC": ("OAUTH2CC", "OAUTH2_CC")}
@@ -153,7 +152,7 @@ def kept_of_token(entry: Entry, scope: Scope) -> dict[str, str]:
 
 
 def url(entry: Entry, scope: Scope, key: str, text: str) -> str:
-    return str(translated(entry, key, lambda: scope.translate(text, whole=False), Done("")).text)
+    return scope.said(entry, key, text, whole=False).text
 
 
 def _token_url(entry: Entry, mode: str) -> str:
@@ -176,7 +175,5 @@ def _params(entry: Entry, scope: Scope, key: str) -> dict[str, str]:
     section = entry.section(key)
     found: dict[str, str] = {}
     for name in list(section.values):
-        value = section.take(name)
-        done = translated(section, name, lambda value=value: scope.translate(written(value)), Done(""))
-        found[name] = done.text
+        found[name] = scope.said(section, name, section.text(name)).text
     return found

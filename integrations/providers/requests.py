@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from integrations.providers.entry import Entry, Inexpressible, written
-from integrations.providers.texts import Done, Scope
+from integrations.providers.texts import Scope
 
 _SIMPLE = re.compile(r"(?:(\S+) )?\{\{credentials\.apiKey\}\}")
 
@@ -40,20 +39,11 @@ class Carried:
         return {"placements": self.placements}
 
 
-def translated(entry: Entry, key: str, work: Callable[[], Any], default: Any) -> Any:
-    """What `work` gives; where a definition cannot say it, the loss is written down and `default` stands."""
-    try:
-        return work()
-    except Inexpressible as error:
-        entry.lose(key, str(error))
-        return default
-
-
 def carried(proxy: Entry, scope: Scope, *, may_place: bool) -> Carried:
     """The base URL, headers, query and body of an entry's proxy section."""
     found = Carried()
     base = proxy.text("base_url")
-    done = translated(proxy, "base_url", lambda: scope.translate(base, whole=False), Done(""))
+    done = scope.said(proxy, "base_url", base, whole=False)
     found.base_uri = done.text.rstrip("/")
     found.reads |= done.reads
     scope.random = "request.id"
@@ -64,7 +54,7 @@ def carried(proxy: Entry, scope: Scope, *, may_place: bool) -> Carried:
             if "${credentials._cookies}" in text:
                 found.sends_cookies = True
                 continue
-            done = translated(section, name, lambda text=text: scope.translate(text), Done(""))
+            done = scope.said(section, name, text)
             if not done.text:
                 continue
             found.reads |= done.reads
@@ -104,4 +94,7 @@ def _body(proxy: Entry, scope: Scope, found: Carried, *, may_place: bool) -> Non
         found.reads.update(done.reads)
         found.placements.append({"location": "body", "name": above, "value": done.text})
 
-    translated(proxy, "body", lambda: walk(body, ""), None)
+    try:
+        walk(body, "")
+    except Inexpressible as error:
+        proxy.lose("body", str(error))

@@ -9,7 +9,7 @@ from typing import Any
 
 from integrations import expressions
 from integrations.definition.fields import RESERVED
-from integrations.providers.entry import Inexpressible
+from integrations.providers.entry import Entry, Inexpressible
 
 # Functions whose whole argument is one text.
 _OF_ONE_TEXT = frozenset({"base64", "sha256Hex", "sha256Base64", "fingerprint", "md5Hex", "sha1Hex"})
@@ -106,6 +106,22 @@ class Scope:
             texts[-1] = "{{" + _argument(rows[-1]) + ' || ""}}'
         reads = frozenset(path for row in rows for piece in row if isinstance(piece, Code) for path in piece.reads)
         return Done(" || ".join(dict.fromkeys(texts)), reads)
+
+    def said(self, entry: Entry, key: str, text: str, *, whole: bool = True, alternatives: bool = True) -> Done:
+        """The same, where the loss of a text that cannot be said is written down, and nothing stands for it."""
+        try:
+            return self.translate(text, whole=whole, alternatives=alternatives)
+        except Inexpressible as error:
+            entry.lose(key, str(error))
+            return Done("")
+
+    def said_document(self, entry: Entry, key: str, value: Any) -> Any:
+        """JSON values with every text in them translated; None, and the loss written down, where one cannot be said."""
+        try:
+            return self.document(value)
+        except Inexpressible as error:
+            entry.lose(key, str(error))
+            return None
 
     def _pieces(self, text: str) -> list[Piece]:
         pieces: list[Piece] = []

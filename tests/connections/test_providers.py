@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import jwt
 import pytest
@@ -25,7 +26,7 @@ from connections.outcomes import Outcome, read
 from connections.ping import ping
 from connections.services import definition_of
 from connections.transport import Transport
-from integrations import templates
+from integrations import expressions, services, templates
 from integrations.definition import RateLimit
 from integrations.models import IntegrationTemplate
 from tests.cast import Cast, MakeConnection, action_values
@@ -81,7 +82,7 @@ def connect(cast: Cast, make_connection: MakeConnection, server: Served) -> Conn
         action_services.add(integration=integration, values=action_values())
         finalize.finalize(integration=integration, user=cast.bob)
         integration.refresh_from_db()
-        templates.services.set_status(integration=integration, status="published")
+        services.set_status(integration=integration, status="published")
         given = (
             {"host": f"localhost:{server.port}", **(settings or {})}
             if "host" in json.dumps(entry.get("connection_config", {}))
@@ -332,12 +333,12 @@ def test_code_is_exchanged_and_values_of_answer_and_redirect_are_used_in_the_bas
     assert (asked.path, asked.headers["authorization"], asked.body.decode()) == (
         "/token",
         basic("id-1:sec"),
-        f"grant_type=authorization_code&code=c-1&redirect_uri={oauth.quote(client.issuer.redirect_uri, safe='')}&expires=1",
+        f"grant_type=authorization_code&code=c-1&redirect_uri={quote(client.issuer.redirect_uri, safe='')}&expires=1",
     )
     assert (token.value, token.refresh, dict(token.kept)) == ("t-1", "r-1", {"region": "eu", "team_id": "team-7"})
     values = client.issuer.values()
     values["settings"] |= token.kept
-    assert templates.services.expressions.render_url(client.definition.api_base_uri, values) == f"http://localhost:{server.port}/eu/team-7"
+    assert expressions.render_url(client.definition.api_base_uri, values) == f"http://localhost:{server.port}/eu/team-7"
     auth: Any = client.definition.auth
     renewed = oauth.refresh_request(auth, CLIENT, client.issuer.values(), refresh_token="r-1")
     assert (renewed.url, renewed.body) == (
