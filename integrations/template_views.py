@@ -69,4 +69,4 @@ def _started(request: HttpRequest, template: IntegrationTemplate, integration: I
     for note in template.losses:
         where = f"{note['path']}: " if note["path"] else ""
         messages.warning(request, f"Not in the draft, because it could not be expressed: {where}{note['reason']}")
-    return redirect("wizard-step", integration.slug, "host")
+    return redirect("wizard-step", integration.slug, "details")

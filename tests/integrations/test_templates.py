@@ -156,7 +156,7 @@ def test_template_becomes_a_draft_that_says_what_is_missing(imported: None, bob:
     client = browser(bob)
     answer = client.post("/integrations/templates/lantern/", {"name": "Our Lantern"}, follow=True)
     made = Integration.objects.get()
-    assert answer.redirect_chain == [("/integrations/our-lantern/edit/host/", 302)]
+    assert answer.redirect_chain == [("/integrations/our-lantern/edit/details/", 302)]
     assert (made.name, made.category, made.status, made.working.source) == ("Our Lantern", "crm", "draft", "Template Lantern")
     assert made.working.definition.dump() == IntegrationTemplate.objects.get(key="lantern").definition.dump()
     assert [str(message) for message in answer.context["messages"]] == [
