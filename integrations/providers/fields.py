@@ -31,11 +31,12 @@ def connection_fields(entry: Entry, *, found: set[str], used: set[str], needed: 
         if automated and name not in used:
             entry.note(f"connection_config.{name}", "A program of the catalogue finds it out, and nothing that is imported uses it.")
             continue
-        if automated:
-            entry.note(f"connection_config.{name}", "A program of the catalogue finds it out; here each connection is asked for it.")
         field = _field(given, setting_name(name), secret=_is_secret(name, given))
-        if field and automated:
-            field = field.model_copy(update={"required": name in needed, "hidden": False})
+        must = setting_name(name) in needed and not (field and field.default)
+        if automated or (must and field and not field.required):
+            entry.note(f"connection_config.{name}", "A program of the catalogue finds it out; here each connection is asked for it.")
+        if field and (automated or must):
+            field = field.model_copy(update={"required": must, "hidden": False})
         if field:
             fields.append((order if isinstance(order, int) else 1000, field))
     return [field for _, field in sorted(fields, key=lambda pair: pair[0])]

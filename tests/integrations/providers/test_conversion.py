@@ -166,6 +166,28 @@ def test_fields_have_what_the_entry_says_about_them_in_its_order() -> None:
     ]  # fmt: skip
 
 
+def test_field_without_which_nothing_can_be_called_is_required_whatever_the_entry_says() -> None:
+    field = {"type": "string", "title": "", "description": ""}
+    config = {
+        "shop": {**field, "optional": True},
+        "zone": {**field, "hidden": True},
+        "cell": {**field, "automated": True},
+        "spare": {**field, "optional": True},
+    }
+    base = "https://${connectionConfig.shop}.${connectionConfig.zone}.${connectionConfig.cell}.example.com"
+    converted = convert(
+        "harbor", entry(connection_config=config, proxy={"base_url": base, "headers": {"k": "${apiKey}", "s": "${connectionConfig.spare}"}})
+    )
+    assert converted.definition is not None
+    assert [(one.name, one.required, one.hidden) for one in converted.definition.connection_fields] == [
+        ("shop", True, False),
+        ("zone", True, False),
+        ("cell", True, False),
+        ("spare", False, False),
+    ]
+    assert [note.path for note in converted.notes] == ["connection_config.shop", "connection_config.zone", "connection_config.cell"]
+
+
 def test_lists_limits_and_test_are_what_the_entry_says() -> None:
     proxy = {
         "base_url": "https://api.harbor.example",
