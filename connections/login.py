@@ -7,6 +7,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
 
+from connections import xml_bodies
 from connections.auth.base import Values
 from connections.exchange import Answer, Outgoing, Pairs, with_query
 from connections.token_answers import TokenError
@@ -25,6 +26,9 @@ def request(step: LoginStep, values: Values, *, cookies: dict[str, str]) -> Outg
     elif step.body_format == "form":
         headers.append(("Content-Type", FORM_TYPE))
         body = urlencode(flat(params)).encode()
+    elif step.body_format == "xml":
+        headers.append(("Content-Type", "application/xml"))
+        body = xml_bodies.write(params)
     elif step.body_format == "text":
         headers.append(("Content-Type", "text/plain"))
         body = expressions.render(step.text, values).encode()

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from connections import assertions
+from connections import assertions, xml_bodies
 from connections.exchange import Answer
 from connections.redaction import redact
 from integrations import paths
@@ -187,12 +187,23 @@ def document_of(answer: Answer, *, needed: bool = True) -> Any:
     try:
         return answer.json()
     except ValueError as error:
+        if answer.content_type in ("application/xml", "text/xml"):
+            return _xml(answer)
         form = dict(parse_qsl(answer.text.strip())) if answer.content_type in (FORM_TYPE, "text/plain") else {}
         if form:
             return form
         if answer.content_type == "text/plain" and re.fullmatch(r"\S{8,20000}", answer.text.strip()):
             return answer.text.strip()  # the token itself, and nothing round it
         if answer.status >= 400 or not needed:
+            return None
+        raise TokenError(f"No token came. {error} Check the access token URL.", permanent=True) from None
+
+
+def _xml(answer: Answer) -> Any:
+    try:
+        return xml_bodies.read(answer.body)
+    except ValueError as error:
+        if answer.status >= 400:
             return None
         raise TokenError(f"No token came. {error} Check the access token URL.", permanent=True) from None
 

@@ -69,11 +69,14 @@ class Assertion(Part):
 
 
 class LoginStep(Part):
-    """One call of a login. `extract` keeps values of the answer: a path, `header:Name` or `cookie:name`, by the name to keep them under."""
+    """One call of a login. `extract` keeps values of the answer: a path, `header:Name` or `cookie:name`, by the name to keep them under.
+
+    As XML the parameters have one root; `$name` is an attribute, and paths lead through the elements of the answer.
+    """
 
     method: Annotated[Literal["POST", "GET", "PUT"], BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v)] = "POST"
     url: UrlTemplate = ""
-    body_format: Annotated[Literal["json", "form", "query", "text"], BeforeValidator(choice)] = "json"
+    body_format: Annotated[Literal["json", "form", "query", "text", "xml"], BeforeValidator(choice)] = "json"
     params: JsonTemplate = Field(default_factory=dict)
     text: Template = ""
     headers: HeaderTemplates = Field(default_factory=dict)

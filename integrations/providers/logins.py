@@ -9,7 +9,7 @@ from integrations.providers.entry import Entry
 from integrations.providers.oauth import kept_of_token, life, url
 from integrations.providers.texts import Scope, setting_name
 
-_FORMATS = ("json", "form")
+_FORMATS = ("json", "form", "xml")
 
 
 def login(entry: Entry, scope: Scope) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def login(entry: Entry, scope: Scope) -> dict[str, Any]:
     form = entry.text("body_format", "json")
     steps = [_step(entry, scope, form)]
     if form not in _FORMATS:
-        entry.lose("body_format", f"A login is sent as JSON or as a form, not as {form[:40]}.")
+        entry.lose("body_format", f"A login is sent as JSON, as a form or as XML, not as {form[:40]}.")
     steps += [_step(one, scope, one.text("body_format", form)) for one in entry.sections("additional_steps")]
     auth["steps"] = steps
     _refresh(entry, scope, auth)

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from actions import finalize
 from actions import services as action_services
-from connections import oauth
+from connections import oauth, xml_bodies
 from connections.client import Client, client_for
 from connections.exchange import Answer, Headers, Outgoing
 from connections.outcomes import Outcome, read
@@ -54,6 +54,9 @@ def vendor_answers(to: Handler) -> None:
         to.reply(403, b"{}", Content_Type="application/json", X_Left="0", X_Reset=str(int(time.time()) + 2))
     elif path == "/plain":
         to.reply(200, b"t-plain-token", Content_Type="text/plain")
+    elif path == "/xml":
+        body = b"<response><session><id>s-xml</id><ends>2033-05-18T03:33:20Z</ends></session></response>"
+        to.reply(200, body, Content_Type="text/xml; charset=UTF-8")
     elif path == "/session":
         to.reply(200, b'{"SessionId": "s-1"}', Content_Type="application/json", Set_Cookie="B1SESSION=s-1; HttpOnly")
     else:
@@ -472,6 +475,64 @@ def test_session_cookie_of_a_login_goes_out_instead_of_a_token(connect: Connect,
     login, run = server.seen
     assert login.body == b'{"user": "u"}'
     assert shown(run, "cookie", "authorization") == ("GET", "/items", {"cookie": "B1SESSION=s-1"})
+
+
+def test_login_in_xml_sends_elements_and_attributes_and_reads_the_token_from_the_answer(connect: Connect, server: Served) -> None:
+    entry = {
+        "auth_mode": "TWO_STEP",
+        "token_url": "http://SERVER/xml",
+        "body_format": "xml",
+        "token_params": {
+            "request": {
+                "control": {"sender": "${credentials.sender}", "unique": False},
+                "login": {"$id": "{{guid}}", "password": "${credentials.password}", "getSession": ""},
+            }
+        },
+        "token_response": {
+            "token": "response.session.id",
+            "token_expiration": "response.session.ends",
+            "token_expiration_strategy": "expireAt",
+        },
+        "proxy": {"base_url": "http://SERVER"},
+        "credentials": {
+            "sender": {"type": "string", "title": "Sender", "description": ""},
+            "password": {"type": "string", "title": "Password", "description": ""},
+        },
+    }
+    call(connect(entry, credentials={"sender": "ann & co", "password": "<p>"}))
+    login, run = server.seen
+    assert (login.headers["content-type"], login.body.decode()) == (
+        "application/xml",
+        '<?xml version="1.0" encoding="UTF-8"?>\n<request><control><sender>ann &amp; co</sender><unique>false</unique></control>'
+        '<login id="{{guid}}"><password>&lt;p&gt;</password><getSession /></login></request>',
+    )
+    assert run.headers["authorization"] == "Bearer s-xml"
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"<a>1</a>", {"a": "1"}),
+        (b'<n:a xmlns:n="urn:x" k="v"><n:b>1</n:b><n:b>2</n:b><c/></n:a>', {"a": {"$k": "v", "b": ["1", "2"], "c": ""}}),
+        (b'<a k="v">text</a>', {"a": {"$k": "v", "#text": "text"}}),
+    ],
+)
+def test_xml_is_read_as_values(body: bytes, found: Any) -> None:
+    assert xml_bodies.read(body) == found
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "The answer declares a document type, which is not read."),
+        (b"<a>", "The answer is not valid XML."),
+        (b"<a>" * 60 + b"</a>" * 60, "The answer nests more than 50 levels."),
+    ],
+)
+def test_xml_that_is_broken_or_hostile_is_refused(body: bytes, sentence: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        xml_bodies.read(body)
+    assert str(caught.value) == sentence
 
 
 def test_login_with_an_assertion_sends_one_that_the_vendor_can_verify(connect: Connect, server: Served) -> None:

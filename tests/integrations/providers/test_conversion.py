@@ -139,7 +139,7 @@ def test_documentation_and_programs_are_no_loss_and_programs_are_noted() -> None
         (entry(proxy={"base_url": "https://x.example", "forward_headers_on_redirect": True}), [("proxy.forward_headers_on_redirect", "Credentials go to the server of the base URL only, never along with a redirect to another one. Enter the final address.")]),
         (entry(credentials={"apiKey": {"title": "Key", "pattern": "["}}), [("credentials.apiKey.pattern", "The pattern [ is not a regular expression.")]),
         (entry(proxy={"base_url": "ftp://x"}), [("apiBaseUri", "ftp:// cannot be called. A base URI starts with https://, for example https://api.example.com/v1.")]),
-        (entry(auth_mode="TWO_STEP", proxy={}, token_url="https://x.example", token_response={"token": "t"}, body_format="xml"), [("body_format", "A login is sent as JSON or as a form, not as xml.")]),
+        (entry(auth_mode="TWO_STEP", proxy={}, token_url="https://x.example", token_response={"token": "t"}, body_format="morse"), [("body_format", "A login is sent as JSON, as a form or as XML, not as morse.")]),
         ({"auth_mode": "NONE", "proxy": {"base_url": "https://x.example", "body": {"a": "b"}}}, [("proxy.body", "An integration without authentication has no credentials to send.")]),
     ],
 )  # fmt: skip
