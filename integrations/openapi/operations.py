@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from integrations.openapi import drafts, repair
 from integrations.openapi.document import Limits
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
+from integrations.openapi.reference_repair import Held
 from integrations.openapi.references import References
 from integrations.openapi.schema_repair import SchemaDoctor
 from integrations.operation import TYPES, Body, Operation, Parameter
@@ -37,7 +39,7 @@ class Answer:
     schema: Any
     where: str
     headers: frozenset[str]
-    maxima: dict[str, int] = field(default_factory=dict)
+    maxima: dict[str, int]
 
 
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
@@ -70,6 +72,16 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
     for row in report.repairs:
         row.changes[:] = [change for found in row.changes for change in parameters.settled(found, made)]
     doctor.name_changes((operation.key, operation.body.schema_) for operation in made.values() if operation.body)
+    held = (schema for draft in found if draft.where in made for schema in _held(draft, made[draft.where]))
+    references.doctor.settle(references.root, held, references.alone)
+
+
+def _held(draft: Draft, operation: Operation) -> Iterator[Held]:
+    """The schemas of an operation, with what they were made as."""
+    if operation.body and "body" in draft.schemas:
+        yield Held(operation.key, "/body/schema", operation.body.schema_, draft.schemas["body"])
+    if "response" in draft.schemas:
+        yield Held(operation.key, "/responseSchema", operation.response_schema or {}, draft.schemas["response"])
 
 
 def _name(draft: Draft) -> str:
@@ -94,13 +106,13 @@ def _operation(
 ) -> tuple[Operation, Answer]:
     """The operation of a draft with `known` key and name, and its answer. Raises pydantic's ValidationError if it cannot be expressed."""
     raw = draft.raw
-    answer = _answer(raw.get("responses"), references, draft.where)
+    answer = _answer(draft, references)
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
-        response = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
+        response = draft.schemas["response"] = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
     operation = Operation(
         **known,
-        description=plain_text(raw.get("description")) or plain_text(raw.get("summary")),
+        description=repair.operation_described(raw, known["name"], draft.method, draft.path, draft.where, report),
         method=draft.method,
         path=draft.path,
         parameters=parameters.of(draft),
@@ -109,13 +121,15 @@ def _operation(
         tags=[str(tag) for tag in raw["tags"] if isinstance(tag, str | int)][:50] if isinstance(raw.get("tags"), list) else [],
         deprecated=raw.get("deprecated") is True,
     )
-    return operation, replace(answer, maxima=_maxima(draft, references))
+    return operation, answer
 
 
 def _maxima(draft: Draft, references: References) -> dict[str, int]:
     found = {}
     for parameter in draft.parameters:
-        schema = references.resolve(parameter.get("schema"), draft.where) if parameter["in"] == "query" else None
+        if parameter["in"] != "query":
+            continue
+        schema = references.resolve(parameter.get("schema"), draft.where)
         most = schema.get("maximum") if isinstance(schema, dict) else None
         if most is not None and isinstance(most, int | float) and not isinstance(most, bool) and 0 < most < 1e9:
             found[parameter["name"]] = int(most)
@@ -135,6 +149,7 @@ class _Parameters:
     def __init__(self, references: References, report: Report) -> None:
         self.references, self.report = references, report
         self._made: dict[bytes, Parameter] = {}
+        self._met: dict[int, tuple[dict[str, Any], Parameter]] = {}  # by id; with what has it, so that it is not given to another
 
     def of(self, draft: Draft) -> list[Parameter]:
         found = (self._one(raw, draft.where) for raw in draft.parameters)
@@ -142,6 +157,8 @@ class _Parameters:
 
     def settled(self, change: Change, made: dict[str, Operation]) -> Iterator[Change]:
         """The change with the key of its action, and its parameters as the action has them; nothing if that is impossible."""
+        if not change.action:  # the definition's
+            yield change
         if change.action not in made:
             return
         values = [change.before, change.after]
@@ -153,6 +170,8 @@ class _Parameters:
         yield Change(made[change.action].key, change.part, *values)
 
     def _one(self, raw: dict[str, Any], where: str) -> Parameter | None:
+        if met := self._met.get(id(raw)):
+            return met[1]
         try:
             words = orjson.dumps(raw)
         except orjson.JSONEncodeError:  # a number of more than 64 bits, which JSON allows
@@ -163,6 +182,7 @@ class _Parameters:
                 made = self._made[words] = _parameter(raw, self.references, where)
             except ValidationError:
                 return _simplified(raw, where, self.report)
+        self._met[id(raw)] = (raw, made)
         return made
 
 
@@ -187,7 +207,7 @@ def _parameter(raw: dict[str, Any], references: References, where: str) -> Param
         items=_type(items) if kind == "array" and isinstance(items, dict) else "",
         required=raw.get("required") is True or raw.get("required") == "true" or raw["in"] == "path",
         default=schema.get("default", repair.fixed_accept(raw) or None),
-        enum=_enum(schema, items if kind == "array" else None),
+        enum=_enum(schema, kind),
         format=str(schema.get("format") or "")[:100],
         description=plain_text(raw.get("description") or schema.get("description"), 2000),
         style=style if style in _STYLES else "",
@@ -209,11 +229,29 @@ def _simplified(raw: dict[str, Any], where: str, report: Report) -> Parameter | 
         return None
 
 
-def _enum(schema: dict[str, Any], items: Any) -> list[Any]:
-    values = schema.get("enum", items.get("enum") if isinstance(items, dict) else None)
+def _enum(schema: dict[str, Any], kind: str) -> list[Any]:
+    """The values that a parameter takes, of a list those of its items; none where no value of its type is among them."""
+    items = schema.get("items")
+    values = schema.get("enum")
+    if kind == "array" and isinstance(items, dict):
+        values = items.get("enum") if values is None else values
+        kind = _type(items)
     if values is None and "const" in schema:
         values = [schema["const"]]
-    return values[:1000] if isinstance(values, list) else []
+    if not isinstance(values, list):
+        return []
+    flat = [item for value in values[:1000] for item in (value if isinstance(value, list) else [value])]
+    fitting = [value for value in flat if value is None or _is_of(value, kind)]
+    return fitting[:1000] if any(value is not None for value in fitting) else []
+
+
+def _is_of(value: Any, kind: str) -> bool:
+    """Whether a value can be sent as one of a scalar type, text included that reads as one."""
+    if kind not in ("integer", "number") or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return True
+    return isinstance(value, str) and bool(
+        re.fullmatch(r"\s*[+-]?\d+\s*" if kind == "integer" else r"\s*[+-]?\d*\.?\d+([eE][+-]?\d+)?\s*", value)
+    )
 
 
 def _type(schema: dict[str, Any]) -> str:
@@ -239,12 +277,14 @@ def _essence(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
+@lru_cache(maxsize=1024)
 def is_json(media_type: str) -> bool:
     """Whether a media type carries JSON: application/json, text/json, anything +json, and wildcards."""
     essence = _essence(media_type)
     return essence in (JSON_TYPE, "text/json", "*/*", "application/*", "json") or essence.endswith("+json")
 
 
+@lru_cache(maxsize=1024)
 def _rank(media_type: str) -> int:
     essence = _essence(media_type)
     if essence == JSON_TYPE:
@@ -276,16 +316,18 @@ def _body(draft: Draft, references: References, values: int, report: Report) -> 
     schema = references.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
     if not required and _sends_nothing(draft.method, schema):
         return None
+    draft.schemas["body"] = schema
     sent = JSON_TYPE if "*" in media_type or "/" not in media_type else media_type.strip()
     return Body(content_type=sent[:200], required=required, description=description, schema_=schema)
 
 
-def _answer(responses: Any, references: References, where: str) -> Answer:
+def _answer(draft: Draft, references: References) -> Answer:
     """The first 2xx answer with JSON, else the first 2xx, else the default answer."""
+    responses, where, maxima = draft.raw.get("responses"), draft.where, _maxima(draft, references)
     if not isinstance(responses, dict):
-        return Answer(None, where, frozenset())
+        return Answer(None, where, frozenset(), maxima)
     codes = sorted((code for code in responses if code[:1] == "2"), key=str.upper) or [code for code in responses if code == "default"]
-    best = Answer(None, where, frozenset())
+    best = Answer(None, where, frozenset(), maxima)
     for code in codes:
         place = pointer("responses", code, base=where)
         response = references.resolve(responses[code], place)
@@ -298,7 +340,7 @@ def _answer(responses: Any, references: References, where: str) -> Answer:
         for media_type in sorted(content, key=_rank):
             media = references.resolve(content[media_type], place)
             if is_json(media_type) and isinstance(media, dict) and isinstance(media.get("schema"), dict):
-                return Answer(media["schema"], pointer("content", media_type, "schema", base=place), names)
+                return Answer(media["schema"], pointer("content", media_type, "schema", base=place), names, maxima)
         if names and not best.headers:
-            best = Answer(None, place, names)
+            best = Answer(None, place, names, maxima)
     return best
