@@ -5,27 +5,26 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0002_auth_choices'),
+        ("integrations", "0002_auth_choices"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='IntegrationTemplate',
+            name="IntegrationTemplate",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=200, unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('category_marks', models.TextField(blank=True, help_text='Its categories, each between bars: |crm|popular|.')),
-                ('content', models.JSONField(default=dict, help_text='A Definition as JSON.')),
-                ('losses', models.JSONField(blank=True, default=list)),
-                ('notes', models.JSONField(blank=True, default=list)),
-                ('source', models.CharField(blank=True, help_text='Name of the file it came from.', max_length=500)),
-                ('imported_at', models.DateTimeField()),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("key", models.CharField(max_length=200, unique=True)),
+                ("name", models.CharField(max_length=200)),
+                ("category_marks", models.TextField(blank=True, help_text="Its categories, each between bars: |crm|popular|.")),
+                ("content", models.JSONField(default=dict, help_text="A Definition as JSON.")),
+                ("losses", models.JSONField(blank=True, default=list)),
+                ("notes", models.JSONField(blank=True, default=list)),
+                ("source", models.CharField(blank=True, help_text="Name of the file it came from.", max_length=500)),
+                ("imported_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['name', 'key'],
+                "ordering": ["name", "key"],
             },
         ),
     ]
