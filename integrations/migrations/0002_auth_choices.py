@@ -4,23 +4,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("integrations", "0001_initial"),
+        ('integrations', '0001_initial'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="revision",
-            name="auth_choices",
-            field=models.JSONField(
-                blank=True, default=list, help_text='The ways to authenticate that the document describes: {"scheme", "auth"} each.'
-            ),
+            model_name='revision',
+            name='auth_choices',
+            field=models.JSONField(blank=True, default=list, help_text='The ways to authenticate that the document describes: {"scheme", "auth"} each.'),
         ),
         migrations.AddField(
-            model_name="revision",
-            name="auth_undecided",
-            field=models.BooleanField(
-                default=False, help_text="The document does not say how to authenticate, and nobody has said it since."
-            ),
+            model_name='revision',
+            name='auth_undecided',
+            field=models.BooleanField(default=False, help_text='The document does not say how to authenticate, and nobody has said it since.'),
         ),
     ]
