@@ -11,7 +11,8 @@ from typing import Any
 from django import forms
 
 from connections.auth import CredentialField, scheme_of
-from connections.services import NAME_LENGTH
+from connections.rates import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
+from connections.services import LIMITS, NAME_LENGTH
 from integrations.definition import ConnectionField, Definition
 from integrations.forms import RefusableForm
 from integrations.widgets import AffixedInput
@@ -19,6 +20,14 @@ from integrations.widgets import AffixedInput
 CREDENTIALS = "credentials."
 SETTINGS = "settings."
 BASE_URI = "settings.baseUri"
+_LIMITS = (
+    (
+        "concurrency",
+        "Requests at once",
+        f"1 to {MAX_CONCURRENCY}, over all runs of this connection. Empty: {DEFAULT_CONCURRENCY}. With 1, pages come one after the other.",
+    ),
+    ("requestsPerMinute", "Requests a minute", "At most, over all runs of this connection. Empty: as many as the vendor takes."),
+)
 
 
 class UnshownInput(forms.TextInput):
@@ -68,6 +77,28 @@ class ConnectionForm(RefusableForm):
             self.fields[SETTINGS + one.name] = _setting(one, stored=SETTINGS + one.name in stored)
         for field in (field for field in scheme_of(definition.auth).credential_fields() if not field.hidden):
             self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
+        for name, label, note in _LIMITS:
+            widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+            self.fields[name] = forms.CharField(label=label, required=False, help_text=note, widget=widget)
+
+    @property
+    def main_fields(self) -> list[forms.BoundField]:
+        return [bound for bound in self if bound.name not in LIMITS]
+
+    @property
+    def limit_fields(self) -> list[forms.BoundField]:
+        """How often the vendor may be called; folded away, as most never need it."""
+        return [self[name] for name in LIMITS]
+
+    @property
+    def shows_limits(self) -> bool:
+        return any(bound.value() or bound.errors for bound in self.limit_fields)
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """What was entered of LIMITS; empty for the default."""
+        entered = self._entered()
+        return {name: entered[name] for name in LIMITS if self.add_prefix(name) in self.data}
 
     def json_name(self, field: str) -> str:
         return field

@@ -20,7 +20,7 @@ from integrations.models import Role
 from integrations.permissions import integration_for, organization_for, signed_in
 from integrations.refusals import Invalid
 
-WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault"}
+WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault", *services.LIMITS}
 READ_ONLY = {"id", "authType", "credentialFields", "state", "message", "testedAt", "createdAt", "updatedAt"}
 
 
@@ -34,6 +34,7 @@ def represent(connection: Connection) -> dict[str, Any]:
         "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
         "isDefault": connection.is_default,
+        **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
         "state": connection.state,
         "message": connection.message,
         "testedAt": connection.tested_at,
@@ -83,6 +84,7 @@ class ConnectionsView(APIView):
             credentials=payload.get("credentials") or {},
             settings=payload.get("settings") or {},
             is_default=payload.get("isDefault"),
+            limits={name: payload[name] for name in services.LIMITS if name in payload},
         )
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
 
@@ -120,6 +122,7 @@ class ConnectionView(APIView):
             credentials=payload.get("credentials"),
             settings=payload.get("settings"),
             is_default=payload.get("isDefault"),
+            limits={name: payload[name] for name in services.LIMITS if name in payload},
         )
         return Response(represent(connection_for(request.user, key)))
 

@@ -659,9 +659,14 @@ def test_limit_that_an_entry_describes_is_waited_for_and_the_call_repeated(conne
         "proxy": {"base_url": "http://SERVER/limited", "retry": {"at": ["x-reset"], "remaining": "x-left", "error_code": ["403", "5xx"]}},
     }
     waits: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waits.append(seconds)
+        time.sleep(seconds)
+
     client = connect(entry)
     with client:
-        answer = client.call(Outgoing("GET", f"{client.base}/items"), before=waits.append)
+        answer = client.call(Outgoing("GET", f"{client.base}/items"), pause=pause)
     assert (answer.status, [one.path for one in server.seen]) == (200, ["/limited/items", "/limited/items"])
     assert [0 < wait <= 2 for wait in waits] == [True]
 
