@@ -10,7 +10,7 @@ from typing import Any
 
 import jwt
 
-from integrations import expressions
+from integrations import expressions, signing
 from integrations.definition import Assertion
 
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -20,11 +20,14 @@ def sign(assertion: Assertion, values: dict[str, Any], *, defaults: dict[str, An
     """The signed token. `defaults` are claims that stand unless the settings name them. Raises `ValueError` with a sentence, and `MissingValue`."""
     moment = int(time.time() if now is None else now)
     claims = {"iat": moment, "exp": moment + assertion.lifetime, "jti": str(uuid.uuid4()), **defaults}
-    claims |= expressions.render_all(assertion.claims, values)
-    claims = {name: value for name, value in claims.items() if value != ""}
+    claims |= _filled(assertion.claims, values)
+    claims = {name: value for name, value in claims.items() if value not in ("", [])}
+    header = {name: value for name, value in _filled(assertion.header, values).items() if value != ""}
     key = _key(expressions.render(assertion.key, values), assertion)
+    if isinstance(key, jwt.PyJWK):
+        header = {**({"kid": key.key_id} if key.key_id else {}), **header}
     try:
-        return jwt.encode(claims, key, algorithm=assertion.algorithm, headers=expressions.render_all(assertion.header, values) or None)
+        return jwt.encode(claims, key, algorithm=assertion.algorithm, headers=header or None)
     except (jwt.PyJWTError, ValueError, TypeError):
         wanted = "a private key in PEM form" if not assertion.algorithm.startswith("HS") else "a shared secret"
         raise ValueError(f"The key cannot sign with {assertion.algorithm}, which takes {wanted}. Copy the whole key again.") from None
@@ -41,11 +44,23 @@ def expiry_in(token: str) -> float | None:
         return None
 
 
-def _key(text: str, assertion: Assertion) -> str | bytes:
-    # A key that was pasted into one line has its line ends as \n.
-    text = text.replace("\\n", "\n") if "-----BEGIN" in text and "\n" not in text.strip() else text
+def _filled(document: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Claims with their values. A placeholder in a list stands for as many items as its value has, split by commas."""
+    found = expressions.render_all(document, values)
+    for name, value in document.items():
+        if isinstance(value, list) and any(isinstance(item, str) and not expressions.parse(item).is_plain for item in value):
+            found[name] = [part.strip() for item in found[name] for part in str(item).split(",") if part.strip()]
+    return dict(found)
+
+
+def _key(text: str, assertion: Assertion) -> str | bytes | jwt.PyJWK:
     if not assertion.algorithm.startswith("HS"):
-        return text
+        if text.lstrip().startswith("{"):
+            try:
+                return jwt.PyJWK.from_json(text, algorithm=assertion.algorithm)
+            except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+                raise ValueError("The key is neither PEM nor a JSON Web Key (RFC 7517). Copy the whole key again.") from None
+        return signing.unfolded(text)
     try:
         match assertion.key_encoding:
             case "hex":

@@ -78,7 +78,7 @@ class Client:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """The headers that go along with every request, their placeholders filled in. Raises `CallError`."""
-        return list(self.filled(self.definition.headers).items())
+        return [(name, value) for name, value in self.filled(self.definition.headers).items() if value]
 
     def rendered_url(self, text: str) -> str:
         """A URL or a part of one with its placeholders filled in. Raises `CallError`."""
@@ -154,6 +154,7 @@ class Client:
             self.send,
             outgoing,
             gate=self._gate,
+            limit=self.definition.rate_limit,
             key_header=self.definition.idempotency_header,
             pause=pause,
             longest_wait=longest_wait,
@@ -168,7 +169,7 @@ class Client:
         """With the integration's parameters, where the request has none of that name."""
         query = self.filled(self.definition.query)
         present = {name for name, _ in parse_qsl(urlsplit(outgoing.url).query, keep_blank_values=True)}
-        added = [(name, value) for name, value in query.items() if name not in present]
+        added = [(name, value) for name, value in query.items() if value and name not in present]
         return replace(outgoing, url=with_query(outgoing.url, added)) if added else outgoing
 
     def _additions(self, outgoing: Outgoing) -> Additions:
@@ -323,8 +324,9 @@ def default_credentials(integration_id: Any, definition: Definition) -> dict[str
     Where the connection names the server there are no secrets among them: whoever connects could have them sent to a
     server of their own and read them there.
     """
-    found: dict[str, str] = {}
-    known = {field.name for field in scheme_of(definition.auth).credential_fields()}
+    scheme = scheme_of(definition.auth)
+    found: dict[str, str] = {field.name: field.default for field in scheme.described if field.default}
+    known = {field.name for field in scheme.credential_fields()}
     if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and "clientId" in known:
         found["clientId"] = definition.auth.client_id
     row = DefaultCredential.objects.filter(pk=integration_id).first()

@@ -178,8 +178,11 @@ class Answer:
 
 
 def with_fields(outgoing: Outgoing, fields: Pairs) -> Outgoing:
-    """The request with fields added to its JSON object or form; a request without a body gets a JSON object. Others stay as they are."""
-    if not fields:
+    """The request with fields added to its JSON object or form; a request without a body gets a JSON object. Others stay as they are.
+
+    In JSON the name `auth.key` is the key `key` in the object `auth`. What has no body by its method gets none.
+    """
+    if not fields or (outgoing.method in ("GET", "HEAD") and not outgoing.body):
         return outgoing
     kind = next((value for name, value in outgoing.headers if name.lower() == "content-type"), "").partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
@@ -192,7 +195,14 @@ def with_fields(outgoing: Outgoing, fields: Pairs) -> Outgoing:
     if not isinstance(document, dict) or (outgoing.body and "json" not in kind):
         return outgoing
     headers = outgoing.headers if kind else [*outgoing.headers, ("Content-Type", "application/json")]
-    return Outgoing(outgoing.method, outgoing.url, headers, json.dumps({**document, **dict(fields)}).encode())
+    for name, value in fields:
+        *above, last = name.split(".")
+        place = document
+        for key in above:
+            inner = place.get(key)
+            place[key] = place = dict(inner) if isinstance(inner, dict) else {}
+        place[last] = value
+    return Outgoing(outgoing.method, outgoing.url, headers, json.dumps(document).encode())
 
 
 def shown(url: str) -> str:

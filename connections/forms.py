@@ -73,9 +73,9 @@ class ConnectionForm(RefusableForm):
                 widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "url"}),
             )
         self._hidden = {SETTINGS + one.name for one in definition.connection_fields if one.is_secret}
-        for one in definition.connection_fields:
+        for one in (field for field in definition.connection_fields if not field.hidden):
             self.fields[SETTINGS + one.name] = _setting(one, stored=SETTINGS + one.name in stored)
-        for field in scheme_of(definition.auth).credential_fields():
+        for field in (field for field in scheme_of(definition.auth).credential_fields() if not field.hidden):
             self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
         for name, label, note in _LIMITS:
             widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
@@ -131,7 +131,9 @@ def _input(field: CredentialField, *, stored: bool, default: bool) -> forms.Char
     notes = [field.help]
     if stored:
         attrs["placeholder"] = "Stored. Leave empty to keep it."
-    elif default:
+    elif field.placeholder:
+        attrs["placeholder"] = field.placeholder
+    if default and not stored:
         notes.append("Leave empty to use the one that comes with the integration.")
     if field.multiline:
         widget: forms.Widget = UnshownText(attrs={**attrs, "rows": 4})

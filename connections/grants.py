@@ -13,7 +13,7 @@ from connections.auth.base import Values
 from connections.exchange import Answer, Outgoing
 from connections.token_answers import Token, TokenError
 from connections.transport import Transport
-from connections.values import values_of
+from connections.values import stamp, values_of
 from integrations import expressions
 from integrations.definition import Definition, JwtAuth, LoginAuth, LoginStep, OAuth2Auth, Part, TokenPart
 
@@ -65,9 +65,10 @@ class Issuer:
 
     def values(self, held: Held | None = None, **more: Any) -> dict[str, Any]:
         """What placeholders read while a token is fetched."""
-        found = values_of(self.definition, self.credentials, self.settings, kept=held.kept if held else {}, **more)
+        found = values_of(self.definition, self.credentials, self.settings, kept=held.kept if held else {}, request=stamp(), **more)
         if held:
-            found["credentials"] = {**found["credentials"], "refreshToken": held.refresh, "accessToken": held.value}
+            tokens = {"refreshToken": held.refresh, "accessToken": held.value}
+            found["credentials"] |= {name: value for name, value in tokens.items() if value}
         return found
 
     def obtain(self, held: Held, transport: Transport, *, secrets: list[str]) -> Token:
@@ -143,6 +144,8 @@ class Issuer:
         for number, step in enumerate(steps, 1):
             values = self.values(held, steps=found)
             values["settings"] = {**values["settings"], **kept}
+            if auth.assertion:
+                values["assertion"] = assertions.sign(auth.assertion, values, defaults={})
             answer = self._send(transport, login.request(step, values, cookies=cookies))
             last = number == len(steps)
             cookies |= login.cookies_of(answer)

@@ -7,6 +7,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
 
+from connections import xml_bodies
 from connections.auth.base import Values
 from connections.exchange import Answer, Outgoing, Pairs, with_query
 from connections.token_answers import TokenError
@@ -17,7 +18,7 @@ from integrations.definition import FORM_TYPE, JSON_TYPE, LoginStep
 def request(step: LoginStep, values: Values, *, cookies: dict[str, str]) -> Outgoing:
     """The request of one step; the cookies of the steps before go along. Raises `MissingValue` and `ValueError`."""
     url = expressions.render_url(step.url, values)
-    params = expressions.render_all(step.params, values)
+    params = _filled(step.params, values)
     headers: Pairs = [("Accept", JSON_TYPE)]
     body: bytes | None = None
     if step.method == "GET" or step.body_format == "query":
@@ -25,18 +26,32 @@ def request(step: LoginStep, values: Values, *, cookies: dict[str, str]) -> Outg
     elif step.body_format == "form":
         headers.append(("Content-Type", FORM_TYPE))
         body = urlencode(flat(params)).encode()
+    elif step.body_format == "xml":
+        headers.append(("Content-Type", "application/xml"))
+        body = xml_bodies.write(params)
     elif step.body_format == "text":
         headers.append(("Content-Type", "text/plain"))
         body = expressions.render(step.text, values).encode()
     else:
         headers.append(("Content-Type", JSON_TYPE))
         body = json.dumps(params).encode()
-    own = {name: expressions.render(text, values) for name, text in step.headers.items() if text}
+    own = {name: value for name, text in step.headers.items() if text and (value := expressions.render(text, values))}
     replaced = {name.lower() for name in step.headers}
     headers = [pair for pair in headers if pair[0].lower() not in replaced] + list(own.items())
     if cookies:
         headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())))
     return Outgoing(step.method, url, headers, body)
+
+
+def _filled(params: dict[str, Any], values: Values) -> dict[str, Any]:
+    """Parameters with their values. One whose placeholders give an empty text is left out; one that is written empty is sent so."""
+    found: dict[str, Any] = {}
+    for name, value in params.items():
+        if isinstance(value, dict):
+            found[name] = _filled(value, values)
+        elif (done := expressions.render_all(value, values)) != "" or value == "":
+            found[name] = done
+    return found
 
 
 def extracted(step: LoginStep, answer: Answer, document: Any) -> dict[str, str]:

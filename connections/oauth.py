@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import secrets as random
+from collections.abc import Mapping
 from urllib.parse import quote, quote_plus, urlencode, urlsplit, urlunsplit
 
 from connections import assertions
@@ -20,6 +21,7 @@ from integrations import expressions
 from integrations.definition import FORM_TYPE, JSON_TYPE, QUERY_TYPE, OAuth2Auth
 
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_PLAIN = "/:,+@$!*'()"  # what a query may hold as it is, RFC 3986 3.4, without the marks that split parameters
 _VERIFIER_BYTES = 48  # 64 characters; RFC 7636 4.1 wants 43 to 128
 
 
@@ -42,11 +44,11 @@ def authorization_url(auth: OAuth2Auth, values: Values, *, redirect_uri: str, st
         params |= {"code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="), "code_challenge_method": "S256"}
     elif auth.pkce == "plain":
         params |= {"code_challenge": verifier, "code_challenge_method": "plain"}
-    pairs = _named(auth, {**params, **_rendered(auth.authorization_params, values)})
+    pairs = _named(auth, {**params, **_rendered(auth.authorization_params, values)}, auth.authorization_param_names)
     url = expressions.render_url(auth.auth_uri, values)
     # Some products route by the fragment (`#/oauth/authorize`): there the parameters belong behind it.
     parts = urlsplit(url)
-    query = urlencode(pairs, quote_via=quote)
+    query = "&".join(urlencode([pair], quote_via=quote, safe=_PLAIN if pair[0] in auth.unencoded_params else "/") for pair in pairs)
     if parts.fragment:
         glue = "&" if "?" in parts.fragment else "?"
         return urlunsplit(parts._replace(fragment=f"{parts.fragment}{glue}{query}"))
@@ -159,6 +161,7 @@ def _rendered(params: dict[str, str], values: Values) -> dict[str, str]:
     return {name: expressions.render(text, values) if text else "" for name, text in params.items()}
 
 
-def _named(auth: OAuth2Auth, params: dict[str, str]) -> list[tuple[str, str]]:
-    """The parameters that have a value, under the vendor's names."""
-    return [(auth.param_names.get(name, name), value) for name, value in params.items() if value != ""]
+def _named(auth: OAuth2Auth, params: dict[str, str], own: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """The parameters that have a value, under the vendor's names; `own` are those of one kind of request."""
+    names = {**auth.param_names, **(own or {})}
+    return [(names.get(name, name), value) for name, value in params.items() if value != ""]

@@ -8,7 +8,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
+import regex
+
 from connections.exchange import Answer, Headers, Outgoing, TransportError
+from integrations import paths
+from integrations.definition import BodyWait, RateLimit
 
 # RFC 9110 9.2.1 and 9.2.2: repeating these changes nothing more than sending them once.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -16,6 +20,8 @@ RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
 # Too many calls: RFC 6585, and what vendors made up before it or beside it (420 Twitter, 509 Apache and its hosts).
 LIMITED_STATUSES = frozenset({420, 429, 509})
 FIRST_WAIT = 0.5  # seconds before the first repetition; doubled each time
+_MILLISECONDS = 10**11  # a larger number since 1970 counts milliseconds
+_PATTERN_SECONDS = 0.2  # for a pattern on one text; one that takes longer runs away
 LONGEST_WAIT = 60.0  # seconds that a caller waits who cannot come back later
 LIMITED = "The vendor limits how often it may be called ({status}). Try again later."
 # X-RateLimit-Remaining, X-Rate-Limit-Reset, RateLimit-Reset, x-ratelimit-reset-requests, X-RateLimit-Minute-Remaining, …
@@ -46,17 +52,21 @@ class Reading:
     message: str = ""
 
 
-def read(answer: Answer, *, now: datetime | None = None) -> Reading:
-    """What an answer's status, headers and, where it is a refusal, text mean."""
+def read(answer: Answer, limit: RateLimit | None = None, *, now: datetime | None = None) -> Reading:
+    """What an answer's status, headers and, where it is a refusal, text mean; `limit` is what the integration says about limits."""
     if answer.status < 400:
         return Reading(Outcome.SUCCESS)
-    now = now or datetime.now(UTC)
+    now, limit = now or datetime.now(UTC), limit or RateLimit()
     message = explain(answer)
-    if answer.status in LIMITED_STATUSES or _is_hidden_limit(answer):
-        return Reading(Outcome.RATE_LIMITED, longest_wait(answer, now=now), LIMITED.format(status=answer.status))
+    own = own_wait(answer, limit, now=now)
+    spent = bool(limit.remaining_header) and answer.headers.get(limit.remaining_header).strip() == "0"
+    told = own is not None and limit.names(answer.status)
+    if answer.status in LIMITED_STATUSES or _is_hidden_limit(answer) or spent or told:
+        waits = [wait for wait in (longest_wait(answer, now=now), own) if wait is not None]
+        return Reading(Outcome.RATE_LIMITED, max(waits, default=None), LIMITED.format(status=answer.status))
     if answer.status == 401:
         return Reading(Outcome.UNAUTHORIZED, None, message)
-    if answer.status in RETRIED_STATUSES:
+    if limit.names(answer.status) if limit.statuses else answer.status in RETRIED_STATUSES:
         return Reading(Outcome.RETRY, retry_after(answer.headers.get("Retry-After"), now=now), message)
     return Reading(Outcome.FAIL, None, message)
 
@@ -94,6 +104,44 @@ def longest_wait(answer: Answer, *, now: datetime) -> float | None:
     waits.append(retry_after(told[1], now=now) if told else None)
     known = [wait for wait in waits if wait is not None]
     return max(known) if known else None
+
+
+def own_wait(answer: Answer, limit: RateLimit, *, now: datetime) -> float | None:
+    """Seconds to wait by the headers and the text that the integration names, the longest of them; None where they say nothing."""
+    found = [retry_after(answer.headers.get(name), now=now) for name in limit.retry_after_headers]
+    # A moment that has passed, and a header that gives a span where a moment is announced, say nothing.
+    found += [wait for name in limit.reset_headers if (wait := until(answer.headers.get(name), now=now))]
+    if limit.body and (text := _in_body(answer, limit.body)):
+        found.append(until(text, now=now) if limit.body.kind == "at" else retry_after(text, now=now))
+    return max((wait for wait in found if wait is not None), default=None)
+
+
+def until(value: str, *, now: datetime) -> float | None:
+    """Seconds from now to a moment: seconds or milliseconds since 1970, or a date; None for nothing, the past and nonsense."""
+    text = value.strip()
+    try:
+        number = float(text)
+    except ValueError:
+        for read_date in (datetime.fromisoformat, parsedate_to_datetime):
+            try:
+                moment = read_date(text)
+            except (ValueError, TypeError):
+                continue
+            number = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+            break
+        else:
+            return None
+    seconds = (number / 1000 if number > _MILLISECONDS else number) - now.timestamp()
+    return seconds if 0 < seconds < 10**9 else None
+
+
+def _in_body(answer: Answer, where: BodyWait) -> str:
+    try:
+        text = paths.extract(answer.json(), where.path)
+        found = regex.search(where.pattern, text, timeout=_PATTERN_SECONDS) if isinstance(text, str) else None
+    except (ValueError, TimeoutError):
+        return ""
+    return str(found[1] or "").strip() if found else ""
 
 
 def retry_after(value: str, *, now: datetime) -> float | None:

@@ -10,6 +10,7 @@ from connections import outcomes
 from connections.exchange import Answer, Outgoing, TransportError
 from connections.outcomes import Outcome, Reading
 from connections.rates import Gate
+from integrations.definition import RateLimit
 
 ATTEMPTS = 4  # of one request, the first included
 
@@ -37,6 +38,7 @@ def repeated(
     outgoing: Outgoing,
     *,
     gate: Gate,
+    limit: RateLimit,
     key_header: str,
     pause: Callable[[float], None],
     longest_wait: float,
@@ -44,7 +46,7 @@ def repeated(
 ) -> Answer:
     """The successful answer of `send`, after as many repetitions as are safe. Raises `CallError` and `Limited`.
 
-    `key_header` makes a request that carries it safe to repeat; `said` gives the vendor's own words in an answer.
+    `limit` is what the integration says about limits; `key_header` makes a request that carries it safe to repeat; `said` gives the vendor's own words in an answer.
     """
     for attempt in range(1, ATTEMPTS + 1):
         _pass(gate, pause, longest_wait)
@@ -57,7 +59,7 @@ def repeated(
             if attempt == ATTEMPTS or not outcomes.may_repeat(outgoing, error, key_header=key_header):
                 raise CallError(error.message + (_doubt(outgoing) if error.sent else "")) from None
         else:
-            reading = outcomes.read(answer)
+            reading = outcomes.read(answer, limit)
             if reading.outcome is Outcome.SUCCESS:
                 gate.succeeded()
                 return dataclasses.replace(answer, attempts=attempt) if attempt > 1 else answer

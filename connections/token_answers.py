@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from connections import assertions
+from connections import assertions, xml_bodies
 from connections.exchange import Answer
 from connections.redaction import redact
 from integrations import paths
@@ -30,6 +30,7 @@ _PERMANENT = frozenset(
 )
 _LONGEST_LIFETIME = 10 * 365 * 24 * 3600  # seconds; no real lifetime is longer, so that a larger number is a time
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|hrs?|d|days?)\s*$", re.IGNORECASE)
+_CLOCK = re.compile(r"^\s*(\d{1,5}):(\d{2}):(\d{2})\s*$")  # days, hours, minutes
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "s": 1}
 
 
@@ -68,7 +69,7 @@ def read_token(auth: TokenPart, answer: Answer, *, secrets: Iterable[str] = (), 
     document = document_of(answer)
     hidden = list(secrets)
     error = _error(document)
-    value = paths.extract(document, auth.token_key)
+    value = paths.extract(_part(auth, document), auth.token_key)
     if answer.status >= 400 or (error and not value) or signals(auth.revoked, answer, document):
         raise _refused(answer, error, hidden, revoked=signals(auth.revoked, answer, document))
     return token_of(auth, document, now=now)
@@ -76,6 +77,7 @@ def read_token(auth: TokenPart, answer: Answer, *, secrets: Iterable[str] = (), 
 
 def token_of(auth: TokenPart, document: Any, *, now: datetime | None = None) -> Token:
     """The token in a document. Raises TokenError where there is none."""
+    whole, document = document, _part(auth, document)
     value = paths.extract(document, auth.token_key)
     if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).strip():
         raise TokenError(
@@ -94,8 +96,16 @@ def token_of(auth: TokenPart, document: Any, *, now: datetime | None = None) -> 
             (found.strip().title() if found.strip().islower() else found.strip()) if isinstance(found, str) and found.strip() else scheme
         )
     refresh = paths.extract(document, auth.refresh_token_key) if auth.refresh_token_key else ""
-    kept = {name: found for name, path in auth.token_settings.items() if (found := _text(paths.extract(document, path)))}
+    kept = {name: said for name, path in auth.token_settings.items() if (said := _text(paths.extract(whole, path)))}
     return Token(text, expires, scheme, _text(refresh), kept)
+
+
+def _part(auth: TokenPart, document: Any) -> Any:
+    """The part of an answer that holds the token with all that belongs to it."""
+    if not auth.alternate_token_path or _text(paths.extract(document, auth.token_key)):
+        return document
+    found = paths.extract(document, auth.alternate_token_path)
+    return found if isinstance(found, dict) else {auth.token_key: found}
 
 
 def signals(signal: Signal, answer: Answer, document: Any) -> bool:
@@ -148,6 +158,8 @@ def _number(text: str) -> float | None:
 
 
 def _duration(text: str) -> float | None:
+    if clock := _CLOCK.match(text):
+        return int(clock[1]) * 86_400 + int(clock[2]) * 3600 + int(clock[3]) * 60.0
     match = _DURATION.match(text)
     if not match:
         return None
@@ -175,12 +187,23 @@ def document_of(answer: Answer, *, needed: bool = True) -> Any:
     try:
         return answer.json()
     except ValueError as error:
+        if answer.content_type in ("application/xml", "text/xml"):
+            return _xml(answer)
         form = dict(parse_qsl(answer.text.strip())) if answer.content_type in (FORM_TYPE, "text/plain") else {}
         if form:
             return form
         if answer.content_type == "text/plain" and re.fullmatch(r"\S{8,20000}", answer.text.strip()):
             return answer.text.strip()  # the token itself, and nothing round it
         if answer.status >= 400 or not needed:
+            return None
+        raise TokenError(f"No token came. {error} Check the access token URL.", permanent=True) from None
+
+
+def _xml(answer: Answer) -> Any:
+    try:
+        return xml_bodies.read(answer.body)
+    except ValueError as error:
+        if answer.status >= 400:
             return None
         raise TokenError(f"No token came. {error} Check the access token URL.", permanent=True) from None
 

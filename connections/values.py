@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from connections.exchange import Outgoing, origin_of
 from integrations import expressions
@@ -25,11 +27,23 @@ def values_of(definition: Definition, credentials: Mapping[str, str], settings: 
     }
 
 
-def of_request(outgoing: Outgoing) -> dict[str, str]:
-    """What signatures read of a request: its method, host, path, query and body."""
+def stamp() -> dict[str, Any]:
+    """What is the same everywhere in one request and new in the next: `request.id`, a UUID, and the moment that `now` gives."""
+    return {"id": str(uuid.uuid4()), "moment": datetime.now(UTC)}
+
+
+def of_request(outgoing: Outgoing) -> dict[str, Any]:
+    """What signatures read of a request: its method, host, path, query and body.
+
+    `target` is the path with its query; `params` are the parameters, of the query or of a form, sorted and percent-encoded.
+    """
     parts = urlsplit(outgoing.url)
     body = (outgoing.body or b"").decode("utf-8", "replace")
+    pairs = sorted(parse_qsl(body if outgoing.method in ("POST", "PUT", "PATCH") else parts.query, keep_blank_values=True))
     return {
+        **stamp(),
+        "target": (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        "params": "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in pairs),
         "method": outgoing.method,
         "host": parts.netloc,
         "path": parts.path or "/",

@@ -5,7 +5,8 @@ alternatives of these split by `||`, of which the first that has a value counts.
 `https://{{settings.host}}/token || https://example.com/token` is the first of the two whose placeholders all have values.
 
 Nothing is executed: a text is parsed into values and calls of the functions below. Parsing raises `ValueError` with a
-sentence; evaluating raises `MissingValue`, which names the placeholder.
+sentence; evaluating raises `MissingValue`, which names the placeholder. Where the values hold `request.moment` (a
+`datetime`), `now` is that instant, so that a date and the signature over it agree.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
+
+from integrations import signing
 
 LONGEST: Final = 20_000  # characters of one text
 DEEPEST: Final = 8  # calls inside calls
@@ -327,7 +330,10 @@ def _evaluate(node: Node, values: Mapping[str, Any]) -> str:
         case Path():
             return _look_up(node, values)
         case Call():
-            return FUNCTIONS[node.function].work(*(_evaluate(argument, values) for argument in node.arguments))
+            arguments = [_evaluate(argument, values) for argument in node.arguments]
+            if node.function == "now":
+                return _now(*arguments, moment=(values.get("request") or {}).get("moment"))
+            return FUNCTIONS[node.function].work(*arguments)
     missing: MissingValue | None = None
     for one in node.nodes:
         try:
@@ -394,6 +400,10 @@ def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+_SHIFT = re.compile(r"(-?\d{1,6})([smhd]?)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "days"}
+
+
 def _hash(algorithm: str, *parts: str) -> bytes:
     return hashlib.new(algorithm, "".join(parts).encode()).digest()
 
@@ -402,8 +412,11 @@ def _mac(algorithm: str, key: str, *parts: str) -> bytes:
     return hmac.new(key.encode(), "".join(parts).encode(), algorithm).digest()
 
 
-def _now(form: str = "iso", days: str = "0") -> str:
-    moment = datetime.now(UTC) + timedelta(days=int(days) if re.fullmatch(r"\d{1,4}", days) else 0)
+def _now(form: str = "iso", shift: str = "0", *, moment: datetime | None = None) -> str:
+    found = _SHIFT.fullmatch(shift)
+    if not found:
+        raise ValueError(f"{shift[:20]!r} is no span of time. Write a number of days, or 90s, 15m, 2h, 7d; with - for the past.")
+    moment = (moment or datetime.now(UTC)) + timedelta(**{_UNITS[found[2]]: int(found[1])})
     match form:
         case "iso":
             return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -436,5 +449,12 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "hmacSha256Base64": Function(lambda key, *parts: _b64(_mac("sha256", key, *parts)), 2, 20, "the same as Base64"),
     "hmacSha512Hex": Function(lambda key, *parts: _mac("sha512", key, *parts).hex(), 2, 20, "HMAC with SHA-512"),
     "uuid": Function(lambda: str(uuid.uuid4()), 0, 0, "a random UUID"),
-    "now": Function(_now, 0, 2, 'the time in UTC: "iso", "seconds", "milliseconds", "http" or a strftime format; then days to add'),
+    "now": Function(
+        _now, 0, 2, 'the time in UTC: "iso", "seconds", "milliseconds", "http" or a strftime format; then what to add, as "7d" or "-90s"'
+    ),
+    "ed25519Sign": Function(signing.ed25519, 2, 40, "the signature of a text as Base64; the first argument is the private key, PEM"),
+    "fingerprint": Function(signing.rsa_fingerprint, 1, 1, "SHA256: and the digest of the public key that belongs to an RSA private key"),
+    "awsSigV4": Function(
+        signing.aws_v4, 10, 10, "AWS Signature Version 4: access key, secret, region, service, host, method, path, query, body, x-amz-date"
+    ),
 }

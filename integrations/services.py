@@ -32,7 +32,7 @@ MAX_TAGS = 20
 TAG_LENGTH = 40
 _SLUG_ATTEMPTS = 10  # of integrations of one name that are made at the same moment
 # Words that stand where a slug stands in addresses of pages and of the API.
-RESERVED_SLUGS = frozenset({"new", "import", "requests"})
+RESERVED_SLUGS = frozenset({"new", "import", "requests", "templates"})
 
 
 def check_name(name: str) -> str:

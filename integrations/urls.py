@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from integrations import views
+from integrations import template_views, views
 from integrations.wizard import views as wizard
 
 wizard.register()
@@ -13,6 +13,8 @@ urlpatterns = [
     path("integrations/requests/", views.requests, name="install-request-list"),
     path("integrations/requests/<uuid:pk>/decide/", views.decide, name="install-request-decide"),
     path("integrations/new/", wizard.new, name="integration-new"),
+    path("integrations/templates/", template_views.index, name="template-list"),
+    path("integrations/templates/<path:key>/", template_views.detail, name="template-detail"),
     path("integrations/<str:slug>/edit/<slug:step>/", wizard.step, name="wizard-step"),
     path("integrations/<str:slug>/ask/", views.ask, name="integration-ask"),
     path("integrations/<str:slug>/icon.svg", views.icon, name="integration-icon"),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from connections.exchange import Additions
 from integrations import expressions
-from integrations.definition import Part, Placement
+from integrations.definition import ConnectionField, Part, Placement
 
 A = TypeVar("A", bound=Part)
 Credentials = Mapping[str, str]
@@ -36,6 +36,8 @@ class CredentialField:
     help: str = ""
     autocomplete: str = "off"
     multiline: bool = False
+    placeholder: str = ""
+    hidden: bool = False
 
 
 class Scheme(ABC, Generic[A]):
@@ -65,7 +67,16 @@ class Scheme(ABC, Generic[A]):
         own = self.own_fields()
         known = {field.name for field in own}
         named = sorted(path.split(".")[1] for path in expressions.paths_of(self.settings_in_use()) if path.startswith("credentials."))
-        return own + tuple(field_named(name) for name in dict.fromkeys(named) if name not in known and name not in self.obtained)
+        others = tuple(field_named(name) for name in dict.fromkeys(named) if name not in known and name not in self.obtained)
+        described = {field.name: field for field in self.described}
+        found = [_described(field, described[field.name]) if field.name in described else field for field in own + others]
+        order = {name: place for place, name in enumerate(described)}
+        return tuple(sorted(found, key=lambda field: order.get(field.name, len(order))))
+
+    @property
+    def described(self) -> list[ConnectionField]:
+        """What the integration says about credentials: what they are called, how they look."""
+        return list(getattr(self.auth, "credential_fields", []))
 
     def settings_in_use(self) -> dict[str, Any]:
         """The settings whose placeholders are read; what a choice leaves aside is not asked for."""
@@ -93,6 +104,7 @@ class Scheme(ABC, Generic[A]):
                     found[name] = [f"{field.label} is missing."]
             elif (_CONTROL_IN_LINES if field.multiline else _CONTROL).search(clean(value)):
                 found[name] = [f"{field.label} holds a line break or another control character. Copy it again, in one line."]
+        found |= {one.name: problem for one in self.described if one.name not in found and (problem := _misfit(one, credentials))}
         return found
 
     @abstractmethod
@@ -118,6 +130,29 @@ class Scheme(ABC, Generic[A]):
         return list(dict.fromkeys([*values, *(clean(value) for value in values)]))
 
 
+def _described(field: CredentialField, by: ConnectionField) -> CredentialField:
+    return replace(
+        field,
+        label=by.label or field.label,
+        help=by.help or field.help,
+        placeholder=by.placeholder,
+        secret=by.is_secret,
+        required=by.required and not by.default,
+        hidden=by.hidden,
+        multiline=field.multiline or by.multiline,
+    )
+
+
+def _misfit(field: ConnectionField, credentials: Credentials) -> list[str]:
+    value = credentials.get(field.name, "")
+    try:
+        if isinstance(value, str):
+            field.clean(value)
+    except ValueError as error:
+        return [str(error)]
+    return []
+
+
 def field_named(name: str, *, required: bool = True) -> CredentialField:
     """A field that only a placeholder names: its label is made of the name."""
     words = re.sub(r"[_-]+|(?<=[a-z0-9])(?=[A-Z])", " ", name).strip()
@@ -131,6 +166,8 @@ def place(placements: list[Placement], values: Values) -> Additions:
     added = Additions()
     for placement in placements:
         value = expressions.render(placement.value, values)
+        if value == "":
+            continue  # alternatives of a value that this connection need not have
         put(added, placement.location, placement.name, value)
     return added
 

@@ -57,15 +57,19 @@ class OAuth2Scheme(Scheme[OAuth2Auth]):
         pasted = auth.needs_browser  # then the tokens may be there without a client, because somebody pasted them
         ways = {auth.client_authentication_for(refresh=False), auth.client_authentication_for(refresh=True)}
         bare = pasted or auth.grant_type in ("jwt_bearer", "none") or ways == {"none"}
+        # Where requests carry them, they are needed beside a token that was pasted, too.
+        placed = expressions.paths_of([one.value for one in self.placements])
         found = []
         if auth.grant_type != "none":
-            found.append(CredentialField("clientId", "Client ID", secret=False, required=not pasted and auth.grant_type != "jwt_bearer"))
+            required = (not pasted and auth.grant_type != "jwt_bearer") or "credentials.clientId" in placed
+            found.append(CredentialField("clientId", "Client ID", secret=False, required=required))
         if ways & {"basic", "body"} and auth.grant_type != "none":
             # A public client has no secret; whether this one has is said by the client authentication.
-            found.append(CredentialField("clientSecret", "Client secret", required=not bare, autocomplete="new-password"))
+            required = not bare or "credentials.clientSecret" in placed
+            found.append(CredentialField("clientSecret", "Client secret", required=required, autocomplete="new-password"))
         if self._signs and "credentials.privateKey" in expressions.paths_of(auth.assertion.dump()):
             found.append(PRIVATE_KEY)
-        if "tls" in ways:
+        if "tls" in ways or auth.client_certificate:
             found += [CERTIFICATE, CERTIFICATE_KEY]
         return tuple(found)
 
@@ -139,7 +143,7 @@ class JwtScheme(Scheme[JwtAuth]):
 
 def attach(auth: TokenPart, placements: list, credentials: Credentials, token: str, values: Values | None) -> Additions:
     """The token at its place. Raises `ValueError` where there is none."""
-    if placements:
+    if placements or auth.token_location == "none":
         return place(placements, {**(values or {"credentials": credentials}), "token": token})
     if not token:
         raise ValueError("No access token is there yet. Fetch one before the request is made.")

@@ -29,6 +29,7 @@ OTHER_FIELDS = (
     "auth",
     "ping",
     "pagination",
+    "rateLimit",
     "credentialOrigins",
 )
 KNOWN_FIELDS = frozenset(
@@ -80,6 +81,8 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
         parts["query"] = payload["query"] or {}
     if "connectionFields" in payload:
         parts["connection_fields"] = payload["connectionFields"] or []
+    if "rateLimit" in payload:
+        parts["rate_limit"] = payload["rateLimit"] or {}
     if "ping" in payload:
         parts["ping"] = payload["ping"]
     if "pagination" in payload:
@@ -121,6 +124,7 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
         "query": definition.query,
         "ping": definition.ping.dump() if definition.ping else None,
         "pagination": definition.pagination.dump(),
+        "rateLimit": definition.rate_limit.dump(),
         "credentialOrigins": definition.credential_origins,
         "revision": {
             "number": revision.number,

@@ -97,6 +97,7 @@ class IntegrationRequest(serializers.Serializer):
     headers = HeadersField(required=False)
     ping = PingField(required=False)
     pagination = PaginationField(required=False)
+    rateLimit = serializers.DictField(required=False, help_text="What the vendor says about too many calls, besides Retry-After")
     organization = serializers.CharField(required=False, help_text="Only when creating: id or slug of the owner")
     apiKeyName = serializers.CharField(required=False)
     apiKeyLocation = serializers.CharField(required=False)
@@ -150,6 +151,7 @@ class IntegrationDocument(serializers.Serializer):
     headers = HeadersField()
     ping = PingField(allow_null=True)
     pagination = PaginationField()
+    rateLimit = serializers.DictField()
     revision = RevisionReference()
     authChoices = AuthChoice(many=True)
     authUndecided = serializers.BooleanField(
@@ -210,3 +212,44 @@ class InstallRequestCollection(serializers.Serializer):
     start = serializers.IntegerField()
     count = serializers.IntegerField()
     total = serializers.IntegerField()
+
+
+class TemplateNote(serializers.Serializer):
+    path = serializers.CharField(help_text="The key of the entry that it is about")
+    reason = serializers.CharField()
+
+
+class TemplateDocument(serializers.Serializer):
+    """A template as HAL. In lists the definition is left out."""
+
+    id = serializers.UUIDField()
+    _links = serializers.DictField()
+    key = serializers.CharField(help_text="The key of the entry in its catalogue")
+    name = serializers.CharField()
+    categories = serializers.ListField(child=serializers.CharField())
+    authType = serializers.CharField()
+    losses = TemplateNote(many=True, help_text="What the entry says and the definition does not")
+    notes = TemplateNote(many=True)
+    source = serializers.CharField(help_text="Name of the file that it came from")  # type: ignore[assignment]  # a member of the document
+    importedAt = serializers.DateTimeField()
+    definition = serializers.DictField(required=False)
+
+
+class TemplateEmbedded(serializers.Serializer):
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {"inf:integration-template": TemplateDocument(many=True)}
+
+
+class TemplateCollection(serializers.Serializer):
+    """A page of templates as HAL."""
+
+    _links = serializers.DictField()
+    _embedded = TemplateEmbedded()
+    start = serializers.IntegerField()
+    count = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class TemplateStart(serializers.Serializer):
+    name = serializers.CharField(required=False, help_text="By default the template's")
+    organization = serializers.CharField(required=False, help_text="Id or slug of the owner; by default the topmost in which you build")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations.api import requests, views
+from integrations.api import requests, templates, views
 from integrations.organizations.api import views as organizations
 
 urlpatterns = [
@@ -20,4 +20,7 @@ urlpatterns = [
     path("organizations/<str:key>/invitations", organizations.InvitationsView.as_view(), name="api-invitation-list"),
     path("organizations/<str:key>/invitations/<uuid:pk>", organizations.InvitationView.as_view(), name="api-invitation"),
     path("audit", organizations.AuditView.as_view(), name="api-audit"),
+    path("integration-templates", templates.TemplatesView.as_view(), name="api-template-list"),
+    path("integration-templates/<path:key>/integrations", templates.TemplateIntegrationsView.as_view(), name="api-template-integrations"),
+    path("integration-templates/<path:key>", templates.TemplateView.as_view(), name="api-template"),
 ]

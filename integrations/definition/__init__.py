@@ -39,6 +39,7 @@ from integrations.definition.pagination import (
     pagination_gaps,
 )
 from integrations.definition.parts import HeaderName, Name, Part, Path, Url, absolute_url, header_name, header_value, json_path
+from integrations.definition.rate_limit import BodyWait, RateLimit
 from integrations.definition.tokens import Assertion, LoginStep, Signal, TokenPart
 from integrations.definition.whole import AUTH, PAGINATION, Definition, Gap, Ping, missing, problems
 
@@ -59,6 +60,7 @@ __all__ = [
     "Auth",
     "BasicAuth",
     "BearerAuth",
+    "BodyWait",
     "ConnectionField",
     "Definition",
     "DigestAuth",
@@ -81,6 +83,7 @@ __all__ = [
     "Placement",
     "PointerPagination",
     "RangePagination",
+    "RateLimit",
     "Signal",
     "TokenPart",
     "Url",

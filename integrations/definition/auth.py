@@ -6,10 +6,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from integrations.definition.fields import CredentialFields
 from integrations.definition.parts import (
     CONTROL,
     HeaderTemplates,
     Name,
+    PageUrl,
     Params,
     Part,
     Template,
@@ -59,6 +61,7 @@ class ApiKeyAuth(Part):
     api_key_location: Annotated[Literal["header", "query", "cookie", "body", "url"], BeforeValidator(choice)] = "header"
     api_key_preamble: Annotated[str, Field(max_length=100)] = ""
     placements: Placements = Field(default_factory=list)
+    credential_fields: CredentialFields = Field(default_factory=list, max_length=50)
 
     @field_validator("api_key_preamble")
     @classmethod
@@ -84,6 +87,7 @@ class BasicAuth(Part):
     username_template: Template = ""
     password_template: Template = ""
     placements: Placements = Field(default_factory=list)
+    credential_fields: CredentialFields = Field(default_factory=list, max_length=50)
 
 
 class DigestAuth(Part):
@@ -107,6 +111,9 @@ class OAuth2Auth(TokenPart):
 
     `authorization_code` is agreed to in a browser, `refresh_token` begins with a token that was pasted, `none` sends a
     token request with the configured parameters only. A parameter with an empty value takes out what would be sent.
+    `param_names` are the vendor's own names for parameters, `authorization_param_names` those of the page only;
+    `unencoded_params` of the page are written without percent-encoding what a URL can hold. `client_certificate` asks for
+    one besides the secret; the client authentication `tls` has the certificate instead of a secret.
     """
 
     label: ClassVar[str] = "OAuth 2.0"
@@ -115,7 +122,7 @@ class OAuth2Auth(TokenPart):
     grant_type: Annotated[
         Literal["client_credentials", "authorization_code", "refresh_token", "password", "jwt_bearer", "none"], BeforeValidator(choice)
     ] = "client_credentials"
-    auth_uri: UrlTemplate = ""
+    auth_uri: PageUrl = ""
     token_uri: UrlTemplate = ""
     refresh_uri: UrlTemplate = ""
     revocation_uri: UrlTemplate = ""
@@ -139,6 +146,9 @@ class OAuth2Auth(TokenPart):
     token_headers: HeaderTemplates = Field(default_factory=dict)
     refresh_headers: HeaderTemplates = Field(default_factory=dict)
     param_names: dict[str, str] = Field(default_factory=dict)
+    authorization_param_names: dict[str, str] = Field(default_factory=dict)
+    unencoded_params: list[Name] = Field(default_factory=list, max_length=20)
+    client_certificate: bool = False
     include_client_config_on_refresh: bool = True
     include_redirect_uri_on_refresh: bool = False
     code_param: Name = "code"
@@ -182,7 +192,8 @@ class LoginAuth(TokenPart):
     """One or more calls that yield a token or a session: session APIs, tokens in two steps.
 
     Each step can use what the steps before it extracted, as `{{steps.1.name}}`; the last one holds the token.
-    With `keep_cookies` the cookies that the steps set go along with every request.
+    With `keep_cookies` the cookies that the steps set go along with every request. An `assertion` is signed for each step,
+    which sends it as `{{assertion}}`.
     """
 
     label: ClassVar[str] = "Login step"
@@ -192,6 +203,7 @@ class LoginAuth(TokenPart):
     steps: list[LoginStep] = Field(default_factory=list, max_length=10)
     refresh_step: LoginStep | None = None
     keep_cookies: bool = False
+    assertion: Assertion | None = None
     placements: Placements = Field(default_factory=list)
 
 
@@ -204,6 +216,7 @@ class JwtAuth(Part):
     assertion: Assertion = Field(default_factory=Assertion)
     access_token_scheme: Annotated[str, Field(max_length=50)] = "Bearer"
     placements: Placements = Field(default_factory=list)
+    credential_fields: CredentialFields = Field(default_factory=list, max_length=50)
 
 
 class NoAuth(Part):

@@ -11,6 +11,18 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from integrations.definition.parts import JsonModel, choice
 
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")
+_FORMATS = {
+    "hostname": re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?"),
+    "uri": re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s]+"),
+    "uuid": re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+    "email": re.compile(r"[^\s@]+@[^\s@]+"),
+}
+_FORMAT_NAMES = {
+    "hostname": "a host name, for example api.example.com, without https:// and path",
+    "uri": "a URL, for example https://api.example.com",
+    "uuid": "a UUID, for example 123e4567-e89b-12d3-a456-426614174000",
+    "email": "an e-mail address",
+}
 _PATTERN_SECONDS = 0.2  # for comparing one value with a pattern; one that takes longer runs away
 LONGEST_VALUE = 20_000  # characters; a PEM key with its chain is shorter
 # Words that the connection itself uses.
@@ -21,7 +33,9 @@ class ConnectionField(JsonModel):
     """One value that a connection has, used as `{{settings.<name>}}` in URLs, headers, parameters and bodies.
 
     What the type `password` holds is a secret: encrypted, write-only. `prefix` and `suffix` are shown round the input
-    and taken off a value that was pasted with them; they are not part of the value.
+    and taken off a value that was pasted with them; they are not part of the value. What is `hidden` no form asks for: its
+    default holds, or what a program sets. As a description of a credential, `{{credentials.<name>}}`, it says how that
+    one is asked for.
     """
 
     name: str
@@ -34,6 +48,9 @@ class ConnectionField(JsonModel):
     default: Annotated[str, Field(max_length=2000)] = ""
     placeholder: Annotated[str, Field(max_length=500)] = ""
     help: Annotated[str, Field(max_length=1000)] = ""
+    format: Annotated[Literal["", "hostname", "uri", "uuid", "email"], BeforeValidator(choice)] = ""
+    multiline: bool = False
+    hidden: bool = False
     options: list[Annotated[str, Field(max_length=500)]] = Field(default_factory=list, max_length=500)
 
     @field_validator("name")
@@ -89,13 +106,21 @@ class ConnectionField(JsonModel):
             raise ValueError(f"{self.title} is one of: {', '.join(self.options[:20])}.")
         if self.type == "number" and not re.fullmatch(r"-?\d+(\.\d+)?", text):
             raise ValueError(f"{self.title} is a number.")
+        if self.format and not _FORMATS[self.format].fullmatch(text):
+            raise ValueError(f"{self.title} is {_FORMAT_NAMES[self.format]}.")
         if self.pattern and not self._matches(text):
             shown = f", for example {self.placeholder}" if self.placeholder else ""
             raise ValueError(f"{self.title} does not look as the vendor says{shown}.")
         return text
 
     def _matches(self, text: str) -> bool:
+        # A key in lines is the same key as in one line with \n between them, as JSON files have it.
+        spellings = {text, text.replace("\n", "\\n")} if self.multiline else {text}
         try:
-            return regex.search(self.pattern, text, timeout=_PATTERN_SECONDS) is not None
+            return any(regex.search(self.pattern, one, timeout=_PATTERN_SECONDS) for one in spellings)
         except TimeoutError:
             return True
+
+
+CredentialFields = list[ConnectionField]
+"""How an integration asks for the credentials of its method: label, help, pattern, default; those that it does not name are asked for plainly."""

@@ -45,6 +45,13 @@ def header_value(value: str) -> str:
     return value
 
 
+def page_url(value: str) -> str:
+    """A URL that a browser opens: it may have a fragment, by which some products route (`#/oauth/authorize`)."""
+    url_template(value.partition("#")[0])
+    expressions.parse(value)
+    return value
+
+
 def absolute_url(value: str) -> str:
     """A URL with host, as for token endpoints; plain http is judged where the network policy is known."""
     if not value:
@@ -92,7 +99,7 @@ def url_template(value: str) -> str:
     """A URL whose parts may be placeholders: `https://{{settings.region}}.example.com/token`."""
     if not value or expressions.parse(value).is_plain:
         return absolute_url(value)
-    shown = expressions.sample(value)
+    shown = re.sub(r":x(?=[/?#]|$)", ":1", expressions.sample(value))  # a port that is a placeholder
     absolute_url(shown if "://" in shown.split("?")[0] else f"https://{shown}")
     return value
 
@@ -116,6 +123,7 @@ def _header_templates(value: dict[str, str]) -> dict[str, str]:
 
 Template = Annotated[str, Field(max_length=5000), BeforeValidator(lambda v: template(v) if isinstance(v, str) else v)]
 UrlTemplate = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: url_template(v.strip()) if isinstance(v, str) else v)]
+PageUrl = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: page_url(v.strip()) if isinstance(v, str) else v)]
 Params = Annotated[dict[str, str], AfterValidator(_templates)]
 """Parameters by name. A value may hold placeholders; one that is empty takes a parameter out that would be sent otherwise."""
 HeaderTemplates = Annotated[dict[str, str], AfterValidator(_header_templates)]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from integrations import expressions
+from integrations.definition.fields import CredentialFields
 from integrations.definition.parts import (
     HeaderTemplates,
     Name,
@@ -24,6 +25,7 @@ from integrations.definition.parts import (
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 300, 86_400
 SMALLEST_BUFFER, LARGEST_BUFFER = 30, 3600
 DEFAULT_LIFETIME = 55 * 60  # seconds, where the vendor does not say; the usual hour less a margin
+LONGEST_ASSERTION = 366 * 24 * 3600  # seconds
 LONGEST_LIFETIME = 10 * 365 * 24 * 3600  # seconds
 
 
@@ -63,15 +65,18 @@ class Assertion(Part):
     key_encoding: Annotated[Literal["text", "hex", "base64"], BeforeValidator(choice)] = "text"
     header: JsonTemplate = Field(default_factory=dict)
     claims: JsonTemplate = Field(default_factory=dict)
-    lifetime: int = Field(default=300, ge=10, le=86_400)
+    lifetime: int = Field(default=300, ge=10, le=LONGEST_ASSERTION)
 
 
 class LoginStep(Part):
-    """One call of a login. `extract` keeps values of the answer: a path, `header:Name` or `cookie:name`, by the name to keep them under."""
+    """One call of a login. `extract` keeps values of the answer: a path, `header:Name` or `cookie:name`, by the name to keep them under.
+
+    As XML the parameters have one root; `$name` is an attribute, and paths lead through the elements of the answer.
+    """
 
     method: Annotated[Literal["POST", "GET", "PUT"], BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v)] = "POST"
     url: UrlTemplate = ""
-    body_format: Annotated[Literal["json", "form", "query", "text"], BeforeValidator(choice)] = "json"
+    body_format: Annotated[Literal["json", "form", "query", "text", "xml"], BeforeValidator(choice)] = "json"
     params: JsonTemplate = Field(default_factory=dict)
     text: Template = ""
     headers: HeaderTemplates = Field(default_factory=dict)
@@ -79,8 +84,15 @@ class LoginStep(Part):
 
 
 class TokenPart(Part):
-    """What every method has whose token is fetched: reading the answer, keeping the token alive, attaching it."""
+    """What every method has whose token is fetched: reading the answer, keeping the token alive, attaching it.
 
+    `alternate_token_path` names the object that holds the token and what belongs to it where the answer's root has none.
+    The location `none` attaches nothing: placements, or the cookies of a login, say who calls.
+    """
+
+    credential_fields: CredentialFields = Field(default_factory=list, max_length=50)
+
+    alternate_token_path: Path = ""
     token_key: Path = "access_token"
     token_type_key: Path = ""
     refresh_token_key: Path = "refresh_token"
@@ -92,7 +104,7 @@ class TokenPart(Part):
     token_settings: dict[str, str] = Field(default_factory=dict)
 
     access_token_scheme: Annotated[str, Field(max_length=50)] = "Bearer"
-    token_location: Annotated[Literal["header", "query", "cookie", "body"], BeforeValidator(choice)] = "header"
+    token_location: Annotated[Literal["header", "query", "cookie", "body", "none"], BeforeValidator(choice)] = "header"
     token_name: Name = "Authorization"
 
     token_refresh_strategy: Annotated[

@@ -13,6 +13,7 @@ from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, auth_gaps
 from integrations.definition.fields import ConnectionField
 from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination, Pagination, pagination_gaps
 from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, UrlTemplate, url_template
+from integrations.definition.rate_limit import RateLimit
 from integrations.definition.tokens import JsonTemplate
 
 
@@ -53,6 +54,7 @@ class Definition(Part):
     headers: HeaderTemplates = Field(default_factory=dict)
     query: Params = Field(default_factory=dict)
     pagination: Pagination = Field(default_factory=NoPagination)
+    rate_limit: RateLimit = Field(default_factory=RateLimit)
     ping: Ping | None = None
     # The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again, for example Idempotency-Key; "": it has none.
     idempotency_header: HeaderName = ""

@@ -4,5 +4,17 @@ from integrations.models.audit import AuditEntry
 from integrations.models.integration import InstallRequest, Integration, Revision
 from integrations.models.invitation import Invitation
 from integrations.models.organization import Membership, Organization, Role, User
+from integrations.models.template import IntegrationTemplate
 
-__all__ = ["AuditEntry", "InstallRequest", "Integration", "Invitation", "Membership", "Organization", "Revision", "Role", "User"]
+__all__ = [
+    "AuditEntry",
+    "InstallRequest",
+    "Integration",
+    "IntegrationTemplate",
+    "Invitation",
+    "Membership",
+    "Organization",
+    "Revision",
+    "Role",
+    "User",
+]

@@ -166,6 +166,7 @@ def test_api_key_defaults_headers_and_ping_are_saved(browser: Client, draft: Int
         "apiKeyLocation": "query",
         "apiKeyPreamble": "Token",
         "placements": [],
+        "credentialFields": [],
     }
     assert saved.headers == {"Accept": "application/json", "X-Version": "2"}
     assert (saved.ping.method, saved.ping.uri) == ("GET", "/me")

@@ -1,0 +1,86 @@
+"""XML as the values that JSON has, both ways, for logins of older APIs (leaf)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+ATTRIBUTE = "$"  # before the name of what is an attribute of its element
+TEXT = "#text"  # the text of an element that has attributes or children as well
+_DEEPEST = 50
+_NAME = re.compile(r"[A-Za-z_][\w.:-]*")
+
+
+class _DocumentType(Exception):
+    """A document type was declared."""
+
+
+class _Plain(ET.TreeBuilder):
+    def doctype(self, *_: Any) -> None:
+        """Called where a document type begins, whatever encoding it is in, before anything in it counts."""
+        raise _DocumentType
+
+
+def write(document: dict[str, Any]) -> bytes:
+    """A document of one root: objects are elements, lists repeated elements, `$name` is an attribute. Raises `ValueError`."""
+    if len(document) != 1:
+        raise ValueError("A document in XML has one root. Put everything below one name.")
+    name, value = next(iter(document.items()))
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(_element(name, value), encoding="utf-8")
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """The root of a document under its name, namespaces left out. Raises `ValueError` for what is no XML, or declares entities."""
+    try:
+        root = ET.fromstring(body, ET.XMLParser(target=_Plain()))  # noqa: S314 - without a document type there are no entities to expand
+    except _DocumentType:
+        raise ValueError("The answer declares a document type, which is not read.") from None
+    except (ET.ParseError, ValueError, LookupError):
+        raise ValueError("The answer is not valid XML.") from None
+    return {_bare(root.tag): _value(root, 0)}
+
+
+def _element(name: str, value: Any) -> ET.Element:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name[:60]!r} cannot be the name of an element in XML.")
+    element = ET.Element(name)
+    if not isinstance(value, dict):
+        element.text = _text(value)
+        return element
+    for key, inner in value.items():
+        if key == TEXT:
+            element.text = _text(inner)
+        elif key.startswith(ATTRIBUTE):
+            element.set(key[len(ATTRIBUTE) :], _text(inner))
+        else:
+            element.extend(_element(key, one) for one in (inner if isinstance(inner, list) else [inner]))
+    return element
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _value(element: ET.Element, depth: int) -> Any:
+    text = (element.text or "").strip()
+    if depth > _DEEPEST:
+        raise ValueError(f"The answer nests more than {_DEEPEST} levels.")
+    found: dict[str, Any] = {ATTRIBUTE + _bare(name): value for name, value in element.attrib.items()}
+    for child in element:
+        name, value = _bare(child.tag), _value(child, depth + 1)
+        if name not in found:
+            found[name] = value
+        elif isinstance(found[name], list):
+            found[name].append(value)
+        else:
+            found[name] = [found[name], value]
+    if not found:
+        return text
+    return {**found, TEXT: text} if text else found
+
+
+def _bare(name: str) -> str:
+    return name.rpartition("}")[2]

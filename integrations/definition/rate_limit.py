@@ -1,0 +1,65 @@
+"""How an API says that it was called too often, and when it may be called again."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import regex
+from pydantic import BeforeValidator, Field, field_validator
+
+from integrations.definition.parts import HeaderName, Part, Path, choice
+
+STATUS = re.compile(r"[1-5]([0-9]{2}|xx)")
+
+
+class BodyWait(Part):
+    """A time in the body of an answer: the text at `path`, of which the first group of `pattern` is the time.
+
+    `kind` says whether it is a span to wait ("after", seconds) or the moment from which calls are welcome ("at").
+    """
+
+    path: Path
+    pattern: Annotated[str, Field(max_length=500)] = "(.+)"
+    kind: Annotated[Literal["after", "at"], BeforeValidator(choice)] = "after"
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            found = regex.compile(value)
+        except (regex.error, RecursionError):
+            raise ValueError(f"The pattern {value[:80]} is not a regular expression.") from None
+        if not found.groups:
+            raise ValueError("The pattern needs a group, ( and ), round the time.")
+        return value
+
+
+class RateLimit(Part):
+    """Besides Retry-After (RFC 9110), which is always read.
+
+    `retry_after_headers` hold seconds to wait or a date, `reset_headers` the moment from which calls are welcome (seconds
+    or milliseconds since 1970, or a date); of several the longest wait counts. `remaining_header` names the header that
+    says 0 when nothing is left. `statuses` (429, 503, 5xx) replace those that are repeated otherwise.
+    """
+
+    retry_after_headers: list[HeaderName] = Field(default_factory=list, max_length=10)
+    reset_headers: list[HeaderName] = Field(default_factory=list, max_length=10)
+    remaining_header: HeaderName = ""
+    statuses: list[str] = Field(default_factory=list, max_length=50)
+    body: BodyWait | None = None
+
+    @field_validator("statuses", mode="before")
+    @classmethod
+    def _patterns(cls, value: object) -> object:
+        if not isinstance(value, list):
+            return value
+        found = [str(one).strip().lower() for one in value]
+        odd = [one for one in found if not STATUS.fullmatch(one)]
+        if odd:
+            raise ValueError(f"{odd[0][:20]!r} is no status. Write for example 429 or 5xx.")
+        return found
+
+    def names(self, status: int) -> bool:
+        """Whether a status is among `statuses`."""
+        return any(one in (str(status), f"{str(status)[0]}xx") for one in self.statuses)
