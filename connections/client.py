@@ -112,6 +112,12 @@ class Client:
         """The text without this connection's secrets."""
         return redact(text, self._secrets)
 
+    def renew_token(self) -> None:
+        """Fetch a new token now, because somebody asks for it. Raises `CallError`."""
+        if not self._scheme.needs_token:
+            raise CallError("This method of authentication has no token to renew.")
+        self._token(reason="manual")
+
     def bare(self, url: str) -> str:
         """A URL as it may be kept: without the parameters that hold this connection's secrets; `send` adds them again."""
         secret = {
@@ -222,7 +228,7 @@ class Client:
                 return False
         return signals(signal, answer, document)
 
-    def _token(self, *, rejected: str = "") -> str:
+    def _token(self, *, rejected: str = "", reason: str = "") -> str:
         """The token to use, fetched or renewed if need be; "" for a method without tokens. Raises `CallError`."""
         if not self._scheme.needs_token:
             return ""
@@ -230,7 +236,7 @@ class Client:
             self._held = self._store.renew(
                 lambda held: self.issuer.obtain(held, self._transport, secrets=self._secrets),
                 rejected=rejected,
-                reason="rejected" if rejected else "needed",
+                reason=reason or ("rejected" if rejected else "needed"),
             )
         except TransportError as error:
             raise CallError(f"No access token could be fetched. {error.message}") from None

@@ -13,8 +13,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from connections import services
-from connections.client import default_credentials
+from connections import services, upkeep
+from connections.auth import scheme_of
+from connections.authorization import needs_browser
+from connections.client import default_credentials, redirect_uri
 from connections.forms import ConnectionForm
 from connections.models import Connection
 from connections.permissions import connection_for, may_use
@@ -26,6 +28,7 @@ from integrations.permissions import integration_for
 from integrations.refusals import Invalid, Refusal
 
 PER_PAGE = 50
+EVENTS_PER_PAGE = 10
 
 
 @require_GET
@@ -45,7 +48,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         services.check_installable(integration, current(request))
         definition = services.definition_of(integration)
-        context["definition"] = definition
+        context |= {"definition": definition, "needs_browser": needs_browser(definition), "redirect_uri": redirect_uri()}
         form = _form(request, integration, definition)
     except Refusal as refusal:
         return render(request, "connections/new.html", context | {"refusal": refusal.message}, status=409)
@@ -62,7 +65,10 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
         except Refusal as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, f"{current(request)} is connected to {integration} as {connection.name}.")
+            if connection.needs_authorization:
+                messages.success(request, f"{connection.name} was saved. Now authorize it on the vendor's page.")
+            else:
+                messages.success(request, f"{current(request)} is connected to {integration} as {connection.name}.")
             return _go(request, connection)
     return _show(request, "new", context | {"form": form})
 
@@ -77,6 +83,7 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         "integration": connection.integration,
         "definition": definition,
         "may_use": may_use(request.user, connection),
+        **_token_facts(request, connection, definition),
     }
     form = _form(request, connection.integration, definition, connection)
     if form.is_bound and form.is_valid():
@@ -127,7 +134,10 @@ def connection_delete(request: HttpRequest, pk: Any) -> HttpResponse:
     connection = connection_for(request.user, pk, use=True)
     if request.method == "GET":
         return render(request, "connections/delete.html", {"connection": connection})
+    problem = upkeep.revoke(connection=connection)
     services.delete(connection=connection)
+    if problem:
+        messages.warning(request, problem)
     messages.success(request, f"The connection {connection.name} was deleted.")
     return redirect("connection-list")
 
@@ -144,6 +154,19 @@ def organizations_at(request: HttpRequest) -> list[Organization]:
     """The current organization and those below it; none for somebody without one."""
     here = request.organization  # type: ignore[attr-defined]
     return list(Organization.objects.below([here])) if here else []
+
+
+def _token_facts(request: HttpRequest, connection: Connection, definition: Definition) -> dict[str, Any]:
+    """What the page says of the connection's token."""
+    facts = {
+        "new_destinations": services.new_destinations(connection),
+        "needs_browser": needs_browser(definition),
+        "redirect_uri": redirect_uri(),
+    }
+    if not scheme_of(definition.auth).needs_token:
+        return facts
+    events = Paginator(connection.token_events.all(), EVENTS_PER_PAGE).get_page(request.GET.get("page"))
+    return facts | {"has_tokens": True, "credential": connection.credential, "events": events}
 
 
 def _connectable(request: HttpRequest, slug: str) -> Integration:

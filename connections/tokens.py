@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID, uuid4
@@ -311,6 +312,63 @@ def failure(
         Connection.objects.filter(pk=row.pk).update(state=state, message=message)
         if revoked:
             transaction.on_commit(lambda: authorization_needed.send(Connection, connection_id=row.pk, message=message))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A credential's row as it was read, to tell later whether somebody changed what it was entered with."""
+
+    connection_id: UUID
+    generation: int
+    has_token: bool
+    sealed: str = field(repr=False)
+
+
+def snapshot(connection_id: UUID) -> Snapshot:
+    row = Credential.objects.get(pk=connection_id)
+    return Snapshot(row.pk, row.generation, bool(row.token_sealed), row.sealed)
+
+
+def adopt(before: Snapshot, held: Held, *, reason: str, elapsed_ms: int = 0) -> bool:
+    """Keep a token that came by another way than renewal. False where the credentials were changed since `before`.
+
+    It wins over a renewal that is under way: that one belongs to the grant before. Its answer finds the generation
+    changed and is dropped.
+    """
+    while True:
+        with transaction.atomic():
+            row = snapshot(before.connection_id)
+            if row.sealed != before.sealed:
+                return False
+            columns = kept_columns(row.connection_id, held)
+            taken = Credential.objects.filter(pk=row.connection_id, generation=row.generation).update(
+                **columns, generation=F("generation") + 1
+            )
+            if not taken:
+                continue
+            TokenEvent.objects.create(
+                connection_id=row.connection_id,
+                reason=reason,
+                outcome=TokenEvent.Outcome.RENEWED,
+                generation=row.generation,
+                elapsed_ms=elapsed_ms,
+                next_due_at=held.due_at,
+            )
+            Connection.objects.filter(pk=row.connection_id).update(state=Connection.State.UNTESTED, message="")
+        return True
+
+
+def forget(connection_id: UUID, *, grant_too: bool) -> Held:
+    """Drop the access token, so that the next call fetches one; with `grant_too` the refresh token and all that came along.
+
+    Gives what is held then. Raises `SecretError`.
+    """
+    while True:
+        row = Credential.objects.get(pk=connection_id)
+        held = Held() if grant_too else replace(held_in(row), value="", cookies={}, expires_at=None, due_at=None)
+        columns = kept_columns(connection_id, held) if held.refresh or held.kept else FORGOTTEN
+        if Credential.objects.filter(pk=connection_id, generation=row.generation).update(**columns, generation=F("generation") + 1):
+            return held
 
 
 def trim_events() -> int:
