@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
-from pytest_django import DjangoSettings
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from connections.models import Connection
@@ -18,7 +18,7 @@ from tests.vendor.server import VendorServer
 @pytest.fixture
 def connection(
     live_server: LiveServer,
-    settings: SettingsWrapper,
+    settings: Settings,
     sign_in: SignIn,
     vendor: VendorServer,
     make_integration: MakeIntegration,

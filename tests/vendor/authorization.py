@@ -20,11 +20,11 @@ from demo.vendor.web import Json, Refusal, Request, Response, Route
 
 CLIENT_ID, CLIENT_SECRET = "agree-client", "agree-client-secret"
 
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sample identity</title></head><body>
+_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><title>Sample identity</title></head><body>
 <h1>Sample identity</h1><p>{client} wants to act for you.</p>
 <form method="get" action="/agree/decide">{fields}<button name="decision" value="agree">Agree</button>
 <button name="decision" value="decline">Decline</button></form></body></html>"""
-_POST_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Back</title></head><body>
+_POST_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><title>Back</title></head><body>
 <form method="post" action="{action}">{fields}<button>Back to the app</button></form></body></html>"""
 
 
