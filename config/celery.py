@@ -40,6 +40,16 @@ app.conf.update(
     worker_concurrency=max(4, os.cpu_count() or 1),
     timezone="UTC",
     beat_schedule={
+        "renew-due-tokens": {
+            "task": "connections.tasks.renew_due_tokens",
+            "schedule": settings.TOKEN_REFRESH_SECONDS,
+            "options": {"expires": settings.TOKEN_REFRESH_SECONDS, "queue": "tokens"},
+        },
+        "trim-token-events": {
+            "task": "connections.tasks.trim_token_events",
+            "schedule": 3600,
+            "options": {"expires": 3600, "queue": "tokens"},
+        },
         "recover-runs": {
             "task": "actions.tasks.recover_runs",
             "schedule": settings.RUN_RECOVER_SECONDS,

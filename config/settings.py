@@ -232,6 +232,10 @@ IMPORT_KEEP_HOURS = 24  # for choosing operations, and for coming back to one th
 
 # --- runs (actions/runs.py) -------------------------------------------------------------------------------------------
 
+# How often beat looks for tokens to renew, seconds; and how many token requests a worker process sends to one host in a second.
+TOKEN_REFRESH_SECONDS = variable("TOKEN_REFRESH_SECONDS", "10", _seconds)
+TOKEN_REQUESTS_PER_SECOND = variable("TOKEN_REQUESTS_PER_SECOND", "100", _seconds)
+
 # A worker that has not saved a page for so long is taken for dead and another one goes on. Longer than one request.
 RUN_LEASE_SECONDS = variable("RUN_LEASE_SECONDS", str(EGRESS_TOTAL_TIMEOUT + 30), _seconds)
 RUN_RECOVER_SECONDS = variable("RUN_RECOVER_SECONDS", "15", _seconds)  # how often beat looks for such runs

@@ -291,10 +291,11 @@ def client_for(connection: Connection, definition: Definition) -> Client:
     return client
 
 
-def opened(connection: Connection, definition: Definition) -> dict[str, str]:
-    """A connection's credentials over the integration's defaults. Raises `CallError`."""
+def opened(connection: Connection, definition: Definition, *, defaults: dict[str, str] | None = None) -> dict[str, str]:
+    """A connection's credentials over the integration's `defaults`, which are read where they are not given. Raises `CallError`."""
     try:
-        return effective_credentials(connection, definition)
+        own = open_sealed(connection.credential.sealed, context=connection.credential.context)
+        return {**(default_credentials(connection.integration_id, definition) if defaults is None else defaults), **own}
     except SecretError as error:
         raise CallError(str(error)) from None
 
@@ -319,12 +320,6 @@ def destinations_of(definition: Definition, credentials: Credentials, settings: 
     except (expressions.MissingValue, CallError):
         base = definition.api_base_uri
     return destinations(definition, values, base)
-
-
-def effective_credentials(connection: Connection, definition: Definition) -> dict[str, str]:
-    """The connection's own credentials over the integration's defaults. Raises `SecretError`."""
-    own = open_sealed(connection.credential.sealed, context=connection.credential.context)
-    return {**default_credentials(connection.integration_id, definition), **own}
 
 
 def default_credentials(integration_id: Any, definition: Definition) -> dict[str, str]:

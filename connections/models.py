@@ -80,8 +80,11 @@ class Connection(models.Model):
 class CredentialQuerySet(models.QuerySet["Credential"]):
     def due(self, now: Any) -> Self:
         """Tokens to renew before they end, that nobody is renewing and no cool-down holds back."""
-        return self.filter(refresh_due_at__lte=now).filter(
-            Q(lease_until=None) | Q(lease_until__lt=now), Q(retry_at=None) | Q(retry_at__lte=now)
+        return self.filter(
+            Q(lease_until=None) | Q(lease_until__lt=now),
+            Q(retry_at=None) | Q(retry_at__lte=now),
+            Q(queued_until=None) | Q(queued_until__lt=now),
+            refresh_due_at__lte=now,
         )
 
 
@@ -92,7 +95,7 @@ class Credential(models.Model):
     refresh token, kept values, cookies; its access token is valid until `token_expires_at` (None: unknown) and is to be
     renewed from `refresh_due_at` on (None: when it is needed). `generation` counts the changes of either, so that a
     late answer never overwrites a newer one. Whoever renews holds the lease; after `failures` in a row nobody tries
-    again before `retry_at`.
+    again before `retry_at`. Until `queued_until` the row waits in the queue of a worker.
     """
 
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="credential", primary_key=True)
@@ -105,7 +108,10 @@ class Credential(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, blank=True)
+    queued_until = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    SEALED = ("sealed", "token_sealed")
 
     objects = CredentialQuerySet.as_manager()
 
@@ -181,6 +187,8 @@ class Authorization(models.Model):
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True, blank=True)
 
+    SEALED = ("verifier_sealed",)
+
     def __str__(self) -> str:
         return f"authorization of {self.connection_id}"
 
@@ -196,6 +204,8 @@ class DefaultCredential(models.Model):
     integration = models.OneToOneField(Integration, on_delete=models.CASCADE, related_name="default_credential", primary_key=True)
     sealed = models.TextField()
     updated_at = models.DateTimeField(auto_now=True)
+
+    SEALED = ("sealed",)
 
     def __str__(self) -> str:
         return f"default credential of {self.integration_id}"

@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 
 Obtain = Callable[[Held], Token]
 
-LEASE: Final = timedelta(seconds=settings.EGRESS_TOTAL_TIMEOUT + 15)
+# Longer than any token request, so that nobody takes over from a worker that still waits for an answer.
+LEASE: Final = timedelta(seconds=settings.EGRESS_TOTAL_TIMEOUT * 1.25 + 2)
 FIRST_PAUSE: Final = 15.0  # seconds after a failure; doubled each time
 LONGEST_PAUSE: Final = 900.0  # so that a dead one is tried four times an hour
 MOST_LOST: Final = 3  # answers in a row, before a person is asked
@@ -50,6 +51,7 @@ FORGOTTEN: Final[dict[str, Any]] = {
     "refresh_due_at": None,
     "failures": 0,
     "retry_at": None,
+    "queued_until": None,
     "lease_holder": "",
     "lease_until": None,
 }
@@ -133,10 +135,12 @@ class StoredTokens:
             token = obtain(held)
         except (TokenError, TransportError) as error:
             elapsed = round((time.monotonic() - started) * 1000)
-            failure(row, holder, event, error, lost=lost, by_refresh=self._by_refresh, elapsed_ms=elapsed)
+            message = failure(row, holder, event, error, lost=lost, by_refresh=self._by_refresh, elapsed_ms=elapsed)
             if held.alive(timezone.now()) and held.value != rejected and not getattr(error, "revoked", False):
                 return held
-            raise
+            if isinstance(error, TransportError):
+                raise
+            raise TokenError(message, error=error.error, permanent=error.permanent, revoked=error.revoked) from None
         except BaseException:
             # Nothing is known of the answer; the journal row stays and says so.
             release(row, holder)
@@ -149,7 +153,9 @@ class StoredTokens:
         pause = 0.1
         while True:
             try:
-                return store(row, holder, event, as_held(self._auth, token), elapsed_ms=elapsed_ms) or self.held()
+                with transaction.atomic(durable=True):
+                    stored = store(row, holder, event, as_held(self._auth, token), elapsed_ms=elapsed_ms)
+                return stored or self.held()
             except DatabaseError:
                 if time.monotonic() > until:
                     logger.exception("The new token of connection %s could not be stored.", self._id)
@@ -252,7 +258,7 @@ def journal(row: Credential, reason: str) -> tuple[TokenEvent, int]:
 
 def store(row: Credential, holder: str, event: TokenEvent, held: Held, *, elapsed_ms: int) -> Held | None:
     """The new token, if the row is still as it was and ours; None if somebody changed it meanwhile."""
-    with transaction.atomic(durable=True):
+    with transaction.atomic():
         stored = Credential.objects.filter(pk=row.pk, generation=row.generation, lease_holder=holder).update(
             token_sealed=sealed(row.pk, held),
             token_expires_at=held.expires_at,
@@ -283,8 +289,8 @@ def failure(
     lost: int,
     by_refresh: bool,
     elapsed_ms: int,
-) -> None:
-    """Write down a failure: for good where the grant is gone, else with a pause that grows."""
+) -> str:
+    """Write down a failure: for good where the grant is gone, else with a pause that grows. The sentence that people see."""
     revoked = by_refresh and (getattr(error, "revoked", False) or lost >= MOST_LOST)
     message = error.message
     if revoked and lost:
@@ -307,11 +313,12 @@ def failure(
             next_due_at=retry_at,
         )
         if not mine:
-            return
+            return message
         state = Connection.State.REAUTHORIZE if revoked else Connection.State.FAILING
         Connection.objects.filter(pk=row.pk).update(state=state, message=message)
         if revoked:
             transaction.on_commit(lambda: authorization_needed.send(Connection, connection_id=row.pk, message=message))
+    return message
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ class Seen:
     path: str
     headers: dict[str, str]
     body: bytes
+    peer: Any = field(default=None, compare=False)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -36,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.seen.append(Seen(self.command, self.path, headers, self.rfile.read(length)))
+        self.server.seen.append(Seen(self.command, self.path, headers, self.rfile.read(length), self.client_address))
         self.server.peers.add(self.client_address)
         try:
             self.server.answer(self)

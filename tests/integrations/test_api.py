@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from actions import services as actions
-from connections.client import default_credentials, effective_credentials
+from connections.client import default_credentials, opened
 from connections.models import DefaultCredential
 from integrations.models import Integration, User
 from tests.cast import Cast, MakeConnection, MakeIntegration
@@ -82,7 +82,7 @@ def test_secrets_sent_with_an_integration_are_sealed_defaults_of_its_connections
     api("POST", f"integrations/{made['id']}/finalize")
     api("PUT", f"integrations/{made['id']}", {"status": "published"})
     connection = make_connection(Integration.objects.get(pk=made["id"]), credentials={})
-    assert effective_credentials(connection, definition) == {"apiKey": "sk-abc123xyz789"}
+    assert opened(connection, definition) == {"apiKey": "sk-abc123xyz789"}
 
 
 def test_put_changes_only_what_it_names(api: Api) -> None:

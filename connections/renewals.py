@@ -1,0 +1,285 @@
+"""Renewing many tokens at once: what is due is taken in one statement, asked for on threads, stored as it comes.
+
+The rules are those of `connections.tokens`: a lease, a second look, a journal row before the request, a compare-and-swap
+after it. Here they cost a statement for a whole batch instead of several for each connection. New tokens are stored in
+the order in which they come, whatever has come since the last commit together: none waits for a slow vendor, and if a
+common transaction fails, each gets one of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from connections import tokens
+from connections.client import CallError, check_destinations, default_credentials, opened, redirect_uri
+from connections.exchange import TransportError
+from connections.grants import Held, Issuer, secrets_in
+from connections.models import Connection, Credential, TokenEvent
+from connections.secrets import SecretError
+from connections.token_answers import Token, TokenError
+from connections.transport import Transport
+from integrations.definition import Definition
+from integrations.refusals import Refusal
+
+logger = logging.getLogger(__name__)
+
+BATCH: Final = 500  # connections of one task: a few seconds of work, so that a lost worker loses little
+THREADS: Final = 32
+_MOST_TOGETHER: Final = 100  # tokens in one transaction
+
+
+@dataclass
+class Job:
+    """One connection on its way to a new token."""
+
+    row: Credential
+    held: Held
+    issuer: Issuer
+    event: TokenEvent
+    lost: int
+    secrets: list[str] = field(repr=False, default_factory=list)
+    elapsed_ms: int = 0
+    token: Token | None = field(repr=False, default=None)
+    error: TokenError | TransportError | None = None
+
+    @property
+    def host(self) -> str:
+        urls = self.issuer.definition.credential_urls
+        return urlsplit(urls[-1]).netloc if urls else ""
+
+
+class Pace:
+    """At most so many requests a second to each host, over all threads of a process."""
+
+    def __init__(self, rate: float) -> None:
+        self._gap = 1 / rate
+        self._next: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def wait(self, host: str) -> None:
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next.get(host, 0.0))
+            self._next[host] = turn + self._gap
+        if turn > now:
+            time.sleep(turn - now)
+
+
+PACE = Pace(settings.TOKEN_REQUESTS_PER_SECOND)
+
+
+def due_batches(*, limit: int = 20 * BATCH) -> list[list[str]]:
+    """The ids of connections whose tokens are to be renewed now, in batches; nobody gets them again while they wait in the queue."""
+    now = timezone.now()
+    ids = list(Credential.objects.due(now).order_by("refresh_due_at").values_list("pk", flat=True)[:limit])
+    for start in range(0, len(ids), BATCH):
+        Credential.objects.filter(pk__in=ids[start : start + BATCH]).update(queued_until=now + tokens.LEASE)
+    random.shuffle(ids)  # so that one vendor's do not fill a batch
+    return [[str(pk) for pk in ids[start : start + BATCH]] for start in range(0, len(ids), BATCH)]
+
+
+def renew_batch(ids: Iterable[str | UUID], *, reason: str = "due") -> Counter[str]:
+    """Renew the tokens of these connections; how many ended in which outcome."""
+    holder = uuid4().hex
+    found: Counter[str] = Counter()
+    done: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    jobs = list(_taken([UUID(str(one)) for one in ids], holder, reason, found))
+    if not jobs:
+        return found
+    transports = _Transports()
+    with ThreadPoolExecutor(min(THREADS, len(jobs)), thread_name_prefix="tokens") as pool:
+        for job in jobs:
+            pool.submit(_ask, job, transports, done)
+        for together in _as_they_come(done, len(jobs)):
+            found += _stored(together, holder)
+    transports.close()
+    return found
+
+
+# --- before the request ---------------------------------------------------------------------------------------------
+
+
+def _taken(ids: list[UUID], holder: str, reason: str, found: Counter[str]) -> Iterator[Job]:
+    """The connections of which this worker holds the lease, with everything that a request needs."""
+    now = timezone.now()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    Credential.objects.filter(free, pk__in=ids, refresh_due_at__lte=now).update(
+        lease_holder=holder, lease_until=now + tokens.LEASE, queued_until=None
+    )
+    rows = list(
+        Credential.objects.filter(pk__in=ids, lease_holder=holder).select_related("connection__integration", "connection__organization")
+    )
+    started = TokenEvent.Outcome.STARTED
+    open_events = TokenEvent.objects.filter(connection__in=[row.pk for row in rows])
+    open_events.filter(outcome=started).update(outcome=TokenEvent.Outcome.LOST, message="The worker was lost before the answer was stored.")
+    lost = Counter(
+        (connection, generation)
+        for connection, generation in open_events.filter(outcome=TokenEvent.Outcome.LOST).values_list("connection", "generation")
+    )
+    definitions = _Definitions()
+    ready: list[Job] = []
+    for row in rows:
+        try:
+            issuer = definitions.issuer(row)
+            held = tokens.held_in(row)
+        except (CallError, SecretError, Refusal) as error:
+            _cannot(row, holder, str(error))
+            found["failed"] += 1
+            continue
+        event = TokenEvent(connection_id=row.pk, reason=reason, generation=row.generation)
+        ready.append(
+            Job(
+                row,
+                held,
+                issuer,
+                event,
+                lost[row.pk, row.generation],
+                secrets_in(issuer.values(held), held, issuer.definition, issuer.credentials),
+            )
+        )
+    # Every intent is in the database before the first request goes out.
+    TokenEvent.objects.bulk_create([job.event for job in ready])
+    yield from ready
+
+
+class _Definitions:
+    """Definitions and the owners' default credentials, each read once for a batch."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, tuple[Definition, dict[str, str]]] = {}
+
+    def issuer(self, row: Credential) -> Issuer:
+        """Raises `CallError`, `SecretError`, `Refusal`."""
+        connection = row.connection
+        connection.credential = row
+        if connection.integration_id not in self._known:
+            revision = connection.integration.current
+            if revision is None:
+                raise Refusal("The integration has no finalized revision.")
+            definition = revision.definition
+            self._known[connection.integration_id] = (definition, default_credentials(connection.integration_id, definition))
+        definition, defaults = self._known[connection.integration_id]
+        credentials = opened(connection, definition, defaults=defaults)
+        check_destinations(connection, definition, credentials)
+        return Issuer(definition, credentials, connection.settings, redirect_uri())
+
+
+def _cannot(row: Credential, holder: str, message: str) -> None:
+    """Nothing can be asked for: said on the connection, tried again after the longest pause."""
+    Credential.objects.filter(pk=row.pk, lease_holder=holder).update(
+        lease_holder="", lease_until=None, retry_at=timezone.now() + timedelta(seconds=tokens.LONGEST_PAUSE)
+    )
+    Connection.objects.filter(pk=row.pk).update(state=Connection.State.FAILING, message=message)
+
+
+# --- the request ----------------------------------------------------------------------------------------------------
+
+
+class _Transports:
+    """One transport a thread, so that connections to a token endpoint are kept open."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+        self._all: list[Transport] = []
+
+    def mine(self) -> Transport:
+        found: Transport | None = getattr(self._local, "transport", None)
+        if found is None:
+            found = self._local.transport = Transport()
+            self._all.append(found)
+        return found
+
+    def close(self) -> None:
+        for transport in self._all:
+            transport.close()
+
+
+def _ask(job: Job, transports: _Transports, done: queue.SimpleQueue[Job]) -> None:
+    """Fetch one token. No database is touched here."""
+    PACE.wait(job.host)
+    started = time.monotonic()
+    try:
+        certificate = job.issuer.certificate
+        if certificate:
+            with Transport(certificate=certificate) as own:
+                job.token = job.issuer.obtain(job.held, own, secrets=job.secrets)
+        else:
+            job.token = job.issuer.obtain(job.held, transports.mine(), secrets=job.secrets)
+    except (TokenError, TransportError) as error:
+        job.error = error
+    except Exception:  # a fault of ours must not hold up the others, nor look like an answer
+        logger.exception("Renewing the token of connection %s ended by a fault of Junction.", job.row.pk)
+        job.error = TokenError("Junction has a fault here; its log says more.")
+    job.elapsed_ms = round((time.monotonic() - started) * 1000)
+    done.put(job)
+
+
+# --- after it -------------------------------------------------------------------------------------------------------
+
+
+def _as_they_come(done: queue.SimpleQueue[Job], number: int) -> Iterator[list[Job]]:
+    """Whatever has come since the last look."""
+    while number > 0:
+        together = [done.get()]
+        while len(together) < _MOST_TOGETHER:
+            try:
+                together.append(done.get_nowait())
+            except queue.Empty:
+                break
+        number -= len(together)
+        yield together
+
+
+def _stored(together: list[Job], holder: str) -> Counter[str]:
+    won = [job for job in together if job.token is not None]
+    found = Counter({"renewed": len(won), "failed": len(together) - len(won)})
+    try:
+        with transaction.atomic(durable=True):
+            for job in won:
+                _store(job, holder)
+    except DatabaseError:
+        for job in won:
+            _store_alone(job, holder)
+    for job in together:
+        if job.error is not None:
+            by_refresh = job.issuer.renews_by_refresh
+            tokens.failure(job.row, holder, job.event, job.error, lost=job.lost, by_refresh=by_refresh, elapsed_ms=job.elapsed_ms)
+    return found
+
+
+def _store(job: Job, holder: str) -> None:
+    if job.token is not None:
+        tokens.store(job.row, holder, job.event, tokens.as_held(job.issuer.auth, job.token), elapsed_ms=job.elapsed_ms)
+
+
+def _store_alone(job: Job, holder: str) -> None:
+    """The same with patience: the token that it replaces may be used up."""
+    until = time.monotonic() + tokens.COMMIT_SECONDS
+    while True:
+        try:
+            with transaction.atomic(durable=True):
+                _store(job, holder)
+        except DatabaseError:
+            if time.monotonic() > until:
+                logger.exception("The new token of connection %s could not be stored.", job.row.pk)
+                return
+            time.sleep(0.5)
+        else:
+            return

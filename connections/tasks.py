@@ -1,0 +1,32 @@
+"""Tasks of this stage; each fetches by id and calls one service."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from celery import shared_task
+
+from config.celery import app
+from connections import renewals, tokens
+
+JITTER = 2.0  # seconds over which the batches of one look are spread
+
+
+@shared_task(name="connections.tasks.renew_due_tokens", queue="tokens")
+def renew_due_tokens() -> int:
+    """Hand out what is due, many connections to a task; how many tasks."""
+    batches = renewals.due_batches()
+    for batch in batches:
+        app.send_task("connections.tasks.renew_tokens", [batch], queue="tokens", countdown=random.uniform(0, JITTER))  # noqa: S311 - jitter
+    return len(batches)
+
+
+@shared_task(name="connections.tasks.renew_tokens", queue="tokens")
+def renew_tokens(ids: list[str]) -> dict[str, Any]:
+    return dict(renewals.renew_batch(ids))
+
+
+@shared_task(name="connections.tasks.trim_token_events", queue="tokens")
+def trim_token_events() -> int:
+    return tokens.trim_events()
