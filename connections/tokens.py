@@ -178,7 +178,7 @@ def as_held(auth: Any, token: Token, *, now: datetime | None = None) -> Held:
     """
     now = now or timezone.now()
     part = auth if isinstance(auth, TokenPart) else None
-    renewable = bool(token.refresh) or getattr(auth, "grant_type", "") not in ("authorization_code", "refresh_token")
+    renewable = bool(token.refresh) or getattr(auth, "grant_type", "") != "authorization_code"
     lifetime = token.expires_in
     if lifetime is None and renewable:
         lifetime = part.default_token_lifetime if part else DEFAULT_LIFETIME
@@ -187,7 +187,9 @@ def as_held(auth: Any, token: Token, *, now: datetime | None = None) -> Held:
     if part and part.token_refresh_strategy == "custom_interval" and renewable:
         due_at = now + timedelta(seconds=part.custom_refresh_interval)
     elif lifetime is not None:
-        due_at = now + timedelta(seconds=lifetime - min(part.refresh_buffer if part else 60, lifetime / 2))
+        # What nothing can renew is used to its end; then somebody has to agree again.
+        margin = min(part.refresh_buffer if part else 60, lifetime / 2) if renewable else 0
+        due_at = now + timedelta(seconds=lifetime - margin)
     if token.expires_in is None:
         expires_at = None  # the default lifetime is a guess: reason to renew, none to refuse
     return Held(token.value, token.scheme, token.refresh, token.kept, token.cookies, expires_at, due_at)

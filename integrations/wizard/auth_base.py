@@ -19,7 +19,7 @@ from integrations.wizard.inputs import text
 from integrations.wizard.json_fields import JsonObjectField
 from integrations.wizard.object_rows import RowForm, RowsField, refuse_row
 from integrations.wizard.rows import PairRows, PairsField
-from integrations.wizard.setting_fields import LinesField, option
+from integrations.wizard.setting_fields import LinesField
 
 PLACES = {"header": "A header", "query": "A parameter of the URL", "cookie": "A cookie", "body": "A field of the body"}
 
@@ -63,7 +63,7 @@ class ConnectionFieldRow(RowForm):
         label="Type",
         choices=[("text", "Text"), ("password", "Secret"), ("select", "Choice"), ("number", "Number")],
     )
-    required = forms.BooleanField(required=False, initial=True, label="Required")
+    required = forms.BooleanField(required=False, initial=True, label="Required", widget=forms.CheckboxInput(attrs={"data-ticked": True}))
     help = forms.CharField(required=False, label="Help", help_text="Where whoever connects finds the value.")
     default = forms.CharField(required=False, label="Default", widget=text(), help_text="Taken where nothing is entered. A secret has none.")
     placeholder = forms.CharField(required=False, label="Example", widget=text(), help_text="Shown in the empty input.")
