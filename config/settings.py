@@ -363,11 +363,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "integrations.api.definition_schema.add_definition",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "IntegrationStatus": ["draft", "published", "hidden"],
         "RequestedStatus": ["published", "hidden"],
         "RevisionState": ["draft", "finalized"],
-        "ConnectionState": ["untested", "working", "failing"],
+        "ConnectionState": ["untested", "working", "failing", "reauthorize"],
         "RunState": ["queued", "running", "finished"],
     },
 }

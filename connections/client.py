@@ -11,6 +11,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings as django_settings
+from django.urls import reverse
 
 from connections import outcomes, tokens
 from connections.auth import Credentials, scheme_of
@@ -277,7 +278,7 @@ class Client:
 
 def redirect_uri() -> str:
     """Junction's own address for the answers of vendors' authorization pages; the one to register there."""
-    return f"{django_settings.PUBLIC_URL}/oauth2/callback"
+    return f"{django_settings.PUBLIC_URL}{reverse('oauth2-callback')}"
 
 
 def client_for(connection: Connection, definition: Definition) -> Client:

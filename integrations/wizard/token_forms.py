@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.urls import reverse
 
 from integrations.definition import JwtAuth, LoginAuth, OAuth2Auth
 from integrations.definition.auth import CLIENT_AUTHENTICATIONS
@@ -295,6 +297,12 @@ class OAuth2Form(TokenForm, AssertionForm):
         super().__init__(*args, **kwargs)
         first = ("grant_type", "auth_uri", "token_uri", "scope", "client_id", "client_authentication")
         self.order_fields([*first, *(name for name in self.fields if name not in first)])
+
+
+    @property
+    def redirect_uri(self) -> str:
+        """What an admin registers at the vendor; it is the same for every integration."""
+        return f"{settings.PUBLIC_URL}{reverse('oauth2-callback')}"
 
 
 class StepRow(RowForm):
