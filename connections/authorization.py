@@ -119,7 +119,11 @@ def finish(*, answer: Mapping[str, str], user: User | None, session_key: str) ->
     popup = state.endswith(_POPUP)
     row = Authorization.objects.select_related("connection__integration").filter(state_hash=_hashed(state)).first() if state else None
     if row is None:
-        return Ended(False, "This answer belongs to no authorization that was begun here, or to one long ago. Begin again on the connection's page.", popup=popup)
+        return Ended(
+            False,
+            "This answer belongs to no authorization that was begun here, or to one long ago. Begin again on the connection's page.",
+            popup=popup,
+        )
     if user is None:
         sentence = f"You are not signed in to Junction at {settings.PUBLIC_URL}. Sign in there, then authorize the connection again."
         return Ended(False, sentence, popup=popup)
@@ -173,7 +177,9 @@ def store(*, connection: Connection, definition: Definition, token: Token, befor
     """Keep a token that somebody agreed to. Raises `Conflict` where the connection was changed since `before`."""
     held = tokens.as_held(definition.auth, token)
     if not tokens.adopt(before, held, reason="authorized", elapsed_ms=elapsed_ms):
-        raise Conflict("The connection was changed while you were on the vendor's page, so that its answer no longer fits. Authorize again.")
+        raise Conflict(
+            "The connection was changed while you were on the vendor's page, so that its answer no longer fits. Authorize again."
+        )
     connection.refresh_from_db()
 
 

@@ -129,7 +129,9 @@ def _first_state(definition: Definition, held: Any) -> dict[str, Any]:
 def _outlives(definition: Definition, changed: set[str]) -> bool:
     """Whether what somebody agreed to on the vendor's page outlives a change: a client's new secret is no new client."""
     auth = definition.auth
-    return isinstance(auth, OAuth2Auth) and auth.needs_browser and changed <= {"clientSecret", "privateKey", "clientCertificate", "clientKey"}
+    return (
+        isinstance(auth, OAuth2Auth) and auth.needs_browser and changed <= {"clientSecret", "privateKey", "clientCertificate", "clientKey"}
+    )
 
 
 def merged_values(

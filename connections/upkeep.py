@@ -42,7 +42,9 @@ def clear(*, connection: Connection) -> Connection:
         raise Refusal(str(error)) from None
     definition = definition_of(connection.integration)
     if authorization.needs_browser(definition) and not held.refresh:
-        return _needs_authorization(connection, "The token was cleared, and there is no refresh token to get another one. Authorize the connection.")
+        return _needs_authorization(
+            connection, "The token was cleared, and there is no refresh token to get another one. Authorize the connection."
+        )
     return connection
 
 

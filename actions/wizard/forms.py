@@ -15,7 +15,7 @@ from integrations.forms import RefusableForm
 from integrations.models import Integration
 from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, placeholders
 from integrations.refusals import Invalid, Refusal
-from integrations.wizard.auth_forms import text
+from integrations.wizard.inputs import text
 from integrations.wizard.pagination_forms import PAGINATION_FORMS, PaginationForm
 
 

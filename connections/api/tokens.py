@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpResponseRedirect
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -60,8 +61,9 @@ class ConnectView(APIView):
     def get(self, request: Request, key: str) -> HttpResponseRedirect:
         integration = integration_for(request.user, key)
         organization = organization_for(request.user, Role.OPERATOR, request.query_params.get("organization"))
-        connection = _default(integration, organization) or _make(request, integration, organization, {})
-        begun = authorization.begin(connection=connection, user=signed_in(request), session_key=_session(request))
+        with transaction.atomic():  # a connection that cannot be authorized is not left behind
+            connection = _default(integration, organization) or _make(request, integration, organization, {})
+            begun = authorization.begin(connection=connection, user=signed_in(request), session_key=_session(request))
         return HttpResponseRedirect(begun.url)
 
     @extend_schema(
@@ -177,7 +179,7 @@ def _session(request: Request) -> str:
     """The key of the browser's session; "" for a program with a token."""
     if request.auth is not None:
         return ""
-    return request._request.session.session_key or ""
+    return str(request.session.session_key or "")
 
 
 def _default(integration: Integration, organization: Organization) -> Connection | None:

@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 from integrations.api.definition_schema import reference
 
-
 _METHODS = ("ApiKeyAuth", "BasicAuth", "DigestAuth", "BearerAuth", "OAuth2Auth", "LoginAuth", "JwtAuth", "NoAuth")
 
 

@@ -65,16 +65,24 @@ class ConnectionFieldRow(RowForm):
     )
     required = forms.BooleanField(required=False, initial=True, label="Required", widget=forms.CheckboxInput(attrs={"data-ticked": True}))
     help = forms.CharField(required=False, label="Help", help_text="Where whoever connects finds the value.")
-    default = forms.CharField(required=False, label="Default", widget=text(), help_text="Taken where nothing is entered. A secret has none.")
+    default = forms.CharField(
+        required=False, label="Default", widget=text(), help_text="Taken where nothing is entered. A secret has none."
+    )
     placeholder = forms.CharField(required=False, label="Example", widget=text(), help_text="Shown in the empty input.")
-    prefix = forms.CharField(
-        required=False, label="Prefix", widget=text(placeholder="https://"), help_text="Shown before the input; taken off where it was pasted along."
+    prefix = forms.CharField(  # type: ignore[assignment]  # a field of this name, no prefix of the form
+        required=False,
+        label="Prefix",
+        widget=text(placeholder="https://"),
+        help_text="Shown before the input; taken off where it was pasted along.",
     )
     suffix = forms.CharField(
         required=False, label="Suffix", widget=text(placeholder=".example.com"), help_text="Shown behind the input; taken off likewise."
     )
     pattern = forms.CharField(
-        required=False, label="Pattern", widget=text(placeholder="^[a-z0-9-]+$"), help_text="A regular expression that the value has to match."
+        required=False,
+        label="Pattern",
+        widget=text(placeholder="^[a-z0-9-]+$"),
+        help_text="A regular expression that the value has to match.",
     )
     options = LinesField(label="Options", help_text="Of a choice, one a line.")
 
@@ -142,9 +150,7 @@ class AuthForm(PartForm):
     ping_alternatives = LinesField(
         label="Alternative paths", help_text="One a line. They are tried in turn; the first that the vendor accepts counts."
     )
-    ping_headers = PairsField(
-        required=False, label="Headers of the test", widget=PairRows(name_label="Header name", add="Add a header")
-    )
+    ping_headers = PairsField(required=False, label="Headers of the test", widget=PairRows(name_label="Header name", add="Add a header"))
     ping_body = JsonObjectField(nothing=None, label="Body of the test", help_text="A JSON object, for POST and PUT.")
     ping_base_uri = forms.CharField(
         required=False,
@@ -188,9 +194,7 @@ class AuthForm(PartForm):
     def save(self) -> None:
         definition = self.saved.working.definition
         parts = {name: self.cleaned_data[name] for name in self._sent() if name in ("headers", "query", "connection_fields")}
-        services.change_definition(
-            integration=self.saved, auth=self.value(definition.auth), ping=self._ping(definition.ping), **parts
-        )
+        services.change_definition(integration=self.saved, auth=self.value(definition.auth), ping=self._ping(definition.ping), **parts)
 
     def refuse(self, refusal: Refusal) -> None:
         if not isinstance(refusal, Invalid):

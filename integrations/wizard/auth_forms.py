@@ -9,9 +9,10 @@ from django import forms
 
 from integrations.definition import ApiKeyAuth, BasicAuth, BearerAuth, DigestAuth, NoAuth
 from integrations.widgets import Card
-from integrations.wizard.auth_base import AuthForm, Group, PlacementRow
+from integrations.wizard.auth_base import PLACES, AuthForm, Group, PlacementRow
 from integrations.wizard.inputs import text
 from integrations.wizard.object_rows import RowsField
+from integrations.wizard.setting_fields import option
 from integrations.wizard.token_forms import JwtForm, LoginForm, OAuth2Form
 
 
@@ -34,8 +35,10 @@ class ApiKeyForm(AuthForm):
         widget=text(placeholder="Authorization"),
         help_text="What carries the key, as the vendor spells it: Authorization, X-API-Key, api_key.",
     )
-    api_key_location = forms.ChoiceField(
-        label="Sent in", choices=[("header", "A header"), ("query", "A parameter of the URL"), ("cookie", "A cookie"), ("body", "A field of the body"), ("url", "The base URI, as {{credentials.apiKey}}")]
+    api_key_location = option(
+        "Sent in",
+        {**PLACES, "url": "The base URI, as {{credentials.apiKey}}"},
+        "",
     )
     api_key_preamble = forms.CharField(
         required=False,
@@ -71,11 +74,11 @@ class BasicForm(AuthForm):
         "user-round",
     )
     username_label = forms.CharField(
-        required=False, label="Label of the user name", help_text="What the vendor calls it, for example API key or Account ID. Empty: User name."
+        required=False,
+        label="Label of the user name",
+        help_text="What the vendor calls it, for example API key or Account ID. Empty: User name.",
     )
-    password_label = forms.CharField(
-        required=False, label="Label of the password", help_text="For example API token. Empty: Password."
-    )
+    password_label = forms.CharField(required=False, label="Label of the password", help_text="For example API token. Empty: Password.")
     username_template = forms.CharField(
         required=False,
         label="Sent as user name",
@@ -92,7 +95,11 @@ class BasicForm(AuthForm):
         help_text='Rows replace the header Authorization, for example the header X-Auth with {{base64(credentials.username, ":", credentials.password)}}.',
     )
     groups = (
-        Group("What is sent", ("username_template", "password_template", "placements"), "Where it differs from the user name and password that were entered."),
+        Group(
+            "What is sent",
+            ("username_template", "password_template", "placements"),
+            "Where it differs from the user name and password that were entered.",
+        ),
     )
 
 

@@ -35,7 +35,7 @@ class RowForm(forms.Form):
     def more_open(self) -> bool:
         return any(self[name].errors for name in self.fields if name not in self.lead)
 
-    def value(self) -> dict[str, Any] | None:
+    def document(self) -> dict[str, Any] | None:
         """The row as JSON; None for one that is empty or marked as removed. Choices and ticks alone fill no row."""
         if self.cleaned_data.get("DELETE"):
             return None
@@ -61,7 +61,7 @@ class FormRows(forms.Widget):
         kind = forms.formset_factory(self.form, extra=1, can_delete=True, max_num=self.most, absolute_max=self.most + 50)
         return kind(data, prefix=name, initial=initial)
 
-    def value_from_datadict(self, data: Any, files: MultiValueDict[str, Any], name: str) -> Any:  # noqa: ARG002
+    def value_from_datadict(self, data: Any, files: MultiValueDict[str, Any], name: str) -> Any:
         if self.value_omitted_from_data(data, files, name):
             return None
         # The same formset each time, so that errors which are put into its rows are still there when it is drawn.
@@ -94,7 +94,7 @@ class RowsField(forms.Field):
         if not value.is_valid():
             told = [str(error) for error in value.non_form_errors()]
             raise ValidationError(told or "Correct the rows that are marked below.")
-        found = [(form, form.value()) for form in value.forms if hasattr(form, "cleaned_data")]
+        found = [(form, form.document()) for form in value.forms if hasattr(form, "cleaned_data")]
         value.kept = [form for form, row in found if row is not None]
         return [row for _, row in found if row is not None]
 

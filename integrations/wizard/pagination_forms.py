@@ -18,8 +18,8 @@ from integrations.definition import (
     PointerPagination,
 )
 from integrations.widgets import Card
-from integrations.wizard.auth_forms import text
 from integrations.wizard.base_forms import PartForm
+from integrations.wizard.inputs import text
 
 
 class PaginationForm(PartForm):

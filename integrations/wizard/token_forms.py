@@ -95,9 +95,7 @@ def path(label: str, help_text: str, placeholder: str = "") -> forms.CharField:
 
 
 def number(label: str, help_text: str, least: int, most: int) -> forms.IntegerField:
-    return forms.IntegerField(
-        required=False, label=label, help_text=help_text, widget=forms.NumberInput(attrs={"min": least, "max": most})
-    )
+    return forms.IntegerField(required=False, label=label, help_text=help_text, widget=forms.NumberInput(attrs={"min": least, "max": most}))
 
 
 def placements() -> RowsField:
@@ -112,14 +110,19 @@ def placements() -> RowsField:
 class AssertionForm(AuthForm):
     """What a token is that Junction signs itself."""
 
-    assertion__algorithm = option("Algorithm", {name: name for name in ALGORITHMS}, "RS256 for most; HS256 where the key is a shared secret.")
-    assertion__key = path("Key", "Usually the connection's private key. A shared secret is {{credentials.clientSecret}}.", "{{credentials.privateKey}}")
+    assertion__algorithm = option(
+        "Algorithm", {name: name for name in ALGORITHMS}, "RS256 for most; HS256 where the key is a shared secret."
+    )
+    assertion__key = path(
+        "Key", "Usually the connection's private key. A shared secret is {{credentials.clientSecret}}.", "{{credentials.privateKey}}"
+    )
     assertion__key_encoding = option(
         "Key encoding", {"text": "As it is", "hex": "Hexadecimal", "base64": "Base64"}, "How a shared secret is written."
     )
     assertion__header = JsonObjectField(label="Header", help_text='Beside alg and typ, for example {"kid": "{{credentials.keyId}}"}.')
     assertion__claims = JsonObjectField(
-        label="Claims", help_text="They may hold placeholders. iat, exp and jti are added; OAuth 2.0 adds iss, sub and aud where you name none."
+        label="Claims",
+        help_text="They may hold placeholders. iat, exp and jti are added; OAuth 2.0 adds iss, sub and aud where you name none.",
     )
     assertion__lifetime = number("Lifetime (seconds)", "From 10 to 86,400. The shorter the better; 300 suits most.", 10, 86_400)
 
@@ -131,12 +134,19 @@ class TokenForm(AuthForm):
     """What every method has whose token is fetched: reading the answer, renewing, attaching."""
 
     token_key = path("Token key", "The path to the access token in the answer, usually access_token. Nested: data.token.")
-    token_type_key = path("Token type key", "The path to the word that goes before the token, where the answer says it. Leave it empty for the scheme below.")
+    token_type_key = path(
+        "Token type key", "The path to the word that goes before the token, where the answer says it. Leave it empty for the scheme below."
+    )
     refresh_token_key = path("Refresh token key", "The path to the refresh token in the answer, usually refresh_token.")
     token_expiration_key = path("Token expiration key", "The path to the token's lifetime or end in the answer, usually expires_in.")
-    token_expiration_format = option("Token expiration format", FORMATS, "What that value is. Recognizing tells seconds, moments, dates and durations apart.")
+    token_expiration_format = option(
+        "Token expiration format", FORMATS, "What that value is. Recognizing tells seconds, moments, dates and durations apart."
+    )
     default_token_lifetime = number(
-        "Default token lifetime (seconds)", "Where the answer does not say how long the token lives. At least 10; 3,300 suits the usual hour.", 10, 315_360_000
+        "Default token lifetime (seconds)",
+        "Where the answer does not say how long the token lives. At least 10; 3,300 suits the usual hour.",
+        10,
+        315_360_000,
     )
     token_settings = pairs(
         "Values of the answer to keep",
@@ -162,12 +172,15 @@ class TokenForm(AuthForm):
         SHORTEST_INTERVAL,
         LONGEST_INTERVAL,
     )
-    access_token_scheme = path("Access token scheme", "The word before the access token in the header, usually Bearer. Empty: the token alone.")
+    access_token_scheme = path(
+        "Access token scheme", "The word before the access token in the header, usually Bearer. Empty: the token alone."
+    )
     token_location = option("Token location", PLACES, "Where requests carry the access token.")
     token_name = path("Token name", "The name of that header, parameter, cookie or field, usually Authorization.")
     placements = placements()
     rejected__statuses = NumbersField(
-        label="Rejected: statuses", help_text="Answers that mean: the token has ended. It is renewed once and the call repeated once. Usually 401."
+        label="Rejected: statuses",
+        help_text="Answers that mean: the token has ended. It is renewed once and the call repeated once. Usually 401.",
     )
     rejected__path = path("Rejected: path", "Where the body of an answer says it instead, for example error.code.")
     rejected__values = LinesField(label="Rejected: values", help_text="What stands at that path then, one a line. Empty: anything.")
@@ -181,7 +194,9 @@ class TokenForm(AuthForm):
 
 ANSWER = ("token_key", "token_type_key", "refresh_token_key", "token_expiration_key", "token_expiration_format", "default_token_lifetime", "token_settings")  # fmt: skip
 STRATEGY = ("token_refresh_strategy", "refresh_buffer", "custom_refresh_interval")
-ATTACHING = Group("Attaching the token", ("access_token_scheme", "token_location", "token_name", "placements"), "How requests carry the access token.")
+ATTACHING = Group(
+    "Attaching the token", ("access_token_scheme", "token_location", "token_name", "placements"), "How requests carry the access token."
+)
 SIGNALS = ("rejected__statuses", "rejected__path", "rejected__values", "revoked__statuses", "revoked__path", "revoked__values")
 
 
@@ -226,21 +241,29 @@ class OAuth2Form(TokenForm, AssertionForm):
         "scope": ASKS_AS_CLIENT,
         "scope_separator": ASKS_AS_CLIENT,
         "include_redirect_uri_on_refresh": BROWSER,
-        **dict.fromkeys(("refresh_uri", "refresh_client_authentication", "include_client_config_on_refresh", "refresh_params", "refresh_headers"), BY_REFRESH),
+        **dict.fromkeys(
+            ("refresh_uri", "refresh_client_authentication", "include_client_config_on_refresh", "refresh_params", "refresh_headers"),
+            BY_REFRESH,
+        ),
     }
 
     grant_type = forms.ChoiceField(label="Grant type", choices=list(GRANT_LABELS.items()), widget=ChoiceCards(cards=GRANTS))
     auth_uri = path("Authorization URL", "The vendor's page where people sign in and agree.", "https://auth.example.com/oauth/authorize")
     token_uri = path("Access token URL", "Where tokens are asked for.", "https://auth.example.com/oauth/token")
     scope = path("Scope", "The scopes to ask for, usually separated by spaces. Leave it empty for the vendor's default.", "read write")
-    client_id = path("Default client ID", "For connections that enter none: the app that you registered at the vendor. It is no secret; the client secret belongs to connections.")
+    client_id = path(
+        "Default client ID",
+        "For connections that enter none: the app that you registered at the vendor. It is no secret; the client secret belongs to connections.",
+    )
     client_authentication = option(
         "Client authentication",
         {name: CLIENT_LABELS[name] for name in CLIENT_AUTHENTICATIONS},
         "How the token request says which client it comes from: where the token exchange requires Basic headers, choose Basic. Never both at once.",
     )
     pkce = option(
-        "PKCE", {"S256": "S256", "plain": "Plain", "off": "Off"}, "Protects the code on its way. Switch it off only where the vendor refuses it."
+        "PKCE",
+        {"S256": "S256", "plain": "Plain", "off": "Off"},
+        "Protects the code on its way. Switch it off only where the vendor refuses it.",
     )
     authorization_params = pairs(
         "Extra parameters of the authorization request",
@@ -270,7 +293,9 @@ class OAuth2Form(TokenForm, AssertionForm):
     )
     token_headers = pairs("Extra headers of the token request", "For example Accept or a version.", name="Header name", add="Add a header")
     scope_separator = option(
-        "Scope separator", {" ": "Space", ",": "Comma", ", ": "Comma and space", "+": "Plus", ";": "Semicolon"}, "What stands between scopes when they are sent."
+        "Scope separator",
+        {" ": "Space", ",": "Comma", ", ": "Comma and space", "+": "Plus", ";": "Semicolon"},
+        "What stands between scopes when they are sent.",
     )
     param_names = pairs(
         "Renamed parameters",
@@ -286,18 +311,22 @@ class OAuth2Form(TokenForm, AssertionForm):
         "Only where renewing wants another way.",
     )
     include_client_config_on_refresh = tick(
-        "Include client config on refresh", "Client ID and secret go along when a token is renewed. Take the tick out if the API refuses them there."
+        "Include client config on refresh",
+        "Client ID and secret go along when a token is renewed. Take the tick out if the API refuses them there.",
     )
     include_redirect_uri_on_refresh = tick("Include redirect URI on refresh", "Some APIs want it once more when a token is renewed.")
     refresh_params = pairs("Extra parameters on refresh", "For example scope, where the vendor wants it again.")
-    refresh_headers = pairs("Extra headers on refresh", "For example Authorization with the old token.", name="Header name", add="Add a header")
-    revocation_uri = path("Revocation URL", "Is told when a connection is disconnected or deleted (RFC 7009).", "https://auth.example.com/oauth/revoke")
+    refresh_headers = pairs(
+        "Extra headers on refresh", "For example Authorization with the old token.", name="Header name", add="Add a header"
+    )
+    revocation_uri = path(
+        "Revocation URL", "Is told when a connection is disconnected or deleted (RFC 7009).", "https://auth.example.com/oauth/revoke"
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         first = ("grant_type", "auth_uri", "token_uri", "scope", "client_id", "client_authentication")
         self.order_fields([*first, *(name for name in self.fields if name not in first)])
-
 
     @property
     def redirect_uri(self) -> str:
@@ -320,7 +349,9 @@ class StepRow(RowForm):
         placeholder='{"user": "{{credentials.username}}", "password": "{{credentials.password}}"}',
         help_text="A JSON object. Its texts may hold placeholders; {{steps.1.name}} is what the first step found.",
     )
-    text = forms.CharField(required=False, label="Text", widget=lines(rows="2"), help_text="The whole body, where it is neither JSON nor a form.")
+    text = forms.CharField(
+        required=False, label="Text", widget=lines(rows="2"), help_text="The whole body, where it is neither JSON nor a form."
+    )
     headers = LinePairsField(mark=":", placeholder="Accept: application/json", label="Headers", help_text="One a line.")
     extract = LinePairsField(
         mark="=",
@@ -349,12 +380,19 @@ class LoginForm(TokenForm):
     )
 
     credential_names = LinesField(
-        label="Credentials", help_text="What each connection is asked for, one a line: username, password, apiKey, companyId … They stand for {{credentials.name}}."
+        label="Credentials",
+        help_text="What each connection is asked for, one a line: username, password, apiKey, companyId … They stand for {{credentials.name}}.",
     )
-    steps = RowsField(StepRow, add="Add a step", most=10, label="Steps", help_text="The calls, in their order. The last one yields the token.")
+    steps = RowsField(
+        StepRow, add="Add a step", most=10, label="Steps", help_text="The calls, in their order. The last one yields the token."
+    )
     keep_cookies = tick("Keep cookies", "The cookies that the steps set go along with every request. Then the token key may be empty.")
     refresh_step = RowsField(
-        StepRow, add="Add the call", most=1, label="Call that renews", help_text="Only where renewing is another call; {{credentials.refreshToken}} is the refresh token."
+        StepRow,
+        add="Add the call",
+        most=1,
+        label="Call that renews",
+        help_text="Only where renewing is another call; {{credentials.refreshToken}} is the refresh token.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

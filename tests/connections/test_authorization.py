@@ -15,6 +15,7 @@ from django.utils import timezone
 from connections import tokens
 from connections.client import client_for
 from connections.exchange import Outgoing
+from connections.grants import Held
 from connections.models import Authorization, Connection, Credential, TokenEvent
 from connections.services import definition_of
 from integrations.models import Integration
@@ -202,7 +203,9 @@ def test_form_post_of_another_site_is_sent_on_by_a_page_that_sets_no_cookie(conn
     assert (done.status_code, called(connection)) == (302, 200)
 
 
-def test_values_of_the_redirect_are_kept_as_settings(vendor: VendorServer, make_integration: MakeIntegration, make_connection: MakeConnection, cast: Cast) -> None:
+def test_values_of_the_redirect_are_kept_as_settings(
+    vendor: VendorServer, make_integration: MakeIntegration, make_connection: MakeConnection, cast: Cast
+) -> None:
     auth = agree_auth(vendor, callbackSettings={"realm": "realmId"})
     integration = make_integration(base_uri=f"{vendor.url}/echo/{{{{settings.realm}}}}", auth=auth)
     connection = make_connection(integration, credentials=CLIENT)
@@ -244,9 +247,10 @@ def test_connection_that_was_changed_meanwhile_keeps_its_change(connection: Conn
     before = tokens.snapshot(connection.pk)
     browser = signed_in(cast.carol)
     browser.post(
-        reverse("connection-detail", args=[connection.pk]), {"name": "Main", "credentials.clientId": "another", "credentials.clientSecret": ""}
+        reverse("connection-detail", args=[connection.pk]),
+        {"name": "Main", "credentials.clientId": "another", "credentials.clientSecret": ""},
     )
-    assert tokens.adopt(before, tokens.Held("late"), reason="authorized") is False
+    assert tokens.adopt(before, Held("late"), reason="authorized") is False
     assert (held(connection).value, TokenEvent.objects.count()) == ("", 0)
 
 
@@ -259,7 +263,7 @@ def test_new_token_wins_over_a_renewal_that_is_under_way(connection: Connection,
     agreed = held(connection)
     row.refresh_from_db()
     row.generation -= 1
-    assert tokens.store(row, "worker", event, tokens.Held("late"), elapsed_ms=1) is None
+    assert tokens.store(row, "worker", event, Held("late"), elapsed_ms=1) is None
     assert held(connection) == agreed
 
 

@@ -174,6 +174,4 @@ def _redirect(where: str, params: dict[str, str]) -> Response:
 
 
 def _hidden(values: dict[str, str]) -> str:
-    return "".join(
-        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">' for name, value in values.items()
-    )
+    return "".join(f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">' for name, value in values.items())
