@@ -94,7 +94,7 @@ def token_of(auth: TokenPart, document: Any, *, now: datetime | None = None) -> 
             (found.strip().title() if found.strip().islower() else found.strip()) if isinstance(found, str) and found.strip() else scheme
         )
     refresh = paths.extract(document, auth.refresh_token_key) if auth.refresh_token_key else ""
-    kept = {name: text for name, path in auth.token_settings.items() if (text := _text(paths.extract(document, path)))}
+    kept = {name: found for name, path in auth.token_settings.items() if (found := _text(paths.extract(document, path)))}
     return Token(text, expires, scheme, _text(refresh), kept)
 
 

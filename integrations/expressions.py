@@ -83,8 +83,9 @@ class Template:
         """Whether it holds no placeholder at all."""
         return all(isinstance(node, Text) for nodes in self.alternatives for node in nodes)
 
-    def render(self, values: Mapping[str, Any], *, escape: Callable[[str, str], str] | None = None) -> str:
-        """The text with its values. `escape(value, before)` writes a value for its place, `before` being the text so far.
+    def render(self, values: Mapping[str, Any], *, escape: Callable[[str, str, str], str] | None = None) -> str:
+        """The text with its values. `escape(value, before, after)` writes a value for its place: after the text so far, and
+        before a written text, "" where none follows.
 
         Raises `MissingValue` for the last alternative.
         """
@@ -92,9 +93,13 @@ class Template:
         for nodes in self.alternatives:
             try:
                 done = ""
-                for node in nodes:
+                for node, following in zip(nodes, [*nodes[1:], None], strict=True):
                     value = _evaluate(node, values)
-                    done += value if isinstance(node, Text) or escape is None else escape(value, done)
+                    if escape is not None and not isinstance(node, Text):
+                        # What another placeholder brings is not known: it could go on with the host.
+                        after = "" if following is None else following.value if isinstance(following, Text) else "{"
+                        value = escape(value, done, after)
+                    done += value
             except MissingValue as error:
                 missing = error
             else:
@@ -353,16 +358,18 @@ def _cut(text: str) -> tuple[str, str, str]:
     return (text, "", "") if not found else (text[: found.start()], found[0], text[found.end() :])
 
 
-def _for_url(value: str, before: str) -> str:
+def _for_url(value: str, before: str, after: str) -> str:
     value = value.strip()
-    if not before:
-        return value
     scheme, mark, rest = before.partition("://")
-    if not mark:
-        rest, mark = scheme, "://"  # a value at the start brought the scheme along, or is about to
+    rest = rest if mark else scheme
     if not re.search(r"[/?#]", rest):
-        value = value.removeprefix("https://").removeprefix("http://").rstrip("/") if rest == "" else value
-        if not re.fullmatch(r"[A-Za-z0-9._-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?" if rest == "" else r"[A-Za-z0-9._-]+(:\d{1,5})?", value):
+        at_the_start = not rest
+        whole = at_the_start and (not after or after[0] in "/?#")
+        if whole and not mark:
+            return value  # an origin or a URL of its own
+        if at_the_start:
+            value = re.sub(r"^https?://", "", value).rstrip("/")
+        if not re.fullmatch(r"[A-Za-z0-9._-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?" if whole else r"[A-Za-z0-9._-]+(:\d{1,5})?", value):
             raise ValueError(f"{value[:60]!r} cannot be part of a host name. Enter letters, digits, dots and hyphens only.")
         return value
     if "?" in rest or "#" in rest:

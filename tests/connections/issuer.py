@@ -18,8 +18,7 @@ from tests.connections.server import Handler, serving
 @dataclass
 class Grant:
     refresh: str
-    access: str = ""
-    ends: float = 0.0
+    access: dict[str, float] = field(default_factory=dict)
     generation: int = 0
     dead: bool = False
 
@@ -49,7 +48,7 @@ class Issuer:
             return
         token = handler.headers.get("Authorization", "").removeprefix("Bearer ")
         grant = self.grants.get(token.split(":")[0])
-        if grant and grant.access == token and not grant.dead and grant.ends > time.monotonic():
+        if grant and not grant.dead and grant.access.get(token, 0) > time.monotonic():
             handler.reply(200, b'{"ok": true}', Content_Type="application/json")
         else:
             self.rejected += 1
@@ -78,7 +77,7 @@ class Issuer:
             refresh = grant.refresh
         time.sleep(random.uniform(*self.delay))
         with self.lock:
-            grant.access, grant.ends = access, time.monotonic() + self.lifetime + 0.5
+            grant.access[access] = time.monotonic() + self.lifetime + 1
         content = json.dumps(
             {"access_token": access, "refresh_token": refresh, "expires_in": self.lifetime, "token_type": "bearer"}
         ).encode()
