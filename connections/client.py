@@ -361,6 +361,14 @@ def base_of(definition: Definition, values: Mapping[str, Any]) -> str:
     return f"{own.origin}{own.path or definition.base.path}"
 
 
+def called_at(definition: Definition, settings: Mapping[str, Any]) -> str:
+    """The base URI as people read it; one that is known only with a token's answer, or needs a secret, stands as it is written."""
+    try:
+        return base_of(definition, values_of(definition, {}, settings))
+    except (expressions.MissingValue, CallError):
+        return definition.api_base_uri
+
+
 def _with_scheme(url: str) -> str:
     return url if "://" in url else f"https://{url}"
 

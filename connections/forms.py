@@ -10,7 +10,9 @@ from typing import Any
 
 from django import forms
 
+from connections import authorization
 from connections.auth import CredentialField, scheme_of
+from connections.auth.tokens import PASTED
 from connections.services import NAME_LENGTH
 from integrations.definition import ConnectionField, Definition
 from integrations.forms import RefusableForm
@@ -69,8 +71,23 @@ class ConnectionForm(RefusableForm):
         for field in scheme_of(definition.auth).credential_fields():
             self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
 
+        self._brought = {CREDENTIALS + field.name for field in PASTED} if authorization.needs_browser(definition) else set()
+
     def json_name(self, field: str) -> str:
         return field
+
+    @property
+    def main_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in self._brought]
+
+    @property
+    def brought_fields(self) -> list[forms.BoundField]:
+        """Tokens that somebody may have already; most people have none."""
+        return [self[name] for name in self.fields if name in self._brought]
+
+    @property
+    def brought_open(self) -> bool:
+        return any(bound.errors for bound in self.brought_fields)
 
     @property
     def credentials(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from connections import services, upkeep
 from connections.auth import scheme_of
 from connections.authorization import needs_browser
-from connections.client import default_credentials, redirect_uri
+from connections.client import called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
 from connections.models import Connection
 from connections.permissions import connection_for, may_use
@@ -35,9 +35,12 @@ EVENTS_PER_PAGE = 10
 def connection_list(request: HttpRequest) -> HttpResponse:
     """The connections of the current organization and of those below it."""
     organizations = organizations_at(request)
-    rows = Connection.objects.visible_to(request.user).filter(organization__in=organizations).select_related("integration", "organization")
+    rows = Connection.objects.visible_to(request.user).filter(organization__in=organizations).select_related("integration", "organization", "credential")
     page = Paginator(rows.order_by("integration__name", "organization__name", "name", "pk"), PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "connections/list.html", {"page": page, "several": len(organizations) > 1})
+    waiting = [row.pk for row in page if row.needs_authorization]
+    usable = Connection.objects.usable_by(request.user).filter(pk__in=waiting).select_related("integration")
+    reconnect = {row.pk for row in usable if needs_browser(services.definition_of(row.integration))}
+    return render(request, "connections/list.html", {"page": page, "several": len(organizations) > 1, "reconnect": reconnect})
 
 
 @require_http_methods(["GET", "POST"])
@@ -159,6 +162,7 @@ def organizations_at(request: HttpRequest) -> list[Organization]:
 def _token_facts(request: HttpRequest, connection: Connection, definition: Definition) -> dict[str, Any]:
     """What the page says of the connection's token."""
     facts = {
+        "calls_to": called_at(definition, connection.settings),
         "new_destinations": services.new_destinations(connection),
         "needs_browser": needs_browser(definition),
         "redirect_uri": redirect_uri(),
