@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -35,7 +36,11 @@ EVENTS_PER_PAGE = 10
 def connection_list(request: HttpRequest) -> HttpResponse:
     """The connections of the current organization and of those below it."""
     organizations = organizations_at(request)
-    rows = Connection.objects.visible_to(request.user).filter(organization__in=organizations).select_related("integration", "organization", "credential")
+    rows = (
+        Connection.objects.visible_to(request.user)
+        .filter(organization__in=organizations)
+        .select_related("integration", "organization", "credential")
+    )
     page = Paginator(rows.order_by("integration__name", "organization__name", "name", "pk"), PER_PAGE).get_page(request.GET.get("page"))
     waiting = [row.pk for row in page if row.needs_authorization]
     usable = Connection.objects.usable_by(request.user).filter(pk__in=waiting).select_related("integration")
@@ -170,7 +175,7 @@ def _token_facts(request: HttpRequest, connection: Connection, definition: Defin
     if not scheme_of(definition.auth).needs_token:
         return facts
     events = Paginator(connection.token_events.all(), EVENTS_PER_PAGE).get_page(request.GET.get("page"))
-    return facts | {"has_tokens": True, "credential": connection.credential, "events": events}
+    return facts | {"has_tokens": True, "credential": connection.credential, "events": events, "now": timezone.now()}
 
 
 def _connectable(request: HttpRequest, slug: str) -> Integration:
