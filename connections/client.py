@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -233,6 +234,8 @@ class Client:
         """The token to use, fetched or renewed if need be; "" for a method without tokens. Raises `CallError`."""
         if not self._scheme.needs_token:
             return ""
+        if not rejected and self._held.fresh(datetime.now(UTC)):
+            return self._held.value  # a walk over many pages need not look into the database for each
         try:
             self._held = self._store.renew(
                 lambda held: self.issuer.obtain(held, self._transport, secrets=self._secrets),

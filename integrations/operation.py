@@ -78,12 +78,10 @@ class Operation(Part):
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> Operation:
-        seen: set[tuple[str, str]] = set()
-        for parameter in self.parameters:
-            where = (parameter.place, parameter.name.lower() if parameter.place == "header" else parameter.name)
-            if where in seen:
-                raise ValueError(f"The {parameter.place} parameter {parameter.name} stands in the list twice. Remove one of them.")
-            seen.add(where)
+        places = [(one.place, one.name.lower() if one.place == "header" else one.name) for one in self.parameters]
+        if len(set(places)) < len(places):
+            twice = next(one for n, one in enumerate(self.parameters) if places[n] in places[:n])
+            raise ValueError(f"The {twice.place} parameter {twice.name} stands in the list twice. Remove one of them.")
         return self
 
 

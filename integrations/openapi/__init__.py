@@ -1,6 +1,7 @@
 """API descriptions (OpenAPI 3.0 and 3.1, Swagger 2.0; JSON or YAML) -> the draft of an integration.
 
 document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
+yaml_lines.py  YAML as programs write it      strict_json.py JSON as most files are
 files.py       the other files of a document  archive.py     zip
 broken_json.py commas                         web_page.py    links to a document
 lint.py        faults of the document         rules.py       the rules, and patterns

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from integrations.openapi import broken_json, strict_json, yaml12
+from integrations.openapi import broken_json, strict_json, yaml12, yaml_lines
 from integrations.openapi.findings import Report
 
 
@@ -152,10 +152,10 @@ def _strict(data: bytes, limits: Limits, report: Report) -> tuple[Any, bytes]:
     """What `content` gives, for JSON without a doubt. Raises Doubt."""
     _check_values(strict_json.most_values(data), limits)
     root = strict_json.load(data)
-    keys = strict_json.survey(root, limits.max_depth)
-    if keys < 0:
-        raise DocumentError(_depth_sentence(limits))
-    if strict_json.may_repeat_keys(data, keys):
+    written = strict_json.compact(root, limits.max_depth)
+    if written is None:
+        _check_depth(root, limits)
+    if written is None or strict_json.may_repeat_keys(data, written):
         _report_duplicates(data.decode("utf-8-sig"), report)
     return root, data
 
@@ -221,7 +221,7 @@ def _values(text: str, start: str, limits: Limits, report: Report) -> tuple[Any,
         if sum(map(text.count, _YAML_SEPARATORS)) > limits.max_yaml_values * 5 // 4:
             raise yaml12.YamlTooLong("it holds too many values")  # at once: counting its values would take seconds
         bounds = yaml12.Bounds(values=limits.max_yaml_values, alias_expansions=limits.max_alias_expansions, depth=limits.max_depth)
-        return yaml12.load(text, bounds, on_duplicate=lambda key, line: _duplicate(report, key, line)), text
+        return yaml_lines.load(text, bounds, on_duplicate=lambda key, line: _duplicate(report, key, line)), text
     except yaml12.YamlTooDeep:
         raise DocumentError(_depth_sentence(limits)) from None
     except yaml12.YamlTooLong:

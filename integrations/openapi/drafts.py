@@ -44,6 +44,7 @@ class _Item:
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[Draft]:
     """A draft of every operation, in the order of the document. Raises DocumentError beyond the limit of operations."""
     count = 0
+    usual: dict[int, dict[str, Any]] = {}
     for item in _items(document, references, report):
         for name in item.content:
             if name.lower() not in METHODS:
@@ -54,7 +55,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
                     f"The document has more than {limits.max_operations:,} operations, the most that can be imported. "
                     "Split it, or remove the paths that you do not need."
                 )
-            draft = _draft(item, name, references, report)
+            draft = _draft(item, name, usual, references, report)
             if draft:
                 yield draft
 
@@ -76,7 +77,7 @@ def _items(document: dict[str, Any], references: References, report: Report) -> 
             yield _Item(path, inside, where, content)
 
 
-def _draft(item: _Item, name: str, references: References, report: Report) -> Draft | None:
+def _draft(item: _Item, name: str, usual: dict[int, dict[str, Any]], references: References, report: Report) -> Draft | None:
     where, method = pointer(name, base=item.where), name.upper()
     declared = item.content[name]
     raw = references.resolve(declared, where)
@@ -89,19 +90,24 @@ def _draft(item: _Item, name: str, references: References, report: Report) -> Dr
         return None
     found = [(where, parameter) for parameter in item.inside]
     for place, parameters in ((item.where, item.content.get("parameters")), (where, raw.get("parameters"))):
-        found += _parameters(parameters, item.path, f"{place}/parameters", where, references, report)
+        found += _parameters(parameters, item.path, f"{place}/parameters", where, usual, references, report)
     return Draft(method, item.path, where, raw, repair.fitted_to_path(repair.once(found, report), item.path, where, report))
 
 
 def _parameters(
-    declared: Any, path: str, where: str, operation: str, references: References, report: Report
+    declared: Any, path: str, where: str, operation: str, usual: dict[int, dict[str, Any]], references: References, report: Report
 ) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The parameters of a list with their pointers. `usual` holds those, by id, that needed no repair when they were met before."""
     for n, value in enumerate(declared if isinstance(declared, list) else []):
         place = f"{where}/{n}"
         parameter = references.resolve(value, place)
-        if isinstance(parameter, dict):
+        if id(parameter) in usual:
+            yield place, parameter
+        elif isinstance(parameter, dict):
             placed = repair.named_and_placed(parameter, path, place, operation, report)
             if placed:
                 yield place, placed
+            if placed is parameter:
+                usual[id(parameter)] = parameter
         elif not isinstance(value, dict):
             report.repair("operation-parameters", place, value, "removed", "A parameter that is no object was left out.")

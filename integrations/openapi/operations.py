@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -37,7 +38,7 @@ class Answer:
     schema: Any
     where: str
     headers: frozenset[str]
-    maxima: dict[str, int] = field(default_factory=dict)
+    maxima: dict[str, int]
 
 
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
@@ -94,7 +95,7 @@ def _operation(
 ) -> tuple[Operation, Answer]:
     """The operation of a draft with `known` key and name, and its answer. Raises pydantic's ValidationError if it cannot be expressed."""
     raw = draft.raw
-    answer = _answer(raw.get("responses"), references, draft.where)
+    answer = _answer(draft, references)
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
         response = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
@@ -109,13 +110,15 @@ def _operation(
         tags=[str(tag) for tag in raw["tags"] if isinstance(tag, str | int)][:50] if isinstance(raw.get("tags"), list) else [],
         deprecated=raw.get("deprecated") is True,
     )
-    return operation, replace(answer, maxima=_maxima(draft, references))
+    return operation, answer
 
 
 def _maxima(draft: Draft, references: References) -> dict[str, int]:
     found = {}
     for parameter in draft.parameters:
-        schema = references.resolve(parameter.get("schema"), draft.where) if parameter["in"] == "query" else None
+        if parameter["in"] != "query":
+            continue
+        schema = references.resolve(parameter.get("schema"), draft.where)
         most = schema.get("maximum") if isinstance(schema, dict) else None
         if most is not None and isinstance(most, int | float) and not isinstance(most, bool) and 0 < most < 1e9:
             found[parameter["name"]] = int(most)
@@ -135,6 +138,7 @@ class _Parameters:
     def __init__(self, references: References, report: Report) -> None:
         self.references, self.report = references, report
         self._made: dict[bytes, Parameter] = {}
+        self._met: dict[int, tuple[dict[str, Any], Parameter]] = {}  # by id; with what has it, so that it is not given to another
 
     def of(self, draft: Draft) -> list[Parameter]:
         found = (self._one(raw, draft.where) for raw in draft.parameters)
@@ -153,6 +157,8 @@ class _Parameters:
         yield Change(made[change.action].key, change.part, *values)
 
     def _one(self, raw: dict[str, Any], where: str) -> Parameter | None:
+        if met := self._met.get(id(raw)):
+            return met[1]
         try:
             words = orjson.dumps(raw)
         except orjson.JSONEncodeError:  # a number of more than 64 bits, which JSON allows
@@ -163,6 +169,7 @@ class _Parameters:
                 made = self._made[words] = _parameter(raw, self.references, where)
             except ValidationError:
                 return _simplified(raw, where, self.report)
+        self._met[id(raw)] = (raw, made)
         return made
 
 
@@ -239,12 +246,14 @@ def _essence(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
+@lru_cache(maxsize=1024)
 def is_json(media_type: str) -> bool:
     """Whether a media type carries JSON: application/json, text/json, anything +json, and wildcards."""
     essence = _essence(media_type)
     return essence in (JSON_TYPE, "text/json", "*/*", "application/*", "json") or essence.endswith("+json")
 
 
+@lru_cache(maxsize=1024)
 def _rank(media_type: str) -> int:
     essence = _essence(media_type)
     if essence == JSON_TYPE:
@@ -280,12 +289,13 @@ def _body(draft: Draft, references: References, values: int, report: Report) -> 
     return Body(content_type=sent[:200], required=required, description=description, schema_=schema)
 
 
-def _answer(responses: Any, references: References, where: str) -> Answer:
+def _answer(draft: Draft, references: References) -> Answer:
     """The first 2xx answer with JSON, else the first 2xx, else the default answer."""
+    responses, where, maxima = draft.raw.get("responses"), draft.where, _maxima(draft, references)
     if not isinstance(responses, dict):
-        return Answer(None, where, frozenset())
+        return Answer(None, where, frozenset(), maxima)
     codes = sorted((code for code in responses if code[:1] == "2"), key=str.upper) or [code for code in responses if code == "default"]
-    best = Answer(None, where, frozenset())
+    best = Answer(None, where, frozenset(), maxima)
     for code in codes:
         place = pointer("responses", code, base=where)
         response = references.resolve(responses[code], place)
@@ -298,7 +308,7 @@ def _answer(responses: Any, references: References, where: str) -> Answer:
         for media_type in sorted(content, key=_rank):
             media = references.resolve(content[media_type], place)
             if is_json(media_type) and isinstance(media, dict) and isinstance(media.get("schema"), dict):
-                return Answer(media["schema"], pointer("content", media_type, "schema", base=place), names)
+                return Answer(media["schema"], pointer("content", media_type, "schema", base=place), names, maxima)
         if names and not best.headers:
-            best = Answer(None, place, names)
+            best = Answer(None, place, names, maxima)
     return best

@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -56,7 +57,7 @@ class Suggestion:
     score: int
     evidence: str
 
-    @property
+    @cached_property
     def shape(self) -> tuple[tuple[str, Any], ...]:
         own = self.pagination.dump()
         return tuple((key, own[key]) for key in sorted(own) if key not in ("resultsKey", "defaultPageSize", "defaultPageLimit"))
@@ -74,53 +75,86 @@ def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int
     results = answers.results_key(schema, fields, operation.path)
     if results is None:
         return None
-    queries = [parameter for parameter in operation.parameters if parameter.place == "query"]
-    size = _first(queries, _SIZE)
-    common = {"results_key": results, "default_page_size": _page_size(size, maxima), "page_size_param": size.name if size else ""}
+    known = {
+        answers.plain(parameter.name): parameter
+        for parameter in reversed(operation.parameters)
+        if parameter.place == "query" and parameter.type not in ("object", "array")
+    }
+    size, page, index, cursor = (_first(known, names) for names in (_SIZE, _PAGE, _INDEX, _CURSOR))
+    pointer = answers.cursor_field(fields) if cursor else ""
+    return _best(
+        _Signs(
+            results=results,
+            cursor=cursor.name if cursor else "",
+            pointer=pointer,
+            last=answers.last_id(schema, results) if cursor and not pointer else "",
+            link=answers.next_link(fields, cursor=cursor is not None),
+            header="link" in headers,
+            page=page.name if page and page.type in ("integer", "number", "string") else "",
+            start_page=_start(page, 1) if page else 1,
+            offset=index.name if index else "",
+            start_offset=_start(index, 0) if index else 0,
+            size=size.name if size else "",
+            page_size=_page_size(size, maxima),
+        )
+    )
+
+
+class _Signs(NamedTuple):
+    """What tells how an operation pages: names of its query parameters, paths into its answer; "" where there is none."""
+
+    results: str
+    cursor: str
+    pointer: str
+    last: str
+    link: str
+    header: bool
+    page: str
+    start_page: int
+    offset: str
+    start_offset: int
+    size: str
+    page_size: int
+
+
+@lru_cache(maxsize=1024)
+def _best(signs: _Signs) -> Suggestion | None:
     try:
-        guesses = list(_guesses(queries, fields, results, schema, headers))
+        guesses = list(_guesses(signs))
         if not guesses:
             return None
         best = max(guesses, key=lambda guess: guess.score)
+        common = {"results_key": signs.results, "default_page_size": signs.page_size, "page_size_param": signs.size}
         return replace(best, pagination=PAGINATION.validate_python({**best.pagination.model_dump(), **common}))
     except ValidationError:  # a name in the answer that no field can hold, such as one of 500 characters
         return None
 
 
-def _guesses(
-    queries: list[Parameter], fields: answers.Fields, results: str, schema: dict[str, Any], headers: frozenset[str]
-) -> Iterator[Suggestion]:
-    size, page, index, cursor = (_first(queries, names) for names in (_SIZE, _PAGE, _INDEX, _CURSOR))
-    link = answers.next_link(fields, cursor=cursor is not None)
-    if cursor:
-        pointer = answers.cursor_field(fields)
-        if pointer:
-            yield Suggestion(
-                PointerPagination(after_param=cursor.name, pointer_path=pointer), 10, f"{cursor.name} takes {pointer} of the answer"
-            )
-        elif (last := answers.last_id(schema, results)) and answers.plain(cursor.name) in (
-            "after",
-            "startingafter",
-            "afterid",
-            "pageafter",
-            "lastid",
-        ):
-            yield Suggestion(
-                PointerPagination(after_param=cursor.name, pointer_path=last), 6, f"{cursor.name} takes the id of the last record"
-            )
-    if link:
-        yield Suggestion(LinkPagination(next_link_location="body", next_page_key=link), 9, f"the answer has {link}")
-    if "link" in headers:
+def _guesses(signs: _Signs) -> Iterator[Suggestion]:
+    if signs.cursor and signs.pointer:
+        yield Suggestion(
+            PointerPagination(after_param=signs.cursor, pointer_path=signs.pointer),
+            10,
+            f"{signs.cursor} takes {signs.pointer} of the answer",
+        )
+    elif signs.last and answers.plain(signs.cursor) in ("after", "startingafter", "afterid", "pageafter", "lastid"):
+        yield Suggestion(
+            PointerPagination(after_param=signs.cursor, pointer_path=signs.last), 6, f"{signs.cursor} takes the id of the last record"
+        )
+    if signs.link:
+        yield Suggestion(LinkPagination(next_link_location="body", next_page_key=signs.link), 9, f"the answer has {signs.link}")
+    if signs.header:
         yield Suggestion(LinkPagination(next_link_location="header"), 7, "the answer has a Link header")
-    if page and page.type in ("integer", "number", "string"):
-        yield Suggestion(PagePagination(page_param=page.name, start_page=_start(page, 1)), 8 if size else 6, f"query parameter {page.name}")
-    if index and (size or answers.plain(index.name) == "offset"):
-        yield Suggestion(IndexPagination(index_param=index.name, start_index=_start(index, 0)), 8, f"query parameter {index.name}")
+    if signs.page:
+        pagination = PagePagination(page_param=signs.page, start_page=signs.start_page)
+        yield Suggestion(pagination, 8 if signs.size else 6, f"query parameter {signs.page}")
+    if signs.offset and (signs.size or answers.plain(signs.offset) == "offset"):
+        pagination_by_index = IndexPagination(index_param=signs.offset, start_index=signs.start_offset)
+        yield Suggestion(pagination_by_index, 8, f"query parameter {signs.offset}")
 
 
-def _first(queries: list[Parameter], names: tuple[str, ...]) -> Parameter | None:
+def _first(known: dict[str, Parameter], names: tuple[str, ...]) -> Parameter | None:
     """The parameter with the best known name, in the order of `names`."""
-    known = {answers.plain(parameter.name): parameter for parameter in reversed(queries) if parameter.type not in ("object", "array")}
     return next((known[name] for name in names if name in known), None)
 
 
@@ -163,7 +197,7 @@ def settle(operations: list[Operation], suggestions: list[Suggestion | None], re
             continue
         operation.paginated = True
         if suggestion.shape != shape:
-            operation.pagination = suggestion.pagination
+            operation.pagination = suggestion.pagination.model_copy()  # operations share the suggestion
         if suggestion.pagination.results_key != key:
             operation.results_key = suggestion.pagination.results_key
     message = f"{len(found)} operations look paginated, {len(alike)} of them by type {default.type} ({alike[0].evidence})."

@@ -37,12 +37,11 @@ def suggest(operations: list[Operation]) -> Ping | None:
 
 
 def _needs_nothing(operation: Operation) -> bool:
-    required = [parameter for parameter in operation.parameters if parameter.required and parameter.default is None]
     return (
         operation.method == "GET"
         and not operation.deprecated
-        and not required
         and not placeholders(operation.path)
+        and not any(parameter.required and parameter.default is None for parameter in operation.parameters)
         and "#" not in operation.path
     )
 

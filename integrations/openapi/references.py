@@ -279,11 +279,7 @@ class _Expansion:
                 if isinstance(value, dict):
                     if len(value) > self.left:
                         out["$comment"] = "More properties are left out here."
-                    out[key] = {
-                        name: self._later(self._anything(name) if child is None else child, trail, level)
-                        for name, child in islice(value.items(), max(self.left, 0))
-                        if child is None or child.__class__ in _SCHEMA
-                    }
+                    out[key] = self._properties(value, trail, level)
             elif key in _LIST:
                 if isinstance(value, list):
                     part = value[: max(self.left, 0)]
@@ -292,6 +288,23 @@ class _Expansion:
                 out[key] = value
             elif isinstance(value, dict):
                 out[key] = self._later(value, trail, level)
+
+    def _properties(self, schemas: dict[str, Any], trail: _Trail | None, level: int) -> dict[str, Any]:
+        """What `_later` gives for each schema under its name, in one loop: most schemas are properties."""
+        known_nodes = self.references.nodes
+        made: dict[str, Any] = {}
+        for name, child in islice(schemas.items(), max(self.left, 0)):
+            if (known := known_nodes.get(id(child))) is not None and child is not None:
+                self.left -= 1
+                if known.inside:
+                    place: dict[str, Any] = {}
+                    made[name] = place
+                    self.queue.append((child, place, trail, level))
+                else:
+                    made[name] = known.kept
+            elif child is None or child.__class__ in _SCHEMA:
+                made[name] = self._later(self._anything(name) if child is None else child, trail, level)
+        return made
 
     def _anything(self, name: str) -> Any:
         """What stands for a schema inside another that is null, which is said."""

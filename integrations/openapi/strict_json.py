@@ -18,8 +18,8 @@ _VALUES = b",[{"
 # U+0080 to U+009F, U+FFFE and U+FFFF. One by one they are found five times faster than together.
 _LONGER_CONTROL = tuple(map(re.compile, (b"\xc2[\x80-\x84\x86-\x9f]", b"\xef\xbf[\xbe\xbf]")))
 _NUL = re.compile(rb"\\u0000")  # which no database holds
-_EVEN = re.compile(rb"\\\\\":")
-_ESCAPED = re.compile(rb"\\\":")
+_NUMBERED = re.compile(rb"\\u003[aA]")  # a colon by its number
+_MAX_NESTED = 254  # objects and lists in each other that orjson writes
 
 
 class Doubt(Exception):
@@ -33,7 +33,7 @@ def may_be(data: bytes) -> bool:
 
 def load(data: bytes) -> Any:
     """The values of strict JSON. Raises Doubt."""
-    if _DELETE in data or _NUL.search(data) or any(control.search(data) for control in _LONGER_CONTROL):
+    if _DELETE in data or _NUL.search(data) or (not data.isascii() and any(control.search(data) for control in _LONGER_CONTROL)):
         raise Doubt
     try:
         # refuses control characters, bad UTF-8, halves of surrogate pairs, and nesting beyond 1,024 levels by itself
@@ -52,23 +52,23 @@ def most_values(data: bytes) -> int:
     return len(data) - len(data.translate(None, _VALUES))
 
 
-def survey(root: Any, depth: int) -> int:
-    """The number of keys in all objects, -1 if the values nest more than `depth` levels deep."""
-    keys = 0
-    level = [root]  # a list for each depth, not a loop for each node: twice as fast
-    for _ in range(depth + 1):
-        keys += sum([len(node) for node in level if node.__class__ is dict])
-        parts = [node.values() if node.__class__ is dict else node for node in level]
-        level = [child for part in parts for child in part if child.__class__ is dict or child.__class__ is list]
-        if not level:
-            return keys
-    return -1
+def compact(root: Any, depth: int) -> bytes | None:
+    """The values of strict JSON as JSON without blanks; None if they nest more than `depth` levels deep, or that cannot be told.
 
-
-def may_repeat_keys(data: bytes, keys: int) -> bool:
-    """Whether an object of the JSON may have a key twice, given the number of keys that came out of it.
-
-    A quote before a colon ends a key, except for escaped quotes inside of strings. If there are as many as keys came out, none was lost.
-    Blanks before a colon are rare enough to be passed over; a backslash at the end of a key needs the closer look.
+    Writing takes a quarter of the time of a walk over all objects, and orjson refuses to nest deeper than it can.
     """
-    return bool(_EVEN.search(data)) or data.count(b'":') - len(_ESCAPED.findall(data)) != keys
+    for _ in range(_MAX_NESTED - 1 - depth):
+        root = [root]
+    try:
+        return orjson.dumps(root) if depth < _MAX_NESTED else None
+    except orjson.JSONEncodeError:
+        return None
+
+
+def may_repeat_keys(data: bytes, written: bytes) -> bool:
+    """Whether an object of the JSON may have a key twice, given what `compact` made of its values.
+
+    Each key has a colon. If there are as many in both, none was lost on the way: those inside of strings stand in both, unless they are
+    written by their number.
+    """
+    return data.count(b":") != written.count(b":") or bool(_NUMBERED.search(data))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import orjson
+
 from integrations.openapi.document import METHODS
 from integrations.openapi.findings import Report, pointer
 from integrations.openapi.references import References
@@ -40,6 +42,7 @@ class _Conversion:
         self.root, self.references, self.report = root, references, report
         self.consumes = _types(root.get("consumes"))
         self.produces = _types(root.get("produces"))
+        self._known: dict[bytes, dict[str, Any]] = {}  # parameters that are no lists, by what they say: most are said again and again
 
     def run(self) -> dict[str, Any]:
         converted: dict[str, Any] = {"openapi": "3.0.3", "info": self.root.get("info"), "servers": self.servers()}
@@ -126,6 +129,17 @@ class _Conversion:
     def parameter(self, old: dict[str, Any], where: str) -> dict[str, Any]:
         if "schema" in old or "content" in old:  # written as 3.0 in a 2.0 document; the meaning is clear
             return old
+        if old.get("type") == "array":
+            return self._converted(old, where)
+        try:
+            words = orjson.dumps(old)
+        except orjson.JSONEncodeError:  # a number of more than 64 bits, which JSON allows
+            return self._converted(old, where)
+        if words not in self._known:
+            self._known[words] = self._converted(old, where)
+        return self._known[words]
+
+    def _converted(self, old: dict[str, Any], where: str) -> dict[str, Any]:
         new: dict[str, Any] = {key: old[key] for key in ("name", "in", "description", "required", "deprecated") if key in old}
         new["schema"] = self.schema(old)
         if old.get("type") == "array":

@@ -79,12 +79,17 @@ def load(text: str, bounds: Bounds, *, on_duplicate: Callable[[str, int], None])
 
     `on_duplicate(key, line)` hears of keys that occur twice in an object (the last one wins).
     """
+    return load_counted(text, bounds, on_duplicate=on_duplicate)[0]
+
+
+def load_counted(text: str, bounds: Bounds, *, on_duplicate: Callable[[str, int], None]) -> tuple[Any, int]:
+    """What `load` gives and raises, with the number of values."""
     builder = _Builder(bounds, on_duplicate)
     try:
         next_event = yaml.CSafeLoader(text).get_event
         while (event := next_event()) is not None and event.__class__ is not DocumentEndEvent:
             if event.__class__ is SequenceStartEvent and not builder.stack:
-                return []
+                return [], 0
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -92,7 +97,7 @@ def load(text: str, bounds: Bounds, *, on_duplicate: Callable[[str, int], None])
         raise YamlError(error.problem or error.context or "it is not YAML", *where) from None
     except yaml.YAMLError as error:
         raise YamlError(str(error).splitlines()[0]) from None
-    return builder.root
+    return builder.root, builder.values
 
 
 class _Builder:

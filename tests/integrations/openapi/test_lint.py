@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from integrations.openapi.rules import Patterns
-from tests.integrations.openapi.documents import findings, get, imported, openapi
+from tests.integrations.openapi.documents import answer, findings, get, imported, openapi
 
 
 def found(document: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -47,6 +47,26 @@ def test_circular_reference_is_found_once_for_each_circle() -> None:
     assert sorted(found(document)) == [
         ("warning", "circular-references", "/components/schemas/B/properties/a/items"),
         ("warning", "circular-references", "/components/schemas/C/properties/c"),
+    ]
+
+
+def test_circle_through_an_answer_of_a_path_is_found() -> None:
+    place = "#/paths/~1a/get/responses/200/content/application~1json/schema"
+    document = openapi(
+        {"/a": get(responses=answer({"$ref": "#/components/schemas/A"}))},
+        components={"schemas": {"A": {"properties": {"again": {"$ref": place}}}}},
+        security=[],
+    )
+    assert [rule for rule in found(document) if rule[1] == "circular-references"] == [
+        ("warning", "circular-references", "/components/schemas/A/properties/again")
+    ]
+
+
+def test_faults_in_schemas_of_paths_are_found_beside_paths_without_any() -> None:
+    faulty = get("b", responses=answer({"properties": {"x": {"pattern": "("}}, "required": ["y"]}))
+    assert [(rule, place) for _, rule, place in found(openapi({"/a": get("a"), "/b": faulty, "/c": get("c")}))] == [
+        ("oas-schema-check", "/paths/~1b/get/responses/200/content/application~1json/schema/required/0"),
+        ("oas-schema-check", "/paths/~1b/get/responses/200/content/application~1json/schema/properties/x/pattern"),
     ]
 
 
