@@ -142,8 +142,7 @@ def connection_delete(request: HttpRequest, pk: Any) -> HttpResponse:
     connection = connection_for(request.user, pk, use=True)
     if request.method == "GET":
         return render(request, "connections/delete.html", {"connection": connection})
-    problem = upkeep.revoke(connection=connection)
-    services.delete(connection=connection)
+    problem = upkeep.delete(connection=connection)
     if problem:
         messages.warning(request, problem)
     messages.success(request, f"The connection {connection.name} was deleted.")

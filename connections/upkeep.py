@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from connections import authorization, oauth, tokens
+from connections import authorization, oauth, services, tokens
 from connections.client import CallError, check_destinations, client_for, opened, redirect_uri
 from connections.exchange import TransportError
 from connections.grants import Held, Issuer, secrets_in
@@ -54,6 +54,13 @@ def disconnect(*, connection: Connection) -> str:
     tokens.forget(connection.pk, grant_too=True)
     if authorization.needs_browser(definition_of(connection.integration)):
         _needs_authorization(connection, "It was disconnected. Authorize the connection to use it again.")
+    return problem
+
+
+def delete(*, connection: Connection) -> str:
+    """Revoke at the vendor, then delete. A sentence if the vendor could not be told, else ""."""
+    problem = revoke(connection=connection)
+    services.delete(connection=connection)
     return problem
 
 

@@ -151,8 +151,7 @@ class ConnectionView(APIView):
     )
     def delete(self, request: Request, key: str) -> Response:
         connection = connection_for(request.user, key, use=True)
-        problem = upkeep.revoke(connection=connection)
-        services.delete(connection=connection)
+        problem = upkeep.delete(connection=connection)
         return Response({"revoked": False, "message": problem}) if problem else Response(status=204)
 
 

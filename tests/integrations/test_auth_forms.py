@@ -11,7 +11,7 @@ from django.urls import reverse
 from pydantic import BaseModel
 
 from integrations import services
-from integrations.definition import AUTH_CLASSES, Definition
+from integrations.definition import AUTH_CLASSES, Definition, missing
 from integrations.models import Integration
 from integrations.wizard.auth_forms import AUTH_FORMS
 from tests.cast import Cast, MakeIntegration
@@ -371,3 +371,19 @@ def test_base_uri_that_the_form_cannot_split_stays_as_it_is(browser: Client, dra
 def test_placeholder_that_cannot_be_read_is_told(browser: Client, draft: Integration, host: str) -> None:
     answer = browser.post(url(draft, "host"), {"host": host, "method": "none", "scheme": "https"})
     assert (answer.status_code, list(errors(answer))) == (422, ["host"])
+
+
+def test_placeholder_that_nothing_fills_is_named_before_finalizing(draft: Integration) -> None:
+    auth = {**FULL["oauth2"], "authUri": "https://{{settings.region}}.example.com/a", "tokenSettings": {"instance_url": "instance_url"}}
+    prepared(draft, auth, api_base_uri="{{settings.instance_url || settings.realm}}/v1", headers={"X-Tenant": "{{settings.tenant}}"})
+    found = [(gap.step, gap.field, gap.message) for gap in missing(saved(draft)) if gap.field == "connectionFields"]
+    assert found == [
+        (
+            "auth",
+            "connectionFields",
+            f"{{{{settings.{name}}}}} is used, but no connection field is named {name}, so that no connection will have a value for it. Add the field.",
+        )
+        for name in ("region", "tenant", "user")
+    ]
+    prepared(draft, auth, connection_fields=[{"name": name} for name in ("region", "tenant", "user")])
+    assert [gap.field for gap in missing(saved(draft))] == []
