@@ -17,10 +17,11 @@ from pydantic.alias_generators import to_camel
 
 
 class RowForm(forms.Form):
-    """One row. `lead` names the fields that stand in its first line, the others are folded below under `more`."""
+    """One row. `lead` names the fields that stand in its first line, the others are folded below under `more`. `shape` is a class of that line."""
 
     lead: tuple[str, ...] = ()
     more = ""
+    shape = ""
     use_required_attribute = False
 
     @property

@@ -337,6 +337,7 @@ class OAuth2Form(TokenForm, AssertionForm):
 class StepRow(RowForm):
     lead = ("method", "url", "body_format")
     more = "What it sends and what it yields"
+    shape = "wide-middle"
     method = forms.ChoiceField(required=False, label="Method", choices=[(name, name) for name in ("POST", "GET", "PUT")])
     url = forms.CharField(required=False, label="URL", widget=text(placeholder="https://api.example.com/login"))
     body_format = forms.ChoiceField(
