@@ -37,7 +37,7 @@ def encode(value: Any, content_type: str, schema: dict[str, Any]) -> Encoded:
     {"filename", "content", "contentType", "encoding"}, where encoding "base64" says how its content is written.
     """
     media = content_type.partition(";")[0].strip().lower()
-    if media in (JSON_TYPE, "", "*/*") or media.endswith("+json"):
+    if is_json(media):
         return Encoded(content_type if "/json" in media or "+json" in media else JSON_TYPE, _json(value, schema))
     if media == FORM_TYPE:
         return Encoded(FORM_TYPE, value.encode() if _is_form_text(value) else urlencode(_form(_object(value))).encode())
@@ -45,6 +45,11 @@ def encode(value: Any, content_type: str, schema: dict[str, Any]) -> Encoded:
         # A document that declares the whole body as a binary string means one file; `file` is the usual name of such a part.
         return _multipart({"file": value} if schema.get("type") == "string" else _object(value))
     return Encoded(_sendable(content_type), _raw(value))
+
+
+def is_json(media: str) -> bool:
+    """Whether a body of this media type, in lower case and without parameters, is written as JSON."""
+    return media in (JSON_TYPE, "", "*/*") or media.endswith("+json")
 
 
 def nested(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
+from xml.sax.saxutils import escape
 
-from actions.inputs import is_given, usable_default
+from actions.bodies import MULTIPART_TYPE, is_json
+from actions.inputs import is_given, text_of, usable_default
 from actions.requests import BODY, labelled
-from integrations.operation import Operation, Parameter
+from integrations.definition import FORM_TYPE
+from integrations.operation import Body, Operation, Parameter
 
 _DEEPEST = 6
 _TEXTS = {
@@ -29,13 +34,43 @@ def example_inputs(operation: Operation, *, optional: bool = False) -> dict[str,
     inputs = {
         label: _parameter(parameter)
         for label, parameter in labelled(operation).items()
-        if parameter.required or optional or usable_default(parameter) is not None
+        if (parameter.required or optional or usable_default(parameter) is not None) and parameter.enum != [""]
     }
     if operation.body and (operation.body.required or optional):
-        inputs[BODY] = example(operation.body.schema_)
-        if inputs[BODY] in (None, ""):
-            inputs[BODY] = {}
+        inputs[BODY] = _body(operation.body)
     return inputs
+
+
+def _body(body: Body) -> Any:
+    """A body that its media type can carry: text for all but JSON and forms."""
+    media = body.content_type.partition(";")[0].strip().lower()
+    value = example(body.schema_)
+    if media in (FORM_TYPE, MULTIPART_TYPE):
+        return value if isinstance(value, dict) or (media == MULTIPART_TYPE and body.schema_.get("type") == "string") else {}
+    if is_json(media):
+        if isinstance(value, str) and body.schema_.get("type") != "string" and not _is_json_text(value):
+            value = example({key: part for key, part in body.schema_.items() if key not in ("example", "default", "examples")})
+        return {} if value in (None, "") else value
+    if not isinstance(value, dict | list):
+        return "example" if value in (None, "") else value
+    return _xml("request", value) if "xml" in media else json.dumps(value)
+
+
+def _is_json_text(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _xml(name: str, value: Any) -> str:
+    """A value as XML, the elements of a list one after the other; names that XML cannot have are made of letters."""
+    tag = re.sub(r"[^\w.-]|^(?=[\d.-])", "_", name) or "_"
+    if isinstance(value, list):
+        return "".join(_xml(name, item) for item in value)
+    inside = "".join(_xml(key, item) for key, item in value.items()) if isinstance(value, dict) else escape(text_of(value))
+    return f"<{tag}>{inside}</{tag}>"
 
 
 def example(schema: Any, depth: int = 0) -> Any:
@@ -97,6 +132,8 @@ def _parameter(parameter: Parameter) -> Any:
     kind = parameter.items or "string" if parameter.type == "array" else parameter.type
     option = next((option for option in parameter.enum if is_given(option)), None)
     value: Any = option if option is not None else example({"type": kind, "format": parameter.format})
+    if value in (None, {}, []) and kind in ("object", "array"):
+        value = {"key": "value"} if kind == "object" else ["example"]  # of nothing inside nothing would be sent
     return [value] if parameter.type == "array" and not isinstance(value, list) else value
 
 

@@ -8,6 +8,7 @@ from actions.models import Action, Import
 from integrations import services as integrations
 from integrations.definition import Gap, missing, pagination_gaps
 from integrations.models import Integration, Revision, User
+from integrations.openapi import answers
 from integrations.operation import undeclared
 from integrations.refusals import Conflict, Incomplete
 
@@ -18,9 +19,14 @@ LOCKED = (
 )
 
 
+AUTH_UNDECIDED = "The document does not say how to authenticate. Choose the method; if the API really needs none, choose that."
+
+
 def gaps(revision: Revision) -> list[Gap]:
     """What this revision lacks, with the wizard step and the field, in the order of the wizard."""
     found = missing(revision.definition)
+    if revision.auth_undecided:
+        found.insert(0, Gap("host", "auth.type", AUTH_UNDECIDED))
     if not revision.integration.name:
         found.insert(0, Gap("details", "name", "The name is missing."))
     count = 0
@@ -29,6 +35,27 @@ def gaps(revision: Revision) -> list[Gap]:
         found += _action_gaps(action)
     if not count:
         found.append(Gap("actions", "actions", "There is no action yet. Add at least one."))
+    return found
+
+
+def warnings(revision: Revision) -> list[Gap]:
+    """What does not stand in the way of finalizing, but will end runs: paginated actions whose records cannot be found."""
+    pagination = revision.definition.pagination
+    found = []
+    for action in revision.actions.filter(paginated=True):
+        operation = action.operation
+        own = operation.pagination if operation.pagination is not None else pagination
+        key = operation.results_key if operation.results_key is not None else own.results_key
+        schema = operation.response_schema or {}
+        keys = answers.results_keys(schema, operation.path)
+        if own.type == "none" or key or (keys and keys[0] == "$"):
+            continue
+        field = f"actions.{action.uid}.resultsKey"
+        if keys:
+            advice = f"By the document its answer has a list in {keys[0]}: set that as the results key of the action."
+        else:
+            advice = "If its answer is an object, set the results key: the path to the list in it, for example data."
+        found.append(Gap("actions", field, f"{action.name} is paginated, but no results key says where its records are. {advice}"))
     return found
 
 

@@ -125,8 +125,10 @@ def begin(*, found: openapi.Imported, organization: Organization, user: User | N
         )
         draft = integration.working
         draft.source, draft.linter = source[:2000], named(found.linter)
+        draft.auth_choices = [{"scheme": name[:200], "auth": auth.dump()} for name, auth in found.auth_choices]
+        draft.auth_undecided = not found.auth_choices
         draft.findings, draft.repairs = [asdict(item) for item in found.findings], [asdict(item) for item in found.repairs]
-        draft.save(update_fields=["source", "findings", "repairs", "linter"])
+        draft.save(update_fields=["source", "findings", "repairs", "linter", "auth_choices", "auth_undecided"])
     return draft
 
 

@@ -38,7 +38,17 @@ def run(document: Document, report: Report) -> Linter:
         linter = lint.run(document, report)
         if len(report.findings) > silent:
             return linter
+    _add_what_it_passes_over(document, {finding.rule for finding in found}, report)
     for finding in found:
         if finding.rule not in STRUCTURAL:  # the import has checked them, and says them in sentences
             report.add(finding)
     return Linter("vacuum", vacuum.version)
+
+
+def _add_what_it_passes_over(document: Document, said: set[str], report: Report) -> None:
+    """The built-in rules speak where vacuum is silent: it checks some rules in OpenAPI 3 only, and gives up on some schemas."""
+    own = Report()
+    lint.run(document, own)
+    for finding in own.findings:
+        if finding.rule not in said:
+            report.add(finding)

@@ -47,7 +47,9 @@ def build(
         value = given.get((parameter.place, parameter.name))
         value = value if is_given(value) else usable_default(parameter)
         if not is_given(value) or (parameter.place == "path" and value in ([], {})):
-            if parameter.required:
+            if parameter.required and parameter.enum == [""]:
+                values[parameter.place, parameter.name] = ""  # the one value that it takes
+            elif parameter.required:
                 problems.setdefault(label, []).append(f"{label} is missing.")
             continue
         try:

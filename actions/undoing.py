@@ -19,6 +19,7 @@ _FINALIZED = "The integration was finalized since the import, so its repairs sta
 _UNREADABLE = "Without it the document could not be read. Correct the document and import it again."
 _UNSENDABLE = "An action cannot hold what the document says. Change the action instead."
 _AUTHENTICATION = "The authentication cannot hold what the document says. Change it in the wizard instead."
+_ONE_BODY = "A request has one body. Change the body of the action instead."
 _TOO_MANY = f"It concerns more than {MAX_CHANGES} actions, or no action can hold what the document says. Change the actions instead."
 # Why a repair without changes stays, by rule or by the beginning of rules, the longer ones first.
 _REASONS = {
@@ -34,10 +35,26 @@ _REASONS = {
     "path-params": _TOO_MANY,
     "schema-pattern": _TOO_MANY,
     "schema-required": _TOO_MANY,
+    "security-scheme-undefined": "The authentication is the same either way. Change it in the wizard instead.",
     "security-scheme": _AUTHENTICATION,
+    "resolving-references": "An action cannot hold a part that is not there. Add it to the action, or correct the document and import it again.",
+    "circular-references": _TOO_MANY,
+    "ref-percent-encoded": "An action holds what the reference leads to, which is the same either way. Change the action instead.",
+    "no-$ref-siblings": "It made no difference to a body or an answer, or concerns more than 500 actions. Change the actions instead.",
+    "operation-description": _TOO_MANY,
+    "operation-parameters": "A request cannot hold the parameter as the document has it. Change the parameters of the action instead.",
+    "oas2-one-body": _ONE_BODY,
+    "oas2-body-and-form": _ONE_BODY,
+    "request-body": "A body needs a media type. Choose another one in the action.",
+    "schema-null": "A schema cannot be null. Change the body of the action instead.",
+    "collection-format": "OpenAPI 3 cannot express it. Change the parameter of the action instead.",
+    "server-https": "http addresses are for networks that the operator of this installation allowed. Change the base URI in the wizard instead.",
+    "oas2-api-schemes": "A base URI starts with a scheme, and the document has none. Change it in the wizard instead.",
+    "server-scheme": "A base URI starts with a scheme, and the document has none. Change it in the wizard instead.",
     "server-url": "A base URI has no query and no fragment. Change the base URI in the wizard instead.",
     "oas2-api-host": "The base URI is the same either way. Change it in the wizard instead.",
 }
+_DESCRIPTION = "/integration/description"
 _NO_ACTION = "No action that it concerns is in the draft under its key, so there is nothing to undo."
 _CHANGED = "{} was changed since the import, so nothing was done. Edit it in the wizard instead."
 
@@ -122,11 +139,21 @@ def _follow(repairs: list[dict[str, Any]], before: str, after: str) -> None:
 
 
 def _define(integration: Integration, part: str, before: Any, after: Any) -> None:
-    """Change one value of the definition from `before` to `after`."""
+    """Change one value of the definition, or of the integration itself, from `before` to `after`."""
+    if part == _DESCRIPTION:
+        integration.refresh_from_db(fields=["description"])
+        if integration.description != before:
+            raise Conflict(_CHANGED.format("The description of the integration"))
+        integrations.update(integration=integration, description=after)
+        return
     values = integration.working.definition.dump()
     _put(values, part, before, after, "The definition")
     name = part.split("/")[1]
-    integrations.change_definition(integration=integration, **{name: values[name]})
+    draft = integrations.change_definition(integration=integration, **{name: values[name]})
+    if part == "/auth":
+        # What is left when the only scheme is as unreadable as before: somebody has to say it.
+        draft.auth_undecided = draft.definition.auth.type == "none"
+        draft.save(update_fields=["auth_undecided"])
 
 
 def _act(revision: Revision, key: str, part: str, before: Any, after: Any) -> None:
@@ -164,6 +191,9 @@ def _put(values: dict[str, Any], part: str, before: Any, after: Any, where: str)
             node = node[int(token)] if int(token) < len(node) else None
         else:
             node = node.get(token) if isinstance(node, dict) else None
+    if isinstance(node, list) and last.isdigit() and int(last) < len(node) and node[int(last)] == before and after is not None:
+        node[int(last)] = after
+        return
     if not isinstance(node, dict) or node.get(last) != before:
         raise Conflict(_CHANGED.format(where))
     if after is None:

@@ -47,6 +47,14 @@ class Body(Part):
     schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
 
 
+class PaginationSuggestion(Part):
+    """How an operation pages by the look of its description: a guess to confirm. `score` is from 1 to 100, `evidence` what speaks for it."""
+
+    pagination: Pagination
+    score: Annotated[int, Field(ge=1, le=100)]
+    evidence: Annotated[str, Field(max_length=2000)]
+
+
 class Operation(Part):
     """An operation as a template for requests. `key` is unique within its integration and locked by finalizing."""
 
@@ -66,6 +74,7 @@ class Operation(Part):
     paginated: bool = False
     pagination: Pagination | None = None
     results_key: Path | None = None
+    suggestion: PaginationSuggestion | None = None
 
     @field_validator("path")
     @classmethod

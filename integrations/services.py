@@ -117,7 +117,13 @@ def open_draft(*, integration: Integration) -> Revision:
         draft = integration.draft
         if draft is None:
             source = integration.working
-            draft = Revision.objects.create(integration=integration, number=source.number + 1, content=source.content, source=source.source)
+            draft = Revision.objects.create(
+                integration=integration,
+                number=source.number + 1,
+                content=source.content,
+                source=source.source,
+                auth_choices=source.auth_choices,
+            )
             draft_opened.send(Revision, source=source, draft=draft)
         return draft
 
@@ -138,6 +144,9 @@ def change_definition(*, integration: Integration, **parts: Any) -> Revision:
             changed = working.definition.changed(**parts)
         except ValidationError as error:
             raise Invalid.of(error) from None
+        if "auth" in parts and working.auth_undecided:
+            working.auth_undecided = False
+            working.save(update_fields=["auth_undecided"])
         if changed == working.definition:
             return working
         current = integration.current
@@ -152,6 +161,19 @@ def change_definition(*, integration: Integration, **parts: Any) -> Revision:
         draft.save(update_fields=["content"])
         Integration.objects.filter(pk=integration.pk).update(updated_at=timezone.now())
         return draft
+
+
+def choose_auth(*, integration: Integration, number: int) -> Revision:
+    """Set up one of the ways to authenticate that the document describes, by its place in the list from 0."""
+    choices = integration.working.auth_choices
+    if not 0 <= number < len(choices):
+        raise Conflict("The document has no such way to authenticate. Load the page again.")
+    return change_definition(integration=integration, auth=choices[number]["auth"])
+
+
+def auth_of(*, revision: Revision, kind: str) -> dict[str, Any]:
+    """A method of authentication as the document describes it, else with the usual values."""
+    return next((choice["auth"] for choice in revision.auth_choices if choice["auth"]["type"] == kind), {"type": kind})
 
 
 def finalize(*, revision: Revision, user: User) -> None:

@@ -14,14 +14,16 @@ import subprocess
 import tempfile
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from integrations.openapi import rules
 from integrations.openapi.findings import MAX_PER_RULE, Finding, Severity, pointer, shortened
+from integrations.openapi.positions import pointers_at
 from integrations.openapi.remedies import remedy_for
 
 _SEVERITIES: dict[Any, Severity] = {0: "error", 1: "warning", 2: "info", 3: "info"}
@@ -56,7 +58,7 @@ class Vacuum:
             raise VacuumError("ended without a report") from None
         if report is not None and not isinstance(report, list):  # older versions write null for nothing
             raise VacuumError("gave a report that cannot be read")
-        return _findings(report or [], root)
+        return _findings(report or [], root, text)
 
     @property
     def version(self) -> str:
@@ -130,14 +132,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _findings(report: list[Any], root: dict[str, Any]) -> list[Finding]:
-    found = []
+def _findings(report: list[Any], root: dict[str, Any], text: str) -> list[Finding]:
+    found: list[Finding] = []
+    schemas: list[Finding] = []  # what the meta-schema says of patterns, which newer versions say of the schema as well
     counts: Counter[str] = Counter()
+    # Findings whose path does not lead to them, by number, with their position and path.
+    vague: dict[int, tuple[tuple[int, int], list[str]]] = {}
     for row in report:
         rule, message = (row.get("code"), row.get("message")) if isinstance(row, dict) else (None, None)
         if not isinstance(rule, str) or not _RULE_ID.fullmatch(rule) or not isinstance(message, str):
             continue
-        if rule in STRUCTURAL and "regex" in message:
+        is_pattern = rule in STRUCTURAL and "regex" in message
+        if is_pattern:
             rule = "oas-schema-check"  # where newer versions of vacuum have it
         counts[rule] += 1
         # What goes beyond the bound is counted and not listed, so its place need not be looked for.
@@ -145,16 +151,33 @@ def _findings(report: list[Any], root: dict[str, Any]) -> list[Finding]:
         line, column = _start(row.get("range"))
         severity = _SEVERITIES.get(row.get("severity"), "warning")
         sentence = _CONTROL.sub(" ", shortened(message.strip(), 500))
-        found.append(Finding(severity, rule, place, sentence, remedy_for(rule), line, column))
-    return found
+        finding = Finding(severity, rule, place, sentence, remedy_for(rule), line, column)
+        if is_pattern:
+            schemas.append(finding)
+            continue
+        path = row.get("path")
+        if line and column and (not isinstance(path, list) or place.count("/") < len(path) or rule == rules.TRAILING_SLASH.id):
+            vague[len(found)] = ((line, column), [str(token) for token in path] if isinstance(path, list) else [])
+        found.append(finding)
+    known = pointers_at(text, {position for position, _ in vague.values()})
+    for number, (position, path) in vague.items():
+        place = known.get(position, "")
+        if path and place.endswith(f"/{path[0]}"):  # the path starts at the schema
+            place += pointer(*path[1:])
+        if len(place) > len(found[number].pointer):
+            found[number] = replace(found[number], pointer=place)
+    said = {finding.pointer for finding in found if finding.rule == "oas-schema-check"}
+    return found + [finding for finding in schemas if finding.pointer not in said]
 
 
 def _place(path: Any, message: str, root: dict[str, Any]) -> str:
-    """Where a finding is; of a circle the report has the names along it for a path, and its start in the message."""
-    circle = re.search(r"circular reference detected from #/(\S+)$", message)
-    if circle is None:
+    """Where a finding is; of a circle the report has the names along it for a path, and its start in the message, and of a pattern
+    that is none the schema around it.
+    """
+    told = re.search(r"circular reference detected from #/(\S+)$", message) or re.search(r"`/(\S+)` invalid format: ", message)
+    if told is None:
         return locate(path, root)
-    return locate([token.replace("~1", "/").replace("~0", "~") for token in circle.group(1).split("/")], root)
+    return locate([token.replace("~1", "/").replace("~0", "~") for token in told.group(1).split("/")], root)
 
 
 def _start(span: Any) -> tuple[int | None, int | None]:

@@ -16,15 +16,24 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from actions import fetching, finalize, importing, services
-from actions.api.schema import ActionDocument, ActionRequest, ImportDocument, ImportRequest, RenameDocument, RenameRequest
+from actions.api.schema import (
+    ActionDocument,
+    ActionRequest,
+    FinalizedDocument,
+    ImportDocument,
+    ImportRequest,
+    RenameDocument,
+    RenameRequest,
+)
 from actions.models import Action
 from config.hal import HALRenderer
 from integrations import json_text
 from integrations.api import representation
 from integrations.api.parsing import StrictJSONParser
-from integrations.api.schema import IntegrationDocument, problems
+from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role
+from integrations.openapi.answers import results_keys
 from integrations.permissions import integration_for, is_uuid, may_edit, organization_for, signed_in
 from integrations.refusals import Conflict, Invalid
 
@@ -43,11 +52,18 @@ _WRITABLE = {
     "tags",
     "responseSchema",
 }
-_READ_ONLY = {"id", "integration"}
+_READ_ONLY = {"id", "integration", "suggestion", "suggestedResultsKeys"}
 
 
 def represent(action: Action) -> dict[str, Any]:
-    return {"id": str(action.uid), "integration": str(action.revision.integration_id), **action.operation.dump()}
+    operation = action.operation
+    keys = results_keys(operation.response_schema, operation.path) if operation.response_schema else []
+    return {
+        "id": str(action.uid),
+        "integration": str(action.revision.integration_id),
+        **operation.dump(),
+        "suggestedResultsKeys": keys,
+    }
 
 
 def action_for(user: Any, key: str, *, edit: bool = False) -> Action:
@@ -125,14 +141,15 @@ class FinalizeView(APIView):
         operation_id="finalizeIntegration",
         summary="Close the open draft; what it describes is in force from then on",
         request=None,
-        responses={200: IntegrationDocument, **problems(401, 403, 404, 409, 422)},
+        responses={200: FinalizedDocument, **problems(401, 403, 404, 409, 422)},
         tags=["integrations"],
     )
     def post(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key, edit=True)
-        finalize.finalize(integration=integration, user=signed_in(request))
+        closed = finalize.finalize(integration=integration, user=signed_in(request))
         integration.refresh_from_db()
-        return Response(representation.full(integration, editor=True))
+        doubts = [{"field": doubt.field, "message": doubt.message} for doubt in finalize.warnings(closed)]
+        return Response({**representation.full(integration, editor=True), "warnings": doubts})
 
 
 class ActionsView(APIView):

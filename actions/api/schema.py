@@ -60,6 +60,23 @@ class ImportDocument(IntegrationDocument):
     repairs = RepairDocument(many=True)
 
 
+class WarningDocument(serializers.Serializer):
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+class FinalizedDocument(IntegrationDocument):
+    warnings = WarningDocument(many=True, help_text="What did not stand in the way, but will end runs with an error")
+
+
+class SuggestionDocument(serializers.Serializer):
+    """How an action pages by the look of the imported document."""
+
+    pagination = PaginationField()
+    score = serializers.IntegerField(min_value=1, max_value=100)
+    evidence = serializers.CharField()
+
+
 class ParameterDocument(serializers.Serializer):
     name = serializers.CharField()
     type = serializers.ChoiceField(["string", "integer", "number", "boolean", "array", "object"], required=False)
@@ -90,6 +107,10 @@ class ActionDocument(ActionRequest):
     id = serializers.UUIDField()
     integration = serializers.UUIDField()
     responseSchema = ObjectField(allow_null=True)
+    suggestion = SuggestionDocument(allow_null=True)
+    suggestedResultsKeys = serializers.ListField(
+        child=serializers.CharField(), help_text="Lists in the answer, by the document; the likeliest first"
+    )
 
 
 class RenameRequest(serializers.Serializer):

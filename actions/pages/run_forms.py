@@ -15,7 +15,7 @@ from django import forms
 from django.utils.html import strip_tags
 from django.utils.text import Truncator
 
-from actions.bodies import MULTIPART_TYPE
+from actions.bodies import MULTIPART_TYPE, is_json
 from actions.examples import example
 from actions.inputs import convert, is_given, text_of
 from actions.models import Run
@@ -295,8 +295,7 @@ def _shown(value: Any, field: forms.Field) -> Any:
 
 
 def _is_json(body: Body | None) -> bool:
-    media = body.content_type.partition(";")[0].strip().lower() if body else ""
-    return media in (JSON_TYPE, "", "*/*") or media.endswith("+json")
+    return is_json(body.content_type.partition(";")[0].strip().lower() if body else "")
 
 
 def _parsed(text: str) -> Any:

@@ -13,6 +13,7 @@ from actions.models import Action
 from integrations.definition import JSON_TYPE, Part
 from integrations.forms import RefusableForm
 from integrations.models import Integration
+from integrations.openapi.answers import results_keys
 from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, placeholders
 from integrations.refusals import Invalid, Refusal
 from integrations.wizard.inputs import text
@@ -154,6 +155,9 @@ class ActionEditor:
             form.initial = form.shown_part(own if own is not None else integration.working.definition.pagination)
             self.paginations[kind] = form
         self.own_pagination: Part | None = own
+        schema = self.operation.response_schema if self.operation else None
+        self.suggestion = self.operation.suggestion if self.operation else None
+        self.results_keys = results_keys(schema, self.operation.path) if self.operation and schema else []
 
     @property
     def _present(self) -> dict[str, Parameter]:

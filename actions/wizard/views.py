@@ -159,6 +159,7 @@ def finalize(request: HttpRequest, integration: Integration) -> HttpResponse:
         return redirect(shell.step_url(integration, "finalize"))
     is_open = revision.finalized_at is None
     gaps = finalizing.gaps(revision) if is_open else []
+    doubts = finalizing.warnings(revision) if is_open else []
     context = {
         "definition": revision.definition,
         "action_count": revision.actions.count(),
@@ -166,6 +167,8 @@ def finalize(request: HttpRequest, integration: Integration) -> HttpResponse:
         "is_open": is_open,
         "gaps": [(gap.message, _gap_url(integration, gap)) for gap in gaps[:GAPS_SHOWN]],
         "more_gaps": max(len(gaps) - GAPS_SHOWN, 0),
+        "doubts": [(doubt.message, _gap_url(integration, doubt)) for doubt in doubts[:GAPS_SHOWN]],
+        "more_doubts": max(len(doubts) - GAPS_SHOWN, 0),
         "locked": finalizing.LOCKED,
         "asks_again": "confirm" in request.GET,
         "status_form": StatusForm(initial={"status": integration.status}),

@@ -36,6 +36,8 @@ def check_known(payload: dict[str, Any]) -> None:
 
 
 READ_ONLY_FIELDS = (
+    "authChoices",
+    "authUndecided",
     "slug",
     "embedded",
     "organization",
@@ -101,6 +103,8 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
             "state": "finalized" if revision.finalized_at else "draft",
             "finalizedAt": revision.finalized_at,
         },
+        "authChoices": revision.auth_choices,
+        "authUndecided": revision.auth_undecided,
         "hasDraft": revision.finalized_at is None and integration.status != Integration.Status.DRAFT,
     }
 

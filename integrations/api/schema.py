@@ -121,6 +121,13 @@ class RevisionReference(serializers.Serializer):
     finalizedAt = serializers.DateTimeField(allow_null=True)
 
 
+class AuthChoice(serializers.Serializer):
+    """A way to authenticate that the imported document describes; `auth` can be sent back as it is."""
+
+    scheme = serializers.CharField(help_text="The name of the security scheme in the document")
+    auth = AuthField()
+
+
 class IntegrationDocument(serializers.Serializer):
     """An integration as HAL."""
 
@@ -142,6 +149,10 @@ class IntegrationDocument(serializers.Serializer):
     ping = PingField(allow_null=True)
     pagination = PaginationField()
     revision = RevisionReference()
+    authChoices = AuthChoice(many=True)
+    authUndecided = serializers.BooleanField(
+        help_text="The imported document does not say how to authenticate, and nobody has said it since; finalizing asks for it"
+    )
     hasDraft = serializers.BooleanField()
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()

@@ -114,6 +114,12 @@ class Revision(models.Model):
     findings = models.JSONField(default=list, blank=True)
     repairs = models.JSONField(default=list, blank=True)
     linter = models.JSONField(default=dict, blank=True, help_text="Which linter found the findings: name, and version if it has one.")
+    auth_choices = models.JSONField(
+        default=list, blank=True, help_text='The ways to authenticate that the document describes: {"scheme", "auth"} each.'
+    )
+    auth_undecided = models.BooleanField(
+        default=False, help_text="The document does not say how to authenticate, and nobody has said it since."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     finalized_at = models.DateTimeField(null=True, blank=True)
     finalized_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

@@ -3,7 +3,8 @@
 document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
 yaml_lines.py  YAML as programs write it      strict_json.py JSON as most files are
 files.py       the other files of a document  archive.py     zip
-broken_json.py commas                         web_page.py    links to a document
+wrapping.py    code and tabs round it         broken_json.py commas, brackets
+reference_repair.py the doctor for $ref       web_page.py    links to a document
 lint.py        faults of the document         rules.py       the rules, and patterns
 structure.py   against the meta-schema        remedies.py    how to mend what a linter finds
 references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
@@ -137,15 +138,18 @@ def _imported(
     servers.other_servers(three, base, report)
     schemes = "/securityDefinitions" if document.is_swagger else "/components/securitySchemes"
     choices = security.choices(three, references=references, base=base, where=schemes, report=report)
-    auth = security.default(three, choices, report=report)
+    auth = security.default(three, choices, where=schemes, report=report)
     found, pagination = _operations(three, references, limits, report)
     repair.without_credential(found, auth, report)
     info = document.root.get("info")
     info = info if isinstance(info, dict) else {}
+    title = info.get("title")
+    title = str(title) if isinstance(title, int | float) and not isinstance(title, bool) else title
+    title = " ".join(plain_text(title, 200).split()) or "Untitled API"
     return Imported(
         version=document.version,
-        title=" ".join(plain_text(info.get("title"), 200).split()) or "Untitled API",
-        description=plain_text(info.get("description")),
+        title=title,
+        description=repair.described(info, title, document.version, report),
         definition=Definition(
             api_base_uri=base, auth=auth, pagination=pagination, headers=repair.common_accept(found, report), ping=ping.suggest(found)
         ),
@@ -167,6 +171,11 @@ def _operations(three: dict[str, Any], references: References, limits: Limits, r
         raise DocumentError(
             f"No operation can be read: the document refers to files that are missing ({listed(references.files.missing)}). "
             "Upload a zip archive of all files of the document, or the document as one bundled file."
+        )
+    if not found and any(isinstance(three.get(key), dict) and three[key] for key in ("webhooks", "x-webhooks")):
+        raise DocumentError(
+            "The document describes webhooks only: calls that the vendor makes, and none that can be made to the vendor. "
+            "Choose the file that lists the paths of the API."
         )
     if not found:
         raise DocumentError("The document describes no operation: its paths are empty. Choose the file that lists the paths of the API.")

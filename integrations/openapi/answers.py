@@ -114,6 +114,15 @@ def results_key(schema: dict[str, Any], fields: Fields, path: str) -> str | None
     return _joined(best[0])
 
 
+def results_keys(schema: dict[str, Any], path: str) -> list[str]:
+    """Every list of an answer as a results key, the likeliest first: suggestions, for somebody who knows the API."""
+    fields = fields_of(schema)
+    best = results_key(schema, fields, path)
+    found = [best] if best else []
+    found += [_joined(names) for names, _ in fields.arrays if not {plain(name) for name in names} & _ASIDE]
+    return list(dict.fromkeys(found))[:10]
+
+
 def _joined(names: tuple[str, ...]) -> str:
     """A path as `integrations.paths` reads it; names that would be misread are quoted as JSONPath."""
     if any(name.startswith("$") or not name.strip() for name in names):

@@ -1,28 +1,38 @@
-"""JSON that no reader takes, mended where that needs no guess: missing and superfluous commas, text behind the end."""
+"""JSON that no reader takes, mended where that needs no guess: missing and superfluous commas, brackets that are never closed, spaces that
+are none to JSON, text behind the end.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Any
 
 # Each mend reads the text once more, at about 40 MB a second: small files get many mends, large ones a few.
 _MAX_MENDS = 100
 _MAX_CHARACTERS = 30_000_000
 _ENDS_VALUE = frozenset('"}]0123456789elE')  # the last character of a string, object, list, number, true, false or null
+_CLOSING = {"{": "}", "[": "]"}
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"?|[][{}]', re.DOTALL)
+_ODD = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u202f\u205f\u2060\u3000\ufeff")
+_ODD_SPACES = re.compile(rf'"(?:[^"\\]|\\.)*"?|([{"".join(sorted(_ODD))}]+)', re.DOTALL)
 _STARTS_VALUE = frozenset('"{[-0123456789tfn')
 
 
 @dataclass(frozen=True)
 class Mended:
     """The values, the text that they stand in, and what was wrong with it: where commas were missing as (line, column), and the
-    line in which text starts that lies behind the end of the document (0 for none). All count from 1.
+    line in which text starts that lies behind the end of the document (0 for none), where brackets were missing as (line, column,
+    bracket), and in how many places stood spaces that JSON does not know. All count from 1.
     """
 
     values: Any
     text: str
     added: list[tuple[int, int]]
     rest: int = 0
+    closed: list[tuple[int, int, str]] = field(default_factory=list)
+    spaces: int = 0
 
 
 def mended(text: str) -> Mended | None:
@@ -31,15 +41,19 @@ def mended(text: str) -> Mended | None:
     A comma is added only where two values meet that cannot be one: two strings in one line may be a string with a stray quote.
     """
     added: list[tuple[int, int]] = []
-    rest = 0
+    closed: list[tuple[int, int, str]] = []
+    rest = spaces = 0
     for _ in range(max(2, min(_MAX_MENDS, _MAX_CHARACTERS // max(len(text), 1)))):
         try:
-            return Mended(json.loads(text, strict=False), text, added, rest)
+            return Mended(json.loads(text, strict=False), text, added, rest, closed, spaces)
         except json.JSONDecodeError as error:
             if error.msg == "Extra data":
                 text, rest = text[: error.pos], error.lineno
                 continue
-            changed = _without_comma(text, error.pos) or _with_comma(text, error.pos, added)
+            if not spaces and text[error.pos : error.pos + 1] in _ODD:
+                text, spaces = _with_plain_spaces(text)
+                continue
+            changed = _without_comma(text, error.pos) or _with_comma(text, error.pos, added) or _with_bracket(text, error.pos, closed)
             if not changed:
                 return None
             text = changed
@@ -66,6 +80,43 @@ def _with_comma(text: str, position: int, added: list[tuple[int, int]]) -> str:
         return ""
     added.append((text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)))
     return f"{text[:end]},{text[end:]}"
+
+
+def _with_bracket(text: str, position: int, closed: list[tuple[int, int, str]]) -> str:
+    """The text with the innermost list or object closed before the position, "" if it need not be.
+
+    It was never closed where the bracket of one around it closes, and where in an object within a list the next object starts.
+    """
+    found = text[position : position + 1]
+    if found not in ("}", "]", "{"):
+        return ""
+    opened: list[str] = []
+    for token in _TOKENS.findall(text[:position]):
+        if token in _CLOSING:
+            opened.append(token)
+        elif token in ("}", "]") and opened:
+            opened.pop()
+    if not opened or (len(opened) > 1 and opened[-1] == opened[-2]):
+        return ""
+    end = _end_of_value(text, position)
+    if found == "{" and opened[-2:] == ["[", "{"] and text[end - 1] == ",":
+        end -= 1  # before the comma
+    elif len(opened) < 2 or found != _CLOSING[opened[-2]] or text[end - 1] not in _ENDS_VALUE:
+        return ""
+    closed.append((text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position), _CLOSING[opened[-1]]))
+    return f"{text[:end]}{_CLOSING[opened[-1]]}{text[end:]}"
+
+
+def _with_plain_spaces(text: str) -> tuple[str, int]:
+    """The text with plain spaces for others outside of its strings, and in how many places those stood."""
+    count = 0
+
+    def plain(match: re.Match[str]) -> str:
+        nonlocal count
+        count += match.group(1) is not None
+        return " " * len(match.group()) if match.group(1) else match.group()
+
+    return _ODD_SPACES.sub(plain, text), count
 
 
 def _end_of_value(text: str, position: int) -> int:

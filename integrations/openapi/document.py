@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from integrations.openapi import broken_json, strict_json, yaml12, yaml_lines
-from integrations.openapi.findings import Report
+from integrations.openapi import broken_json, strict_json, wrapping, yaml12, yaml_lines
+from integrations.openapi.findings import Report, shortened
 
 
 class DocumentError(ValueError):
@@ -118,6 +118,11 @@ _ASK = "Choose a file that starts with openapi: 3.… or swagger: 2.0."
 def parse(data: bytes, limits: Limits, report: Report) -> Document:
     """The document that the bytes hold. Faults that could be passed over are in the report, others raise DocumentError."""
     root, source = content(data, limits, report)
+    root, place = wrapping.unwrapped(root)
+    if place:
+        report.repair(
+            "document-wrapper", place, None, "the document", f"The document stands inside another value, at {shortened(place, 100)}."
+        )
     return Document(root, _version(root, report), source)
 
 
@@ -137,7 +142,14 @@ def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str | byt
     text = decode(data, report)
     if not text.strip():
         raise DocumentError("The file is empty. Choose the OpenAPI (Swagger) file of the API, in JSON or YAML.")
-    start = text.lstrip()[:2000]
+    bare = wrapping.unfenced(text)
+    start = bare.lstrip()[:2000]
+    if start[:1] not in ("{", "[", "<") and re.match(r"//|/\*|[\w$.]+\s*[=(]|(?:var|let|const|export|module)\b", start):
+        bare = wrapping.bare_json(bare) or bare
+        start = bare.lstrip()[:2000]
+    if bare != text:
+        report.repair("document-wrapper", "", None, "the document", "The document stands inside code; what is round it was left out.")
+        text = bare
     if start.startswith("<"):
         if _HTML.search(start):
             raise DocumentError(
@@ -215,13 +227,16 @@ def _values(text: str, start: str, limits: Limits, report: Report) -> tuple[Any,
             _check_depth(root, limits)
             _report_duplicates(text, report)
             return root, text
+        if (plain := wrapping.bare_json(text)) and (root := _lenient_json(plain)) is not None:
+            _check_depth(root, limits)
+            report.repair("document-comments", "", None, None, "The file has comments, which JSON does not know; they were passed over.")
+            return root, plain
         if mended := broken_json.mended(text):
             return _mended(mended, limits, report), mended.text
     try:
         if sum(map(text.count, _YAML_SEPARATORS)) > limits.max_yaml_values * 5 // 4:
             raise yaml12.YamlTooLong("it holds too many values")  # at once: counting its values would take seconds
-        bounds = yaml12.Bounds(values=limits.max_yaml_values, alias_expansions=limits.max_alias_expansions, depth=limits.max_depth)
-        return yaml_lines.load(text, bounds, on_duplicate=lambda key, line: _duplicate(report, key, line)), text
+        return _yaml(text, limits, report)
     except yaml12.YamlTooDeep:
         raise DocumentError(_depth_sentence(limits)) from None
     except yaml12.YamlTooLong:
@@ -241,12 +256,42 @@ def _values(text: str, start: str, limits: Limits, report: Report) -> tuple[Any,
         raise DocumentError(f"The file cannot be read as {kind}{where}: {error}. {hint}") from None
 
 
+def _yaml(text: str, limits: Limits, report: Report) -> tuple[Any, str]:
+    """The values of YAML, and the text that they stand in. Lines that are indented by tabs are read with spaces for them."""
+    bounds = yaml12.Bounds(values=limits.max_yaml_values, alias_expansions=limits.max_alias_expansions, depth=limits.max_depth)
+    first: yaml12.YamlError | None = None
+    candidates = [*wrapping.indented(text), text] if wrapping.is_indented_oddly(text) else [text, *wrapping.indented(text)]
+    for candidate in candidates:
+        found = Report()
+        try:
+            root = yaml_lines.load(candidate, bounds, on_duplicate=lambda key, line, found=found: _duplicate(found, key, line))  # type: ignore[misc]
+        except (yaml12.YamlTooDeep, yaml12.YamlTooLong, yaml12.YamlBomb):
+            raise
+        except yaml12.YamlError as error:
+            first = first or error
+            continue
+        if candidate is not text:
+            message = "Lines are indented by tabs or odd spaces, which YAML forbids; they were read as plain spaces."
+            report.repair("document-tabs", "", None, None, message)
+        report.findings += found.findings
+        return root, candidate
+    raise first or yaml12.YamlError("it cannot be read")
+
+
 def _mended(mended: broken_json.Mended, limits: Limits, report: Report) -> Any:
     _check_depth(mended.values, limits)
     _report_duplicates(mended.text, report)
     for line, column in mended.added:
         message = f"A comma is missing before line {line}, column {column}; the file was read as if it were there."
         report.find("error", "document-syntax", "", message, "Add the comma, and check that nothing else is missing at that place.")
+    for line, column, bracket in mended.closed:
+        message = f"The bracket {bracket} is missing before line {line}, column {column}; the file was read as if it were there."
+        report.find("error", "document-syntax", "", message, "Add the bracket, and check that nothing else is missing at that place.")
+    if mended.spaces:
+        message = (
+            f"Spaces that JSON does not know, as word processors make them, stood in {mended.spaces} places; they were taken as plain ones."
+        )
+        report.repair("document-spaces", "", mended.spaces, 0, message)
     if mended.rest:
         message = f"The document ends before line {mended.rest}, where more text follows; that text was left out."
         report.find("error", "document-syntax", "", message, "Remove a closing brace that comes too early, or the text behind the end.")
@@ -319,7 +364,7 @@ def _version(root: Any, report: Report) -> str:
         what = "a list" if isinstance(root, list) else "plain text"
         raise DocumentError(f"The file holds {what}, not an OpenAPI document. {_ASK}")
     value = root.get("openapi", root.get("swagger"))
-    version = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    version = str(value).strip().lstrip("vV") if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
     if not version:
         for key, sentence in _KINDS:
             if key in root and (key != "item" or "info" in root):

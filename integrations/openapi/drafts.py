@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from integrations.openapi import repair
@@ -19,7 +19,7 @@ class Draft:
     """An operation on its way: what the document says about it, before keys and names are unique.
 
     `raw` is the operation with its references followed, `parameters` are those of path item and operation, each with name and place,
-    `where` is its pointer.
+    `where` is its pointer. `schemas` are those of body and response as they were made for it.
     """
 
     method: str
@@ -29,6 +29,7 @@ class Draft:
     parameters: list[dict[str, Any]]
     reserved_key: str = ""
     name: str = ""
+    schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,22 @@ def _draft(item: _Item, name: str, usual: dict[int, dict[str, Any]], references:
     found = [(where, parameter) for parameter in item.inside]
     for place, parameters in ((item.where, item.content.get("parameters")), (where, raw.get("parameters"))):
         found += _parameters(parameters, item.path, f"{place}/parameters", where, usual, references, report)
-    return Draft(method, item.path, where, raw, repair.fitted_to_path(repair.once(found, report), item.path, where, report))
+    declared_once = repair.once(found, report)
+    path = repair.with_braces(item.path, declared_once, where, report)
+    return Draft(method, path, where, raw, repair.fitted_to_path(declared_once, path, where, report))
 
 
 def _parameters(
     declared: Any, path: str, where: str, operation: str, usual: dict[int, dict[str, Any]], references: References, report: Report
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The parameters of a list with their pointers. `usual` holds those, by id, that needed no repair when they were met before."""
-    for n, value in enumerate(declared if isinstance(declared, list) else []):
-        place = f"{where}/{n}"
+    declared = references.resolve(declared, where)
+    if isinstance(declared, dict):  # by name, as under components
+        message = "The parameters are an object instead of a list; its values were taken."
+        report.repair("operation-parameters", where, sorted(map(str, declared)), "a list", message)
+    named = declared.items() if isinstance(declared, dict) else enumerate(declared if isinstance(declared, list) else [])
+    for key, value in named:
+        place = pointer(key, base=where)
         parameter = references.resolve(value, place)
         if id(parameter) in usual:
             yield place, parameter

@@ -17,6 +17,7 @@ from integrations.openapi import drafts, repair
 from integrations.openapi.document import Limits
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
+from integrations.openapi.reference_repair import Held
 from integrations.openapi.references import References
 from integrations.openapi.schema_repair import SchemaDoctor
 from integrations.operation import TYPES, Body, Operation, Parameter
@@ -71,6 +72,16 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
     for row in report.repairs:
         row.changes[:] = [change for found in row.changes for change in parameters.settled(found, made)]
     doctor.name_changes((operation.key, operation.body.schema_) for operation in made.values() if operation.body)
+    held = (schema for draft in found if draft.where in made for schema in _held(draft, made[draft.where]))
+    references.doctor.settle(references.root, held, references.alone)
+
+
+def _held(draft: Draft, operation: Operation) -> Iterator[Held]:
+    """The schemas of an operation, with what they were made as."""
+    if operation.body and "body" in draft.schemas:
+        yield Held(operation.key, "/body/schema", operation.body.schema_, draft.schemas["body"])
+    if "response" in draft.schemas:
+        yield Held(operation.key, "/responseSchema", operation.response_schema or {}, draft.schemas["response"])
 
 
 def _name(draft: Draft) -> str:
@@ -98,10 +109,10 @@ def _operation(
     answer = _answer(draft, references)
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
-        response = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
+        response = draft.schemas["response"] = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
     operation = Operation(
         **known,
-        description=plain_text(raw.get("description")) or plain_text(raw.get("summary")),
+        description=repair.operation_described(raw, known["name"], draft.method, draft.path, draft.where, report),
         method=draft.method,
         path=draft.path,
         parameters=parameters.of(draft),
@@ -146,6 +157,8 @@ class _Parameters:
 
     def settled(self, change: Change, made: dict[str, Operation]) -> Iterator[Change]:
         """The change with the key of its action, and its parameters as the action has them; nothing if that is impossible."""
+        if not change.action:  # the definition's
+            yield change
         if change.action not in made:
             return
         values = [change.before, change.after]
@@ -194,7 +207,7 @@ def _parameter(raw: dict[str, Any], references: References, where: str) -> Param
         items=_type(items) if kind == "array" and isinstance(items, dict) else "",
         required=raw.get("required") is True or raw.get("required") == "true" or raw["in"] == "path",
         default=schema.get("default", repair.fixed_accept(raw) or None),
-        enum=_enum(schema, items if kind == "array" else None),
+        enum=_enum(schema, kind),
         format=str(schema.get("format") or "")[:100],
         description=plain_text(raw.get("description") or schema.get("description"), 2000),
         style=style if style in _STYLES else "",
@@ -216,11 +229,29 @@ def _simplified(raw: dict[str, Any], where: str, report: Report) -> Parameter | 
         return None
 
 
-def _enum(schema: dict[str, Any], items: Any) -> list[Any]:
-    values = schema.get("enum", items.get("enum") if isinstance(items, dict) else None)
+def _enum(schema: dict[str, Any], kind: str) -> list[Any]:
+    """The values that a parameter takes, of a list those of its items; none where no value of its type is among them."""
+    items = schema.get("items")
+    values = schema.get("enum")
+    if kind == "array" and isinstance(items, dict):
+        values = items.get("enum") if values is None else values
+        kind = _type(items)
     if values is None and "const" in schema:
         values = [schema["const"]]
-    return values[:1000] if isinstance(values, list) else []
+    if not isinstance(values, list):
+        return []
+    flat = [item for value in values[:1000] for item in (value if isinstance(value, list) else [value])]
+    fitting = [value for value in flat if value is None or _is_of(value, kind)]
+    return fitting[:1000] if any(value is not None for value in fitting) else []
+
+
+def _is_of(value: Any, kind: str) -> bool:
+    """Whether a value can be sent as one of a scalar type, text included that reads as one."""
+    if kind not in ("integer", "number") or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return True
+    return isinstance(value, str) and bool(
+        re.fullmatch(r"\s*[+-]?\d+\s*" if kind == "integer" else r"\s*[+-]?\d*\.?\d+([eE][+-]?\d+)?\s*", value)
+    )
 
 
 def _type(schema: dict[str, Any]) -> str:
@@ -285,6 +316,7 @@ def _body(draft: Draft, references: References, values: int, report: Report) -> 
     schema = references.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
     if not required and _sends_nothing(draft.method, schema):
         return None
+    draft.schemas["body"] = schema
     sent = JSON_TYPE if "*" in media_type or "/" not in media_type else media_type.strip()
     return Body(content_type=sent[:200], required=required, description=description, schema_=schema)
 

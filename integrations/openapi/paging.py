@@ -23,8 +23,8 @@ from integrations.definition import (
     PointerPagination,
 )
 from integrations.openapi import answers
-from integrations.openapi.findings import Report
-from integrations.operation import Operation, Parameter
+from integrations.openapi.findings import Report, shortened
+from integrations.operation import Operation, PaginationSuggestion, Parameter
 
 # Names without case and punctuation: page[number], pageNumber and page_number are all pagenumber.
 _SIZE = (
@@ -51,7 +51,7 @@ _ZERO = re.compile(
 
 @dataclass(frozen=True)
 class Suggestion:
-    """How one operation pages. `score` orders guesses; `shape` is what two operations have in common that page alike."""
+    """How one operation pages. `score` (1 to 10) orders guesses; `shape` is what two operations have in common that page alike."""
 
     pagination: Pagination
     score: int
@@ -196,11 +196,18 @@ def settle(operations: list[Operation], suggestions: list[Suggestion | None], re
         if suggestion is None:
             continue
         operation.paginated = True
+        operation.suggestion = PaginationSuggestion(
+            pagination=suggestion.pagination, score=suggestion.score * 10, evidence=shortened(suggestion.evidence, 2000)
+        )
         if suggestion.shape != shape:
             operation.pagination = suggestion.pagination.model_copy()  # operations share the suggestion
         if suggestion.pagination.results_key != key:
             operation.results_key = suggestion.pagination.results_key
-    message = f"{len(found)} operations look paginated, {len(alike)} of them by type {default.type} ({alike[0].evidence})."
+    best = max(alike, key=lambda suggestion: suggestion.score)
+    message = (
+        f"{len(found)} operations look paginated, {len(alike)} of them by type {default.type}: "
+        f"{best.evidence} (score {best.score * 10} of 100)."
+    )
     report.find(
         "info", "pagination-suggestion", "/paths", message, "Confirm the pagination type and its fields with the vendor's documentation."
     )

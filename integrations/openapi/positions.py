@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
 import yaml
+
+from integrations.openapi.findings import pointer
 
 # The text is read a second time, at about 20 MB a second; for larger documents the pointers have to do.
 MAX_LOCATED = 4_000_000
@@ -38,7 +40,7 @@ def locate(text: str, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
     with suppress(yaml.YAMLError):  # what was met before the fault is known all the same
         _mark(text, wanted)
     found = {}
-    for pointer, tokens in split.items():
+    for place, tokens in split.items():
         branch, position = wanted, None
         for token in tokens:
             branch = branch.below[token]
@@ -46,7 +48,39 @@ def locate(text: str, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
                 break
             position = branch.position
         if position:
-            found[pointer] = position
+            found[place] = position
+    return found
+
+
+def pointers_at(text: str, places: Collection[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    """The pointers of the keys and items that start at these positions, (line, column) counted from 1; others are left out.
+
+    Where an item and its first key start together, it is that of the key.
+    """
+    found: dict[tuple[int, int], str] = {}
+    if not places or len(text) > MAX_LOCATED:
+        return found
+    trail: list[list[Any]] = []  # of each open object or list: whether it is an object, the present token, whether a key was read
+    with suppress(yaml.YAMLError):
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.NodeEvent):
+                if trail:
+                    level = trail[-1]
+                    is_key = level[0] and not level[2]
+                    if is_key:
+                        level[1] = getattr(event, "value", "")
+                    elif not level[0]:
+                        level[1] += 1
+                    level[2] = is_key
+                    mark = event.start_mark
+                    place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+                    if (is_key or not level[0]) and place in places:
+                        found[place] = pointer(*(entry[1] for entry in trail))
+                if isinstance(event, yaml.CollectionStartEvent):
+                    mapping = isinstance(event, yaml.MappingStartEvent)
+                    trail.append([mapping, "" if mapping else -1, False])
+            elif isinstance(event, yaml.CollectionEndEvent):
+                trail.pop()
     return found
 
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from integrations.openapi.files import RULE, Files
 from integrations.openapi.findings import Report, pointer, shortened
+from integrations.openapi.reference_repair import ReferenceDoctor
 
 # Parts of a document that vendors keep in files of their own, as `paths: {$ref: paths/_index.yaml}`.
 _PARTS = (
@@ -50,6 +51,7 @@ class References:
         self.nodes: dict[int, _Known] = {}  # by id; what `known` gives
         self._anchors: dict[str, dict[str, Any]] = {}
         self._depth = 0
+        self.doctor = ReferenceDoctor(report, siblings=str(root.get("openapi", "")).startswith("3.1"))
 
     def join_parts(self) -> dict[str, Any]:
         """The root with the parts in place that it only refers to: paths, components and the like. It is the root from then on."""
@@ -95,11 +97,14 @@ class References:
                     f"The reference {ref} leads back to itself.",
                     "Point it at a definition with content.",
                 )
+                self.doctor.in_chain(node, ref, pointer)
                 return beside or None
             seen.add(ref)
             if len(node) > 1:
                 beside = {**{key: value for key, value in node.items() if key != "$ref"}, **beside}
-            node = self.target(ref, pointer)
+            target = self.target(ref, pointer)
+            self.doctor.look(node, target, pointer, is_schema=False)
+            node = target
         if beside:
             return {**node, **beside} if isinstance(node, dict) else beside
         return node
@@ -160,6 +165,12 @@ class References:
             return self._schemas[key]
         return self.leaf(node, pointer) or _Expansion(self, values).run(node, pointer)
 
+    def alone(self, ref: str) -> dict[str, Any]:
+        """What is kept of the schema that a reference leads to, without the schemas inside it."""
+        kept: dict[str, Any] = {}
+        _copy(_Expansion(self, 0)._merged({"$ref": ref}, None, {})[0], kept)  # noqa: SLF001 - of this module
+        return kept
+
     def leaf(self, node: Any, pointer: str) -> dict[str, Any] | None:
         """A schema without other schemas inside, shared by all that hold it, as most properties are; None for any other."""
         known = self.known(node, pointer)
@@ -179,6 +190,8 @@ class References:
         if "$ref" in node:
             ref = node["$ref"]
             target = self.target(ref, pointer) if isinstance(ref, str) else None
+            if isinstance(ref, str):
+                self.doctor.look(node, target, pointer, is_schema=True)
             if target.__class__ is not dict or "allOf" in target or "$ref" in target:
                 return _Known(node, None, "", {}, _INSIDE)
             schema = target
@@ -188,6 +201,8 @@ class References:
                 _lay(target, over=schema)
         kept: dict[str, Any] = {}
         inside = _copy(schema, kept)
+        if not inside and id(node) in self.doctor.flawed:
+            self.doctor.made(node, node, kept)
         return _Known(node, schema, ref, kept, inside)
 
 
@@ -235,7 +250,9 @@ class _Trail:
 
 
 class _Expansion:
-    """One schema on its way from references to values, level by level."""
+    """One schema on its way from references to values, level by level; `pointer` is where it stands."""
+
+    pointer = ""
 
     def __init__(self, references: References, values: int) -> None:
         self.references = references
@@ -253,14 +270,17 @@ class _Expansion:
     def _expand(self, node: Any, out: dict[str, Any], trail: _Trail | None, level: int) -> None:
         """Fill `out` with the schema `node`."""
         known = self.references.known(node, self.pointer)
+        if id(node) in self.references.doctor.flawed:
+            self.references.doctor.made(node, node, out)
         if known.schema is not None and not (known.ref and _Trail.holds(trail, known.ref)):
             merged, inside = known.schema, known.inside
             trail = _Trail(known.ref, trail) if known.ref else trail
             out.update(known.kept)
         else:
-            merged, trail, circle = self._merged(node, trail)
+            merged, trail, circle = self._merged(node, trail, out)
             if circle:
                 out["$comment"] = f"Circular: {circle} is described further up."
+                self.references.doctor.cut(node, circle, self.pointer, out)
             inside = _copy(merged, out)
         if not inside:
             return
@@ -321,8 +341,11 @@ class _Expansion:
         self.queue.append((child, place, trail, level))
         return place
 
-    def _merged(self, node: Any, trail: _Trail | None) -> tuple[dict[str, Any], _Trail | None, str]:
-        """The schema with its reference followed and its allOf merged; the references on the way; the reference that closes a circle."""
+    def _merged(self, node: Any, trail: _Trail | None, out: dict[str, Any]) -> tuple[dict[str, Any], _Trail | None, str]:
+        """The schema with its reference followed and its allOf merged; the references on the way; the reference that closes a circle.
+
+        It becomes the schema `out`.
+        """
         result: dict[str, Any] = {}
         circle = ""
         stack, count, chain = [node], 0, 0
@@ -337,7 +360,11 @@ class _Expansion:
                     circle = ref
                 else:
                     trail = _Trail(ref, trail)
-                    stack.append(self.references.target(ref, self.pointer))
+                    target = self.references.target(ref, self.pointer)
+                    if part is not node:
+                        self.references.doctor.look(part, target, self.pointer, is_schema=True)
+                        self.references.doctor.made(part, node, out)
+                    stack.append(target)
                 part = {key: value for key, value in part.items() if key != "$ref"}
             count += 1
             _lay(part, over=result)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from integrations.definition import ApiKeyAuth, Auth
-from integrations.openapi.findings import Change, Report, shortened
+from integrations.openapi.findings import Change, Report, plain_text, shortened
 from integrations.operation import Operation, Parameter, placeholders
 
 Raw = dict[str, Any]  # a parameter as the document has it, references resolved
@@ -38,12 +38,30 @@ def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
     if question:
         message = "A path holds no query: its parameters were moved into the list of parameters, and the same request is sent."
         report.repair("path-not-include-query", where, key, path, message)
-    tidy = _IN_BRACES.sub(lambda match: "{" + match.group(1).strip() + "}", path.strip())
+    tidy = re.sub(r"^https?://[^/{}]+(?=/)", "", path.strip(), flags=re.IGNORECASE)  # servers say where
+    tidy = re.sub(r"\{\{([^{}]+)\}\}", r"{\1}", tidy)
+    tidy = re.sub(r"\{([\w.-]+)=[^{}]*\}", r"{\1}", tidy)  # Google's {name=projects/*}
+    tidy = _IN_BRACES.sub(lambda match: "{" + match.group(1).strip() + "}", tidy)
     tidy = re.sub(r"[\s\x00-\x1f]", lambda match: f"%{ord(match.group(0)):02X}" if ord(match.group(0)) < 128 else "%20", tidy)
     tidy = re.sub(r"^//+", "/", tidy if tidy.startswith("/") else f"/{tidy}")
     if tidy != path:
-        report.repair("path-keys", where, path, tidy, "A path starts with one slash and holds no spaces.")
+        report.repair(
+            "path-keys", where, path, tidy, "A path starts with one slash, holds no spaces, and names its parameters in single braces."
+        )
     return tidy, parameters
+
+
+def with_braces(path: str, parameters: list[tuple[str, Raw]], where: str, report: Report) -> str:
+    """The path with {name} for :name and <name>, where a path parameter of that name is declared and the path has no such placeholder."""
+    tidy = path
+    for _, parameter in parameters:
+        name = parameter["name"]
+        if parameter["in"] == "path" and f"{{{name}}}" not in tidy:
+            written = rf"(?<=/)(?::{re.escape(name)}|<{re.escape(name)}>|%3C{re.escape(name)}%3E)(?=/|$)"
+            tidy = f"{{{name}}}".join(re.split(written, tidy))
+    if tidy != path:
+        report.repair("path-keys", where, path, tidy, "OpenAPI writes the parameters of a path in braces; the path was read so.")
+    return tidy
 
 
 def _from_query(name: str, value: str) -> Raw:
@@ -172,6 +190,30 @@ def fitted_to_path(parameters: list[tuple[str, Raw]], path: str, where: str, rep
         report.repair("path-params", where, None, added, message, Change(where, "/parameters", None, added))
         kept.append(added)
     return kept
+
+
+def described(info: Raw, title: str, version: str, report: Report) -> str:
+    """The description of the API, made of its title where the document has none."""
+    found = plain_text(info.get("description")) or plain_text(info.get("summary"))
+    if found:
+        return found
+    kind = "Swagger 2.0" if version.startswith("2") else f"OpenAPI {version}"
+    made = f"The actions of {title}, made from its {kind} document."
+    message = "The document has no description; one was made from its title."
+    report.repair("info-description", "/info", None, made, message, Change("", "/integration/description", "", made))
+    return made
+
+
+def operation_described(raw: Raw, name: str, method: str, path: str, where: str, report: Report) -> str:
+    """The description of an operation, else its summary, else one made of its name, method and path."""
+    found = plain_text(raw.get("description")) or plain_text(raw.get("summary"))
+    if found:
+        return found
+    call = f"{method} {shortened(path, 500)}"
+    made = f"Calls {call}." if call.startswith(name) or name.startswith(call) else f"{name}. Calls {call}."
+    message = "The operation has neither description nor summary; one was made of its name, method and path."
+    report.repair("operation-description", where, None, made, message, Change(where, "/description", "", made))
+    return made
 
 
 def words_of(method: str, path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ STRUCTURE_2 = Rule("oas2-schema", "error", STRUCTURE.remedy)
 # Compiling takes some microseconds for each character: longer patterns, and those after so many characters in all, are not checked.
 _MAX_PATTERN = 5_000
 _MAX_PATTERNS = 300_000
+_PROPERTY = re.compile(r"\\([pP])\{([^{}]{1,60})\}")
+_WORDS = re.compile(r"(?:(?:gc|General_Category)=)?(?:L[ultmoC]?|N[dlo]?|Letter|Number|Uppercase_Letter|Lowercase_Letter)")
 _INSIDE = re.compile(r"(\^?)((?:\\.|[^\]\\])*+)\]", re.DOTALL)  # a character class after its opening bracket
 
 
@@ -51,6 +54,18 @@ class Patterns:
             self._known[pattern] = _fault(pattern) if len(pattern) <= _MAX_PATTERN and self._left >= 0 else ""
         return self._known[pattern]
 
+    def for_python(self, pattern: str) -> str:
+        """A valid pattern as Python reads it: itself, unless it uses what only JavaScript has. It then takes what it took, or more."""
+        if self.fault(pattern) or len(pattern) > _MAX_PATTERN:
+            return pattern
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what may change its meaning in a later Python
+            try:
+                re.compile(pattern)
+            except (re.error, OverflowError, RecursionError):
+                return _for_python(pattern)
+        return pattern
+
 
 def _fault(pattern: str) -> str:
     """Python's compiler decides, after what JavaScript writes differently is rewritten.
@@ -67,13 +82,17 @@ def _fault(pattern: str) -> str:
 
 
 def _for_python(pattern: str) -> str:
-    text = re.sub(r"(?<!\\)((?:\\\\)*)\\[pP]\{[^{}]{1,60}\}", r"\1\\w", pattern)
-    text = re.sub(r"(?<!\\)((?:\\\\)*)\\u\{([0-9A-Fa-f]{1,6})\}", r"\1.", text)
-    text = re.sub(r"(?<!\\)((?:\\\\)*)\\[cC][A-Za-z]", r"\1.", text)
+    text = re.sub(r"(?<!\\)((?:\\\\)*)\\([aeghijlmoqyzAEGHIJKLMNOQRTUXYZ])", r"\1\2", pattern)  # JavaScript: the letter itself
+    text = re.sub(r"(?<!\\)((?:\\\\)*)\\u\{([0-9A-Fa-f]{1,6})\}", lambda match: f"{match.group(1)}\\U{match.group(2):0>8}", text)
+    text = re.sub(r"(?<!\\)((?:\\\\)*)\\[cC]([A-Za-z])", lambda match: f"{match.group(1)}\\x{ord(match.group(2)) & 31:02x}", text)
     text = re.sub(r"\(\?<(?![=!])", "(?P<", text)
     text = re.sub(r"(?<!\\)((?:\\\\)*)\\k<([^<>]*)>", r"\1(?P=\2)", text)
-    text = re.sub(r"(?<!\\)((?:\\\\)*)\\([aeghijlmoqyzAEGHIJKLMNOQRTUXYZ])", r"\1\2", text)  # JavaScript: the letter itself
     return "".join(_pieces(text))
+
+
+def _any_of(match: re.Match[str]) -> str:
+    """Characters of a property of Unicode, inside a class: letters and digits as such, of others Python knows nothing."""
+    return r"\w" if match.group(1) == "p" and _WORDS.fullmatch(match.group(2)) else r"\w\W"
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -87,6 +106,9 @@ def _pieces(text: str) -> Iterator[str]:
                 return
             yield _class_for_python(inside)
             position = inside.end()
+        elif found := _PROPERTY.match(text, position):
+            yield f"[{_any_of(found)}]"
+            position = found.end()
         else:
             length = 2 if text[position] == "\\" else 1
             yield text[position : position + length]
@@ -97,8 +119,13 @@ def _class_for_python(match: re.Match[str]) -> str:
     r"""Inside a class a hyphen beside \w, \d or \s stands for itself and a bracket needs no escape; [] matches nothing, [^] everything."""
     if not match.group(2):
         return "(?:.|\n)" if match.group(1) else "(?!)"
-    inside = re.sub(r"(\\[wWdDsS])-", r"\1\\-", match.group(2))
+    inside = re.sub(r"\\\\|" + _PROPERTY.pattern, lambda found: _any_of(found) if found.group(1) else found.group(), match.group(2))
+    if match.group(1) and r"\w\W" in inside:
+        return r"[\w\W]"  # what is excluded cannot be told
+    inside = re.sub(r"(\\[wWdDsS])-", r"\1\\-", inside)
     inside = re.sub(r"(?<!\\)-(\\[wWdDsS])", r"\\-\1", inside)
     inside = re.sub(r"\\.|\[", lambda found: "\\[" if found.group(0) == "[" else found.group(0), inside)
-    inside = re.sub(r"(&&|\|\||~~|--)", lambda double: "\\" + double.group(1)[0] + "\\" + double.group(1)[1], inside)
+    inside = re.sub(
+        r"\\.|(&&|\|\||~~|--)", lambda found: "".join(f"\\{c}" for c in found.group(1)) if found.group(1) else found.group(), inside
+    )
     return f"[{match.group(1)}{inside}]"

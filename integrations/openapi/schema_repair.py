@@ -11,10 +11,10 @@ from typing import Any
 from integrations.openapi import rules
 from integrations.openapi.findings import MAX_CHANGES, Change, Repair, Report, pointer, shortened
 
-_ONE = frozenset({"items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames"})
+ONE = frozenset({"items", "additionalProperties", "not", "contains", "if", "then", "else", "propertyNames"})
 _LIST = frozenset({"oneOf", "anyOf", "prefixItems"})
 _MAP = frozenset({"properties", "patternProperties", "dependentSchemas"})
-_NESTING = frozenset({*_ONE, *_LIST, *_MAP})
+NESTING = frozenset({*ONE, *_LIST, *_MAP})
 _ALTERNATIVES = frozenset({"oneOf", "anyOf", "patternProperties"})  # their fields may be the required ones
 
 
@@ -39,21 +39,29 @@ class SchemaDoctor:
             self._seen[id(node)] = node
             if "pattern" in node:
                 self._pattern(node, where, path)
-            if _NESTING.isdisjoint(node):
+            if NESTING.isdisjoint(node):
                 continue
             if "required" in node and not joined and _ALTERNATIVES.isdisjoint(node):
                 self._required(node, where, path)
             for key, value in node.items():
                 if key in _MAP and isinstance(value, dict):
                     stack += [(child, (*path, name), False) for name, child in value.items() if isinstance(child, dict)]
-                elif key in _ONE and isinstance(value, dict):
+                elif key in ONE and isinstance(value, dict):
                     stack.append((value, (*path, key), False))
                 elif key in _LIST and isinstance(value, list):
                     stack += [(child, path, True) for child in value if isinstance(child, dict)]
 
     def _pattern(self, node: dict[str, Any], where: str, path: tuple[str, ...]) -> None:
         pattern = node.get("pattern")
-        if not isinstance(pattern, str) or not self._patterns.fault(pattern):
+        if not isinstance(pattern, str):
+            return
+        if not self._patterns.fault(pattern):
+            plain = self._patterns.for_python(pattern)
+            if plain != pattern:
+                node["pattern"] = plain
+                message = f"The pattern of {_field(path)} is written as JavaScript alone reads it; it was rewritten so that others do."
+                row = self.report.repair("schema-pattern-dialect", where, pattern, plain, message)
+                self._note(node, row, [("/pattern", pattern, plain)])
             return
         del node["pattern"]
         message = f"The pattern of {_field(path)} is no valid regular expression, so no value could match it; it was removed."
@@ -99,7 +107,7 @@ def _nodes(schema: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any],
         for key in _MAP:
             if isinstance(node.get(key), dict):
                 stack += ((child, pointer(key, name, base=place)) for name, child in node[key].items() if isinstance(child, dict))
-        stack += ((node[key], f"{place}/{key}") for key in _ONE if isinstance(node.get(key), dict))
+        stack += ((node[key], f"{place}/{key}") for key in ONE if isinstance(node.get(key), dict))
         for key in _LIST:
             if isinstance(node.get(key), list):
                 stack += ((child, f"{place}/{key}/{n}") for n, child in enumerate(node[key]) if isinstance(child, dict))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,9 +12,9 @@ from urllib.parse import urljoin
 
 from pydantic import ValidationError
 
-from integrations.definition import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
+from integrations.definition import ApiKeyAuth, Auth, BasicAuth, BearerAuth, DigestAuth, NoAuth, OAuth2Auth
 from integrations.openapi.document import METHODS
-from integrations.openapi.findings import Report, pointer, shortened
+from integrations.openapi.findings import Change, Repair, Report, pointer, shortened
 from integrations.openapi.references import References
 
 # The word before a key in the Authorization header, as descriptions write it: "Authorization: SSWS {key}", "`Token token=<key>`".
@@ -22,15 +23,22 @@ _PREAMBLE = re.compile(
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
 _MAX_SCHEMES = 100  # a document has a handful; the rest of a hostile one is not read
-_FLOWS = ("clientCredentials", "authorizationCode", "implicit")
+# In the order of preference: OAuth 2.0's name of the flow -> its grant type here.
+_GRANTS = {
+    "clientCredentials": "client_credentials",
+    "authorizationCode": "authorization_code",
+    "password": "password",
+    "implicit": "authorization_code",
+}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One way to authenticate: the name of its scheme in the document, and what it means here."""
+    """One way to authenticate: the name of its scheme in the document, what it means here, and what had to be mended for that."""
 
     scheme: str
     auth: Auth
+    repairs: tuple[Repair, ...] = ()
 
     @property
     def unattended(self) -> bool:
@@ -50,8 +58,10 @@ def choices(document: dict[str, Any], *, references: References, base: str, wher
             report.find("warning", "security-scheme", place, f"The security scheme {name} has no content.", "Describe it, or remove it.")
             continue
         scheme = _Scheme(str(name), content, base, _scopes(document, str(name)), place, report)
+        before = len(report.repairs)
         try:
-            found += [Choice(scheme.name, auth) for auth in scheme.auths()]
+            auths = scheme.auths()
+            found += [Choice(scheme.name, auth, tuple(report.repairs[before:])) for auth in auths]
         except ValidationError as error:
             text = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             scheme.warn(f"The security scheme {name} cannot be used. {text}", "Set up authentication by hand.")
@@ -60,36 +70,40 @@ def choices(document: dict[str, Any], *, references: References, base: str, wher
 
 def _scopes(document: dict[str, Any], name: str) -> list[str]:
     """The scopes of a scheme that the document requires for all operations."""
-    named = [requirement.get(name) for requirement in _requirements(document.get("security"))]
-    return [str(scope) for names in named if isinstance(names, list) for scope in names]
+    found = []
+    for requirement in _requirements(document.get("security")):
+        names = requirement.get(name)
+        found += names if isinstance(names, list) else []
+        # Scope and scheme exchanged, which `default` says.
+        found += [scope for scope, schemes in requirement.items() if isinstance(schemes, list) and name in schemes]
+    return [str(scope) for scope in found]
 
 
-def default(document: dict[str, Any], found: list[Choice], *, report: Report) -> Auth:
-    """The best first choice: what the whole document requires, else what most operations do; unattended ways first."""
-    required = _names(document.get("security"))
-    known = {choice.scheme for choice in found}
+def default(document: dict[str, Any], found: list[Choice], *, where: str, report: Report) -> Auth:
+    """The best first choice: what the whole document requires, else what most operations do; unattended ways first.
+
+    `where` is the pointer of the schemes in the uploaded file.
+    """
     components = document.get("components")
     declared = components.get("securitySchemes") if isinstance(components, dict) else None
     declared = declared if isinstance(declared, dict) else {}
-    for name in required:
-        if name not in declared:
-            report.find(
-                "error",
-                "oas3-operation-security-defined",
-                "/security",
-                f"The document requires the security scheme {name}, which it does not describe.",
-                "Check the authentication of this integration against the vendor's documentation.",
-            )
-    together = next((item for item in _requirements(document.get("security")) if len(item) > 1), None)
+    rule = "oas2-operation-security-defined" if where == "/securityDefinitions" else "oas3-operation-security-defined"
+    requirements = _Requirements(document, frozenset(map(str, declared)), rule, report)
+    whole = requirements.mended(document.get("security"), "/security")
+    together = next((item for item in whole if len(item) > 1), None)
     if together:
         message = (
             f"The document requires several security schemes at once ({', '.join(map(str, list(together)[:10]))}); one of them is set up."
         )
         report.find("warning", "security-together", "/security", message, "Add what the others need as headers or parameters.")
-    ranked = [name for name in required if name in known] or [name for name, _ in _usage(document).most_common() if name in known]
-    candidates = [choice for name in ranked for choice in found if choice.scheme == name] or found
-    if candidates:
-        return next((choice.auth for choice in candidates if choice.unattended), candidates[0].auth)
+    usage = requirements.usage()
+    chosen = _best(_names(whole), usage, found)
+    if chosen:
+        without = _best(_names(_requirements(document.get("security"))), _usage(document), found)
+        _undoable(requirements.rows, without.auth if without else NoAuth(), chosen.auth)
+        other = _best(_names(whole), usage, [choice for choice in found if choice.scheme != chosen.scheme])
+        _undoable(chosen.repairs, other.auth if other else NoAuth(), chosen.auth)
+        return chosen.auth
     if declared:
         message = "None of the security schemes of this document can be set up automatically."
     else:
@@ -100,24 +114,111 @@ def default(document: dict[str, Any], found: list[Choice], *, report: Report) ->
     return NoAuth()
 
 
+def _best(required: list[str], usage: Counter[str], found: list[Choice]) -> Choice | None:
+    known = {choice.scheme for choice in found}
+    ranked = [name for name in required if name in known] or [name for name, _ in usage.most_common() if name in known]
+    candidates = [choice for name in ranked for choice in found if choice.scheme == name] or found
+    return next((choice for choice in candidates if choice.unattended), candidates[0] if candidates else None)
+
+
+def _undoable(rows: Iterable[Repair], before: Auth, after: Auth) -> None:
+    """Undoing the rows sets up the authentication that the document gives without them."""
+    if before != after:
+        for row in rows:
+            row.changes.append(Change("", "/auth", before.dump(), after.dump()))
+
+
+class _Requirements:
+    """What a document and its operations require, names that it does not declare mended where their meaning is plain."""
+
+    def __init__(self, document: dict[str, Any], declared: frozenset[str], rule: str, report: Report) -> None:
+        self.document, self.declared, self.rule, self.report = document, declared, rule, report
+        self.rows: list[Repair] = []
+        self._plain: dict[str, list[str]] = {}
+        for name in declared:
+            self._plain.setdefault(_letters(name), []).append(name)
+
+    def mended(self, security: Any, where: str) -> list[dict[str, Any]]:
+        """The alternatives of the `security` at a pointer; one that names nothing that there is is left out."""
+        return [item for n, found in enumerate(_requirements(security)) if (item := self._one(found, f"{where}/{n}")) or not found]
+
+    def _one(self, requirement: dict[str, Any], where: str) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for name, scopes in requirement.items():
+            if name in self.declared:
+                result.setdefault(name, scopes)
+                continue
+            meant = self._meant(name, scopes)
+            result |= meant
+            if meant and scopes and isinstance(scopes, list) and next(iter(meant)) in scopes:
+                message = f"The security requirement has a scope where the scheme belongs; {shortened(name, 60)} was taken as the scope."
+            elif meant:
+                message = f"There is no security scheme {shortened(name, 60)}; {shortened(next(iter(meant)), 60)} was taken, which differs in spelling only."
+            else:
+                message = f"There is no security scheme {shortened(name, 60)}; the requirement was left out."
+                if where.startswith("/security"):
+                    self.report.find(
+                        "error",
+                        self.rule,
+                        where,
+                        f"The document requires the security scheme {shortened(name, 60)}, which it does not describe.",
+                        "Check the authentication of this integration against the vendor's documentation.",
+                    )
+            self._row({name: scopes}, meant or "removed", where, message)
+        return result
+
+    def _meant(self, name: str, scopes: Any) -> dict[str, Any]:
+        """What a requirement means that names no scheme: scope and scheme exchanged, or a slip in the spelling; {} if that is not plain."""
+        schemes = [scope for scope in scopes if isinstance(scope, str) and scope in self.declared] if isinstance(scopes, list) else []
+        if len(schemes) == 1:
+            return {schemes[0]: [name, *(scope for scope in scopes if scope != schemes[0])]}
+        alike = self._plain.get(_letters(name), [])
+        return {alike[0]: scopes} if len(alike) == 1 else {}
+
+    def _row(self, before: Any, after: Any, where: str, message: str) -> None:
+        """One row for each message: what the operations of a document require in the same words is one mistake."""
+        if any(row.message == message for row in self.rows):
+            return
+        row = self.report.repair("security-scheme-undefined", where, before, after, message)
+        if row:
+            self.rows.append(row)
+
+    def usage(self) -> Counter[str]:
+        """How many operations require each scheme."""
+        usage: Counter[str] = Counter()
+        for where, security in _of_operations(self.document):
+            usage.update(_names(self.mended(security, where)))
+        return usage
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def _requirements(security: Any) -> list[dict[str, Any]]:
     """The alternatives of a `security`: objects that name schemes."""
     return [item for item in security if isinstance(item, dict)] if isinstance(security, list) else []
 
 
-def _names(security: Any) -> list[str]:
-    return list(dict.fromkeys(str(name) for requirement in _requirements(security) for name in requirement))
+def _names(requirements: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(str(name) for requirement in requirements for name in requirement))
 
 
 def _usage(document: dict[str, Any]) -> Counter[str]:
     usage: Counter[str] = Counter()
+    for _, security in _of_operations(document):
+        usage.update(_names(_requirements(security)))
+    return usage
+
+
+def _of_operations(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What each operation requires of its own, with its pointer."""
     paths = document.get("paths")
-    for item in paths.values() if isinstance(paths, dict) else ():
+    for path, item in paths.items() if isinstance(paths, dict) else ():
         for method in METHODS if isinstance(item, dict) else ():
             operation = item.get(method)
-            if isinstance(operation, dict):
-                usage.update(_names(operation.get("security")))
-    return usage
+            if isinstance(operation, dict) and operation.get("security"):
+                yield pointer("paths", path, method, "security"), operation["security"]
 
 
 @dataclass(frozen=True)
@@ -144,11 +245,15 @@ class _Scheme:
             return [BasicAuth()]
         if kind == "bearer" or (kind == "http" and http == "bearer"):
             return [BearerAuth()]
+        if kind == "http" and http == "digest":
+            return [DigestAuth()]
         if kind == "http" and http in ("token", "apikey"):
             return [ApiKeyAuth(api_key_name="Authorization", api_key_preamble=str(self.content["scheme"]))]
         if kind == "oauth2":
             return self._oauth2()
-        names = {"openidconnect": "OpenID Connect", "mutualtls": "client certificates (mutual TLS)", "http": f"HTTP {http}"}
+        if kind == "openidconnect":
+            return [self._openid()]
+        names = {"mutualtls": "client certificates (mutual TLS)", "http": f"HTTP {http}"}
         self.warn(
             f"The security scheme {self.name} asks for {names.get(kind, repr(kind))}, which cannot be set up automatically.",
             "Choose another authentication method that the vendor offers.",
@@ -174,6 +279,16 @@ class _Scheme:
             preamble = match.group(1) if match else ""
         return ApiKeyAuth.model_validate({"api_key_name": key, "api_key_location": location, "api_key_preamble": preamble})
 
+    def _openid(self) -> Auth:
+        """A sign-in with OAuth 2.0's authorization code; where, is said by another document, which an import does not ask for."""
+        address = self.content.get("openIdConnectUrl")
+        where = shortened(address.strip(), 300) if isinstance(address, str) and address.strip() else "the vendor's OpenID configuration"
+        self.warn(
+            f"The security scheme {self.name} is OpenID Connect; it was read as OAuth 2.0 with an authorization code.",
+            f"Enter authorization_endpoint and token_endpoint of {where} as the URLs.",
+        )
+        return OAuth2Auth(grant_type="authorization_code", scope=" ".join(dict.fromkeys(["openid", *self.required_scopes])))
+
     def _oauth2(self) -> list[Auth]:
         flows = self.content.get("flows")
         if not isinstance(flows, dict) and isinstance(self.content.get("flow"), dict):
@@ -182,7 +297,7 @@ class _Scheme:
             self.report.repair("security-scheme-flows", self.place, {"flow": flows}, {"flows": flows}, message)
         flows = flows if isinstance(flows, dict) else {}
         found: list[Auth] = []
-        for name in _FLOWS:
+        for name in _GRANTS:
             flow = flows.get(name)
             if isinstance(flow, dict) and not (name == "implicit" and found):
                 found.append(self._flow(name, flow))
@@ -201,11 +316,14 @@ class _Scheme:
                 "Enter the token URL from the vendor's documentation, or choose another method.",
             )
         where = f"{self.place}/flows/{name}"
-        return OAuth2Auth(
-            grant_type="client_credentials" if name == "clientCredentials" else "authorization_code",
-            auth_uri=self._url(flow.get("authorizationUrl"), f"{where}/authorizationUrl"),
-            token_uri=self._url(flow.get("tokenUrl"), f"{where}/tokenUrl"),
-            scope=self._scope(flow),
+        return OAuth2Auth.model_validate(
+            {
+                "grant_type": _GRANTS[name],
+                "auth_uri": self._url(flow.get("authorizationUrl"), f"{where}/authorizationUrl"),
+                "token_uri": self._url(flow.get("tokenUrl"), f"{where}/tokenUrl"),
+                "refresh_uri": self._url(flow.get("refreshUrl"), f"{where}/refreshUrl"),
+                "scope": self._scope(flow),
+            }
         )
 
     def _scope(self, flow: dict[str, Any]) -> str:

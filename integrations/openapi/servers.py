@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from integrations import addresses
-from integrations.openapi.findings import Report, pointer, shortened
+from integrations.openapi.findings import Change, Report, pointer, shortened
 
-_VARIABLE = re.compile(r"\{([^{}]*)\}")
+_VARIABLE = re.compile(r"\$?\{([^{}]*)\}")
 _TRIAL = re.compile(r"https?://(?:localhost|127\.|[^/]*\b(?:sandbox|staging|mock|dev|test)\b)", re.IGNORECASE)
 _NO_HOST = "The document names no host."
 _ASK_HOST = "Enter the host of the API, or let each connection bring its own."
@@ -27,6 +28,13 @@ def base_uri(document: dict[str, Any], *, source_url: str, where: str, plain_htt
         urls = [("/", where)]
     chosen, place = min(urls, key=lambda pair: _rank(pair[0]))  # min keeps the document's order among equals
     resolved = _resolved(chosen, source_url)
+    row = None
+    relative = "" if "://" in chosen else _resolved(chosen, "")
+    if relative.startswith("/") and "://" in resolved:
+        message = f"The server {shortened(chosen, 200)} is relative; it was resolved against the address of the document."
+        row = report.repair("server-relative", place, chosen, resolved, message)
+    elif "://" in resolved and "://" not in chosen:
+        report.repair("server-scheme", place, chosen, resolved, "The server has no scheme; https was added.")
     if resolved.lower().startswith("http://") and not plain_http(resolved):
         secure = "https" + resolved[4:]
         message = f"The document offers {shortened(resolved, 200)} without encryption; https was set instead."
@@ -37,6 +45,7 @@ def base_uri(document: dict[str, Any], *, source_url: str, where: str, plain_htt
             message,
             "Check that the API answers on https, or enter the http address if your operator allows it.",
         )
+        report.repair("server-https", place, resolved, secure, "The address is without encryption; https was set instead.")
         resolved = secure
     cut = re.split(r"[?#]", resolved, maxsplit=1)[0]
     if cut != resolved:
@@ -48,6 +57,9 @@ def base_uri(document: dict[str, Any], *, source_url: str, where: str, plain_htt
         return "/"
     if not base.host:
         report.find("warning", "oas3-api-servers", where, _NO_HOST, _ASK_HOST)
+    if row:
+        with suppress(ValueError):
+            row.changes.append(Change("", "/apiBaseUri", str(addresses.parse_base_uri(relative)), str(base)))
     return str(base)
 
 
@@ -78,6 +90,7 @@ def other_servers(document: dict[str, Any], base: str, report: Report) -> None:
 def _server_urls(document: dict[str, Any], where: str, report: Report) -> list[tuple[str, str]]:
     """The URLs of all servers, variables replaced, each with its pointer; those of the paths if the document has none."""
     servers = document.get("servers")
+    servers = [servers] if isinstance(servers, dict) and servers.get("url") else servers
     if not isinstance(servers, list) or not servers:
         servers = []
         paths = document.get("paths")
@@ -129,7 +142,7 @@ def _filled(url: str, server: dict[str, Any], place: str, report: Report) -> str
         )
         path = re.sub(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/]*", "", filled)
         kept = [part for part in path.split("/") if part and not _VARIABLE.search(part)]
-        return "/" + "/".join(kept) if re.match(r"^(?:[a-z+.-]*:)?//[^/]*\{|^\{", filled, re.IGNORECASE) else _VARIABLE.sub("", filled)
+        return "/" + "/".join(kept) if re.match(r"^(?:[a-z+.-]*:)?//[^/]*\{|^\$?\{", filled, re.IGNORECASE) else _VARIABLE.sub("", filled)
     return filled
 
 

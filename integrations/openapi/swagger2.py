@@ -74,6 +74,8 @@ class _Conversion:
             scheme, _, bare = host.partition("://")
             self.report.repair("oas2-api-host", "/host", host, bare, "The host of a Swagger 2.0 document is a name without https://.")
             host, schemes = bare, schemes or [scheme.lower()]
+        if not schemes:
+            self.report.repair("oas2-api-schemes", "/schemes", None, ["https"], "The document names no scheme; https was taken.")
         return [{"url": f"{scheme}://{host}{base}"} for scheme in schemes or ["https"]]
 
     def path_item(self, item: Any, where: str) -> Any:

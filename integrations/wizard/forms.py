@@ -105,6 +105,7 @@ class HostForm(StepForm):
         label="Authentication method",
         choices=[(kind, form.part.label) for kind, form in AUTH_FORMS.items()],
         widget=ChoiceCards(cards={kind: form.card for kind, form in AUTH_FORMS.items()}),
+        error_messages={"required": "Choose how the API is authenticated against; the vendor's documentation says it."},
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -129,7 +130,7 @@ class HostForm(StepForm):
             "host": host,
             "base_path": path,
             "own_host": definition.host_at_connect,
-            "method": definition.auth.type,
+            "method": "" if integration.working.auth_undecided else definition.auth.type,
         }
 
     def clean(self) -> dict[str, Any]:
@@ -168,7 +169,9 @@ class HostForm(StepForm):
         definition: Definition = self.saved.working.definition
         parts: dict[str, Any] = {"api_base_uri": self.cleaned_data["base_uri"]}
         if self.cleaned_data["method"] != definition.auth.type:
-            parts["auth"] = {"type": self.cleaned_data["method"]}
+            parts["auth"] = services.auth_of(revision=self.saved.working, kind=self.cleaned_data["method"])
+        elif self.saved.working.auth_undecided:
+            parts["auth"] = definition.auth
         services.change_definition(integration=self.saved, **parts)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from integrations import services
-from integrations.definition import missing
+from integrations.definition import AUTH, missing
 from integrations.models import Integration, Organization, Revision, Role
 from integrations.permissions import integration_for
 from integrations.refusals import Refusal
@@ -21,6 +21,7 @@ from integrations.wizard.base_forms import StepForm
 from integrations.wizard.forms import DetailsForm, HostForm, PaginationTypeForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
 
+NO_HOST = "oas3-api-servers"  # the rule of the finding with which an import says that the document names no host
 SUGGESTION = "pagination-suggestion"  # the rule of the finding with which an import explains its suggestion
 
 
@@ -81,8 +82,45 @@ def _suggestion(revision: Revision) -> dict[str, Any]:
     return {"suggestion": next((finding["message"] for finding in revision.findings if finding.get("rule") == SUGGESTION), "")}
 
 
+def _host_notes(revision: Revision) -> dict[str, Any]:
+    """What an import could not learn from the document, and asks for."""
+    if revision.finalized_at or revision.number > 1:
+        return {}
+    no_host = any(finding.get("rule") == NO_HOST for finding in revision.findings) and revision.definition.host_at_connect
+    return {"asks_host": no_host, "asks_auth": revision.auth_undecided}
+
+
+def _auth_choices(revision: Revision) -> dict[str, Any]:
+    """The ways to authenticate that the document describes, each with whether it is the present one; none once the method is locked."""
+    present = revision.definition.auth.dump()
+    if len(revision.auth_choices) < 2 or revision.integration.current:
+        return {}
+    choices = [
+        {"number": number, "scheme": choice["scheme"], "auth": AUTH.validate_python(choice["auth"]), "chosen": choice["auth"] == present}
+        for number, choice in enumerate(revision.auth_choices)
+    ]
+    return {"auth_choices": choices}
+
+
+def auth(request: HttpRequest, integration: Integration) -> HttpResponse:
+    """The step Authentication: its form, and before it the choice among what the document describes."""
+    number = request.POST.get("choice", "")
+    if not number:
+        return _auth_form(request, integration)
+    try:
+        services.choose_auth(integration=integration, number=int(number) if number.isdecimal() and len(number) < 9 else -1)
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, f"{integration.working.definition.auth.label} is set up as the document describes it.")
+    return redirect(shell.step_url(integration, "auth"))
+
+
 def _gaps_in(*names: str) -> Callable[[Revision], bool]:
     return lambda revision: any(gap.step in names for gap in missing(revision.definition))
+
+
+_auth_form = form_step("auth", lambda revision: AUTH_FORMS[revision.definition.auth.type], "integrations/step_auth.html", _auth_choices)
 
 
 def register() -> None:
@@ -90,11 +128,16 @@ def register() -> None:
         steps.Step(
             "details", "Details", form_step("details", lambda _: DetailsForm, "integrations/step_details.html"), _gaps_in("details")
         ),
-        steps.Step("host", "Host and method", form_step("host", lambda _: HostForm, "integrations/step_host.html"), _gaps_in("host")),
+        steps.Step(
+            "host",
+            "Host and method",
+            form_step("host", lambda _: HostForm, "integrations/step_host.html", _host_notes),
+            lambda revision: revision.auth_undecided or _gaps_in("host")(revision),
+        ),
         steps.Step(
             "auth",
             "Authentication",
-            form_step("auth", lambda revision: AUTH_FORMS[revision.definition.auth.type], "integrations/step_auth.html"),
+            auth,
             _gaps_in("auth"),
         ),
         steps.Step(

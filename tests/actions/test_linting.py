@@ -61,11 +61,19 @@ def spoken(report: importing.Report) -> list[tuple[str, str, int | None]]:
     return [(row["rule"], row["pointer"], row["line"]) for row in report.findings if row["rule"] != "oas3-security-schemes"]
 
 
-def test_vacuum_speaks_alone_and_is_named(vacuum: Path, cast: Cast) -> None:
+def test_vacuum_speaks_first_and_is_named(vacuum: Path, cast: Cast) -> None:
     report = imported(cast)
     assert report.linter == {"name": "vacuum", "version": "1.2.3"}
     assert Integration.objects.get().working.linter == report.linter
-    assert spoken(report) == [("operation-tags", "/paths/~1users~1/get", 15)]
+    # The built-in rules add what it passed over.
+    assert spoken(report) == [("path-keys-no-trailing-slash", "/paths/~1users~1", 14), ("operation-tags", "/paths/~1users~1/get", 15)]
+
+
+def test_built_in_rules_add_nothing_to_a_rule_of_which_vacuum_spoke(tmp_path: Path, vacuum: Path, cast: Cast) -> None:
+    slash = {**ROW, "code": "path-keys-no-trailing-slash", "message": "Told by vacuum.", "path": ["paths", "/users/"]}
+    (tmp_path / "report").write_text(json.dumps([slash]))
+    report = imported(cast)
+    assert [row["message"] for row in report.findings if row["rule"] == "path-keys-no-trailing-slash"] == ["Told by vacuum."]
 
 
 def test_built_in_rules_speak_where_there_is_no_vacuum(cast: Cast, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

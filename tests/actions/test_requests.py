@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from actions.examples import example_inputs
 from actions.requests import InputError, build, input_names
 from connections.exchange import Outgoing
-from integrations.operation import Operation
+from integrations.operation import Body, Operation, Parameter
 
 BASE = "https://api.example.com/v1"
 LIST, MAP = [3, 4, 5], {"role": "admin", "name": "A b"}
@@ -333,3 +333,24 @@ def test_example_inputs_build_a_request() -> None:
     assert inputs == {"p": ["x"], "id": "example", "body": {"email": "user@example.com", "tags": ["a"], "owner": {"id": 5, "ok": True}}}
     assert json.loads(made(target, **inputs).body or b"") == inputs["body"]
     assert list(example_inputs(target, optional=True)) == ["p", "o", "id", "body"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "schema", "sent"),
+    [
+        ("application/xml", {"type": "object", "properties": {"a b": {"type": "array", "items": {"example": "<"}}}}, "<request><a_b>&lt;</a_b></request>"),
+        ("application/octet-stream", {"type": "object", "properties": {"n": {"type": "integer"}}}, '{"n": 1}'),
+        ("text/plain", {}, "example"),
+        ("application/json", {"type": "object", "example": '{"a": ', "properties": {"n": {"type": "integer"}}}, '{"n":1}'),
+        ("application/x-www-form-urlencoded", {"type": "array", "items": {"type": "string"}}, ""),
+    ],
+)  # fmt: skip
+def test_example_of_a_body_can_be_sent_as_its_media_type(content_type: str, schema: dict[str, Any], sent: str) -> None:
+    operation = Operation(name="a", method="POST", path="/a", body=Body(content_type=content_type, required=True, schema_=schema))
+    assert build(operation, example_inputs(operation), base="https://api.example.com").body == sent.encode()
+
+
+def test_query_parameter_that_is_always_empty_is_sent_empty() -> None:
+    flag = Parameter(name="flag", required=True, enum=[""], default="")
+    operation = Operation(name="a", path="/a", parameters=[flag])
+    assert build(operation, example_inputs(operation), base="https://api.example.com").url == "https://api.example.com/a?flag="

@@ -143,6 +143,115 @@ def test_an_added_field_leaves(cast: Cast) -> None:
     assert actions[0]["body"]["schema"] == schema
 
 
+def test_a_pattern_of_javascript_comes_back(cast: Cast) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^\\p{L}$"}}}
+    actions = undone_and_redone(drafted(cast, {"/a": {"post": get(**body(schema))["get"]}}), "schema-pattern-dialect")
+    assert actions[0]["body"]["schema"] == schema
+
+
+def test_a_made_up_description_leaves(cast: Cast) -> None:
+    actions = undone_and_redone(drafted(cast, {"/a": get(description=None)}), "operation-description")
+    assert [action["description"] for action in actions] == [""]
+
+
+def test_a_made_up_description_of_the_integration_leaves(cast: Cast) -> None:
+    integration = drafted(cast, {"/a": get()}, info={"title": "Tickets", "version": "1"})
+    number, made = number_of(integration, "info-description"), integration.description
+    undoing.undo(integration=integration, number=number)
+    assert (Integration.objects.get().description, made) == ("", "The actions of Tickets, made from its OpenAPI 3.0.3 document.")
+    undoing.undo(integration=Integration.objects.get(), number=number, redo=True)
+    assert Integration.objects.get().description == made
+    integrations.update(integration=integration, description="Mine.")
+    with pytest.raises(Conflict, match="The description of the integration was changed since the import"):
+        undoing.undo(integration=integration, number=number)
+    assert Integration.objects.get().description == "Mine."
+
+
+TEXT = {"type": "object", "properties": {"text": {"type": "string"}}}
+NODE = {"type": "object", "properties": {"next": {"oneOf": [{"$ref": "#/components/schemas/Node"}, {"type": "null"}]}}}
+SCHEMAS = {"Text of a note": TEXT, "Node": NODE, "Short": {"type": "string", "maxLength": 5, "description": "Short."}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "declared", "used", "undone"),
+    [
+        ("resolving-references", {"$ref": "#/components/schemas/Absent"}, {}, {"$ref": "#/components/schemas/Absent"}),
+        (
+            "ref-percent-encoded",
+            {"$ref": "#/components/schemas/Text%20of%20a%20note"},
+            TEXT,
+            {"$ref": "#/components/schemas/Text%20of%20a%20note"},
+        ),
+        (
+            "no-$ref-siblings",
+            {"$ref": "#/components/schemas/Short", "description": "A title.", "maxLength": 9, "x-order": 1},
+            {"type": "string", "maxLength": 9, "description": "A title."},
+            {"type": "string", "maxLength": 5, "description": "Short."},
+        ),
+        (
+            "circular-references",
+            {"$ref": "#/components/schemas/Node"},
+            {
+                "type": "object",
+                "properties": {
+                    "next": {"oneOf": [{"$comment": "Circular: #/components/schemas/Node is described further up."}, {"type": "null"}]}
+                },
+            },
+            NODE,
+        ),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [True, False], ids=["field", "whole body"])
+def test_a_reference_is_as_the_document_has_it_again(
+    cast: Cast, rule: str, declared: dict[str, Any], used: dict[str, Any], undone: dict[str, Any], wrapped: bool
+) -> None:
+    def inside(schema: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "object", "properties": {"a/b": schema}} if wrapped else schema
+
+    integration = drafted(cast, {"/a": {"post": get(**body(inside(declared)))["get"]}}, components={"schemas": SCHEMAS}, security=[])
+    assert state(integration)[1][0]["body"]["schema"] == inside(used)
+    assert undone_and_redone(integration, rule)[0]["body"]["schema"] == inside(undone)
+
+
+def test_a_repaired_reference_in_an_answer_and_in_several_actions_is_undone_at_once(cast: Cast) -> None:
+    answers = {"200": {"description": "OK", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Absent"}}}}}
+    paths = {
+        "/a": get("a", responses=answers),
+        "/b": get("b", responses={"200": {"$ref": "#/components/responses/None"}}),
+        "/c": {"post": get("c", **body({"$ref": "#/components/schemas/Absent"}))["get"]},
+    }
+    integration = drafted(cast, paths)
+    rows = {row.before["$ref"]: row for row in undoing.rows(integration.working) if row.rule == "resolving-references"}
+    assert [(row.pointer, row.reason[:25]) for row in rows.values()] == [
+        ("/paths/~1a/get/responses/200/content/application~1json/schema", ""),
+        ("/paths/~1b/get/responses/200", "An action cannot hold a p"),
+    ]
+    undoing.undo(integration=integration, number=rows["#/components/schemas/Absent"].number)
+    actions = {action["key"]: action for action in state(integration)[1]}
+    assert (actions["c"]["body"]["schema"], actions["b"]["responseSchema"]) == ({"$ref": "#/components/schemas/Absent"}, None)
+
+
+@pytest.mark.parametrize(
+    ("components", "security", "rule", "before", "after"),
+    [
+        ({"a": {"type": "http", "scheme": "basic"}, "ApiKey": {"type": "apiKey", "in": "query", "name": "k"}}, [{"api_key": []}], "security-scheme-undefined", "basic", "apikey"),
+        ({"a": {"type": "http", "scheme": "basic"}, "in": {"type": "http", "scheme": "bearer"}}, [{"read": ["in"]}], "security-scheme-undefined", "basic", "bearer"),
+        ({"a": {"type": "oauth2", "flow": {"clientCredentials": {"tokenUrl": "https://a.example/t", "scopes": {}}}}}, [{"a": []}], "security-scheme-flows", "none", "oauth2"),
+        ({"a": {"type": "apiKey", "name": "X-Key"}}, [{"a": []}], "security-scheme", "none", "apikey"),
+    ],
+)  # fmt: skip
+def test_authentication_is_as_the_document_gives_it_again(
+    cast: Cast, components: dict[str, Any], security: Any, rule: str, before: str, after: str
+) -> None:
+    integration = drafted(cast, {"/a": get()}, components={"securitySchemes": components}, security=security)
+    assert integration.working.definition.auth.type == after
+    number = number_of(integration, rule)
+    undoing.undo(integration=integration, number=number)
+    assert integration.working.definition.auth.type == before
+    undoing.undo(integration=integration, number=number, redo=True)
+    assert integration.working.definition.auth.type == after
+
+
 @pytest.mark.parametrize(
     ("paths", "rule", "reason"),
     [
@@ -152,13 +261,13 @@ def test_an_added_field_leaves(cast: Cast) -> None:
         ({"/a#one": get()}, "path-no-fragment", "A request has no fragment, so nothing was lost."),
         ({"/a?b=c": get()}, "path-not-include-query", "The same request is sent."),
         ({"/a b": get()}, "path-keys", "A request cannot be sent to the path as the document spells it."),
-        ({"/a": get(parameters=[{"in": "query"}])}, "operation-parameters", "An action cannot hold what the document says."),
+        ({"/a": get(parameters=[{"in": "query"}])}, "operation-parameters", "A request cannot hold the parameter as the document has it."),
         (
             {"/a": get(parameters=[{"name": "X-Key", "in": "header", "schema": {"type": "string"}}])},
             "parameter-credential",
             "The connection sends the key.",
         ),
-        ({"/a": {"post": get(requestBody={"content": {}})["get"]}}, "request-body", "An action cannot hold what the document says."),
+        ({"/a": {"post": get(requestBody={"content": {}})["get"]}}, "request-body", "A body needs a media type."),
     ],
 )
 def test_what_cannot_be_undone_says_why(cast: Cast, paths: dict[str, Any], rule: str, reason: str) -> None:

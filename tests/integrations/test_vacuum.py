@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import stat
 from pathlib import Path
@@ -209,35 +210,53 @@ def test_real_vacuum_does_not_follow_references_out_of_the_document(real: Vacuum
     assert "confidential" not in str(found)
 
 
-# Too large for a test: vacuum takes from ten seconds to a minute for each of them.
-LONG = {
-    "api-schema-reference-rest-openapiv3.json", "box-openapi-openapi.json", "discord-api-spec-specs-openapi.json", "oad-api-loket-nl.json",
-    "redocly-cli-tests-smoke-rebilly-rebilly-description.yaml", "vacuum-model-test-files-stripe.yaml",
-}  # fmt: skip
-PARTS = "Names in required may be defined in another part of an allOf or oneOf. vacuum 0.8.5 looks at each part by itself."
-# (document, rule) -> why the built-in rules see it differently.
+# Why vacuum sees faults of schemas that the built-in rules do not: by what its pointer looks like.
+ONLY_VACUUM = {
+    "names in required may be defined in another part of an allOf or oneOf, and vacuum looks at each part by itself": re.compile(
+        r".*/(allOf|oneOf|anyOf)/.*/required(/\d+)?|.*/(allOf|oneOf|anyOf)/\d+/required(/\d+)?"
+    ),
+    "bounds that have no meaning for the type, such as minLength of a number, do no harm": re.compile(
+        r".*/(pattern|minLength|maxLength|minimum|maximum|exclusiveMinimum|exclusiveMaximum|multipleOf|uniqueItems|minItems|maxItems|minProperties|maxProperties)"
+    ),
+}
+# (document, rule) -> why the two differ.
 DIFFERENT: dict[tuple[str, str], str] = {
-    ("docs-rewst-help-gitbook-assets-auvik-actions.yaml", "oas-schema-check"): PARTS,
     ("openapi-specification-digitalocean-public-v2.yaml", "operation-operationId"): (
         "The operations stand in other files, which are not there: whether they have an operationId cannot be known."
     ),
     ("spotify-web-api-official-spotify-open-api.yml", "oas-schema-check"): (
-        "Three names in required are in no properties. vacuum 0.8.5 says nothing about any schema of this document."
+        "Three names in required are in no properties. vacuum says nothing about any schema of this document."
     ),
     ("swagger-parser-modules-swagger-parser-v3-src-test-resources-oas4.yaml", "circular-references"): (
         "The circles run through extensions (x-expansionResources), which the import does not read."
     ),
 }
+# Rules that vacuum checks in OpenAPI 3 only. Of Swagger 2.0 an import adds what the built-in rules find (actions/linting.py).
+ONLY_IN_OPENAPI_3 = {"info-description", "operation-operationId", "oas-schema-check"}
+# Documents that vacuum refuses, so that the built-in rules speak.
+REFUSED = {"swagger-parser-modules-swagger-parser-v3-src-test-resources-duplicatehttpstatusc.yaml": "One key occurs twice."}
+# Too large for a test: vacuum takes up to a minute for each of these. For Loket's it takes more.
+LONG = {
+    "api-schema-reference-rest-openapiv3.json", "box-openapi-openapi.json", "discord-api-spec-specs-openapi.json", "oad-api-loket-nl.json",
+    "redocly-cli-tests-smoke-rebilly-rebilly-description.yaml", "vacuum-model-test-files-stripe.yaml",
+}  # fmt: skip
 
 
 def documents() -> list[Any]:
     names = sorted(path.name for path in CORPUS.iterdir() if path.name != "manifest.json") if CORPUS else []
-    return [name for name in names if name not in LONG] or [pytest.param("", marks=pytest.mark.skip(reason=NO_CORPUS))]
+    return [name for name in names if name not in LONG or os.environ.get("VACUUM_LONG")] or [
+        pytest.param("", marks=pytest.mark.skip(reason=NO_CORPUS))
+    ]
+
+
+def is_only_vacuums(fault: tuple[str, str, str]) -> bool:
+    return fault[1] == "oas-schema-check" and any(pattern.fullmatch(fault[2]) for pattern in ONLY_VACUUM.values())
 
 
 @pytest.mark.parametrize("name", documents())
 def test_real_vacuum_and_built_in_rules_agree_on_real_documents(real: Vacuum, name: str) -> None:
     assert CORPUS is not None
+    is_old = real.version.startswith("0.8.")
     data = (CORPUS / name).read_bytes()
     try:
         document = parse(data, Limits(), Report())
@@ -246,8 +265,14 @@ def test_real_vacuum_and_built_in_rules_agree_on_real_documents(real: Vacuum, na
     try:
         found = real.lint(document.text, document.root)
     except VacuumError as error:
-        if document.is_swagger and real.version.startswith("0.8."):
+        if name in REFUSED:
+            return
+        if document.is_swagger and is_old:
             pytest.skip(f"vacuum {real.version} {error}: this version crashes on every Swagger 2.0 document.")
         raise
-    differing = {rule for _, rule, _ in faults(found) ^ built_in(data)}
-    assert {rule for rule in differing if (name, rule) not in DIFFERENT} == set()
+    theirs, ours = faults(found), built_in(data)
+    explained = {rule for document_name, rule in DIFFERENT if document_name == name}
+    if document.is_swagger:
+        explained |= ONLY_IN_OPENAPI_3 - {rule for _, rule, _ in theirs}
+    theirs = {fault for fault in theirs if fault in ours or not is_only_vacuums(fault)}
+    assert {fault for fault in theirs ^ ours if fault[1] not in explained} == set()

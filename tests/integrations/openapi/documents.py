@@ -31,7 +31,7 @@ def openapi(paths: dict[str, Any], **parts: Any) -> dict[str, Any]:
 
 def get(operation_id: str = "go", **parts: Any) -> dict[str, Any]:
     """A path item with one GET."""
-    return {"get": {"operationId": operation_id, "responses": {"200": {"description": "OK"}}, **parts}}
+    return {"get": {"operationId": operation_id, "description": "For a test.", "responses": {"200": {"description": "OK"}}, **parts}}
 
 
 def answer(schema: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 
 from integrations.definition import ApiKeyAuth, BasicAuth, NoAuth, OAuth2Auth, PagePagination, PointerPagination, missing
@@ -76,7 +77,11 @@ def test_import_of_swagger_2_reads_as_openapi_3() -> None:
     assert result.definition.pagination == PointerPagination(
         results_key="items", page_size_param="limit", default_page_size=50, after_param="cursor", pointer_path="next_cursor"
     )
-    assert [repair.rule for repair in result.repairs] == ["collection-format"]
+    assert Counter(repair.rule for repair in result.repairs) == {
+        "collection-format": 1,
+        "operation-description": 3,
+        "circular-references": 1,
+    }
 
 
 def test_import_of_swagger_2_converts_arrays_and_bodies() -> None:

@@ -63,7 +63,7 @@ TWICE = "occurs twice in one object"
         # JSON that nothing reads
         (JSON.replace('3",\n "info"', '3"\n "info"').encode(), "Test", [comma(3, 2)]),
         (JSON.replace('3",\n "info"', '3"\n "info"').replace("]\n", "],\n").encode(), "Test", [comma(3, 2)]),
-        ((JSON + "\nthe end").encode(), "Test", [("document-syntax", "The document ends before line 40, where more text follows; that text was left out.")]),
+        ((JSON + "\nthe end").encode(), "Test", [("document-syntax", "The document ends before line 41, where more text follows; that text was left out.")]),
         # duplicate keys
         (JSON.replace('"title"', '"title": "Old", "title"').encode(), "Test", [("duplicate-key", f"The key 'title' {TWICE}; the last one was taken.")]),
         (YAML.replace("{title", "{title: Old, title").encode(), "Test", [("duplicate-key", f"The key 'title' {TWICE} (line 2); the last one was taken.")]),
@@ -129,6 +129,26 @@ def test_json_is_mended_where_that_needs_no_guess(text: str, values: Any, added:
     result = mended(text)
     assert result is not None
     assert (result.values, result.added, result.rest) == (values, added, rest)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "closed"),
+    [
+        ('{"a": [{"b": 1,\n{"c": 2}]}', {"a": [{"b": 1}, {"c": 2}]}, [(2, 1, "}")]),
+        ('{"a": [{"b": "}]",\n"c": 2]}', {"a": [{"b": "}]", "c": 2}]}, [(2, 7, "}")]),
+        ('{"a": {"b": ["x"}}', {"a": {"b": ["x"]}}, [(1, 17, "]")]),
+    ],
+)
+def test_bracket_that_was_never_closed_is_closed(text: str, values: Any, closed: list[tuple[int, int, str]]) -> None:
+    result = mended(text)
+    assert result is not None
+    assert (result.values, result.closed) == (values, closed)
+
+
+def test_spaces_that_json_does_not_know_are_plain_ones() -> None:
+    result = mended('{\u2003"a\u00a0b":\u00a0\u00a01,\ufeff"c": "\\"\u2003"}')
+    assert result is not None
+    assert (result.values, result.spaces) == ({"a\u00a0b": 1, "c": '"\u2003'}, 3)
 
 
 def test_place_of_a_broken_document_is_told() -> None:

@@ -121,7 +121,7 @@ def test_patterns_that_run_away_are_compiled_and_never_run() -> None:
 
 
 def test_many_breaches_of_one_rule_are_listed_up_to_a_bound_and_counted() -> None:
-    result = imported(openapi({f"/{n}": {"get": {"responses": {"200": {"description": "OK"}}}} for n in range(600)}))
+    result = imported(openapi({f"/{n}": {"get": {"description": "One.", "responses": {"200": {"description": "OK"}}}} for n in range(600)}))
     assert (len(result.findings), result.findings[-2].message) == (
         502,
         "The rule operation-operationId has 600 findings in this document; the first 500 are listed.",

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from integrations.openapi import read
-from integrations.openapi.positions import locate
+from integrations.openapi.positions import locate, pointers_at
 from tests.integrations.openapi.documents import sample
 
 YAML = "paths:\n  /a:\n    get:\n      - x\n      - {k: v}\n"
@@ -29,3 +31,12 @@ def test_finding_tells_its_line() -> None:
     finding = next(finding for finding in read(sample("library.yaml")).findings if finding.rule == "path-keys-no-trailing-slash")
     lines = sample("library.yaml").decode().splitlines()
     assert (lines[(finding.line or 0) - 1].strip(), finding.column) == ("/books/{isbn}/:", 3)
+
+
+@pytest.mark.parametrize("text", ['{"a": {"b/c": [1,\n {"d": 2}]},\n "e": 3}', "a:\n  b/c:\n  - 1\n  - d: 2\ne: 3\n"])
+def test_every_place_leads_back_to_its_pointer(text: str) -> None:
+    pointers = ["/a", "/a/b~1c", "/a/b~1c/0", "/a/b~1c/1/d", "/e"]
+    places = locate(text, pointers)
+    assert len(places) == len(pointers)
+    assert pointers_at(text, set(places.values())) == {places[pointer]: pointer for pointer in pointers}
+    assert pointers_at(text, {(9, 9)}) == {}

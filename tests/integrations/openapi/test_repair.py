@@ -19,8 +19,38 @@ def test_missing_operation_id_is_made_from_method_and_path() -> None:
         ("get_users_id_posts", "GET /users/{id}/posts"),
         ("post_root", "POST /"),
     ]
-    assert repaired(result) == [("operation-operationId", None, "get_users_id_posts"), ("operation-operationId", None, "post_root")]
+    assert [row for row in repaired(result) if row[0] == "operation-operationId"] == [
+        ("operation-operationId", None, "get_users_id_posts"),
+        ("operation-operationId", None, "post_root"),
+    ]
     assert rules(result) == ["operation-operationId", "operation-operationId"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "text"),
+    [
+        ({"operationId": "listUsers"}, "List users. Calls GET /users."),
+        ({"operationId": "x", "description": " <script>x</script> "}, "X. Calls GET /users."),
+        ({}, "Calls GET /users."),
+    ],
+)
+def test_operation_without_description_and_summary_gets_one(operation: dict[str, Any], text: str) -> None:
+    result = imported(openapi({"/users": {"get": {**operation, "responses": {}}}}))
+    assert result.operations[0].description == text
+    assert [(row.pointer, row.before, row.after) for row in result.repairs if row.rule == "operation-description"] == [
+        ("/paths/~1users/get", None, text)
+    ]
+
+
+def test_summary_stands_for_a_description_without_a_repair() -> None:
+    result = imported(openapi({"/users": {"get": {"operationId": "a", "summary": "All users", "responses": {}}}}))
+    assert (result.operations[0].description, result.repairs) == ("All users", [])
+
+
+def test_document_without_description_gets_one_of_its_title() -> None:
+    result = imported(openapi({"/a": get()}, info={"title": "Tickets", "version": "1"}))
+    made = "The actions of Tickets, made from its OpenAPI 3.0.3 document."
+    assert (result.description, repaired(result)) == (made, [("info-description", None, made)])
 
 
 def test_duplicate_operation_ids_are_numbered_around_those_that_exist() -> None:
@@ -199,3 +229,19 @@ def test_huge_schema_is_cut_by_size_and_stays_useful() -> None:
     assert schema is not None
     assert len(schema["properties"]) == 40
     assert str(schema).count("'type'") < 600
+
+
+@pytest.mark.parametrize(
+    ("schema", "enum"),
+    [
+        ({"type": "integer", "enum": ["BASIC", "FULL"]}, []),
+        ({"type": "integer", "enum": ["1", 2, "x"]}, ["1", 2]),
+        ({"type": "array", "enum": [["a"], ["b"]], "items": {"type": "string"}}, ["a", "b"]),
+        ({"type": "array", "items": {"type": "number", "enum": ["0.5", "half"]}}, ["0.5"]),
+        ({"type": "string", "enum": [1, None, ""]}, [1, None, ""]),
+        ({"type": "string", "enum": [None]}, []),
+    ],
+)
+def test_values_of_another_type_are_no_choice(schema: dict[str, Any], enum: list[Any]) -> None:
+    operation = only({"/a": get(parameters=[{"name": "x", "in": "query", "schema": schema}])})
+    assert operation.parameters[0].enum == enum

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import pytest
 
 from integrations.openapi import Imported
 from tests.integrations.openapi.documents import imported, openapi, repaired
 
-RESPONSES = {"200": {"description": "OK"}}
+PARTS = {"description": "For a test.", "responses": {"200": {"description": "OK"}}}
 
 
 def sent(schema: dict[str, Any], **schemas: Any) -> Imported:
     """The import of an operation with this body."""
     body = {"content": {"application/json": {"schema": schema}}}
     components = {"schemas": schemas, "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}}
-    paths = {path: {"post": {"operationId": path[1:], "requestBody": body, "responses": RESPONSES}} for path in ("/a", "/b")}
+    paths = {path: {"post": {"operationId": path[1:], "requestBody": body, **PARTS}} for path in ("/a", "/b")}
     return imported(openapi(paths, components=components))
 
 
@@ -31,9 +34,28 @@ def test_pattern_that_is_no_pattern_is_removed() -> None:
     )
 
 
-def test_pattern_of_javascript_stays() -> None:
-    result = sent({"type": "string", "pattern": r"^(?<year>\d{4})[^\W]\p{L}$"})
-    assert (schema_of(result)["pattern"], result.repairs) == (r"^(?<year>\d{4})[^\W]\p{L}$", [])
+@pytest.mark.parametrize(
+    ("javascript", "python"),
+    [
+        (r"^(?<year>\d{4})[^\W]\p{L}$", r"^(?P<year>\d{4})[^\W][\w]$"),
+        (r"(?<q>['a])\k<q>", r"(?P<q>['a])(?P=q)"),
+        (r"^[\p{L}\p{Nd}.-]+$", r"^[\w\w.-]+$"),
+        (r"^\P{Lu}[^\p{P}]$", r"^[\w\W][\w\W]$"),
+        (r"\u{1F600}\cJ[^]", "\\U0001F600\\x0a(?:.|\n)"),
+        (r"^[\w-.]+$", r"^[\w\-.]+$"),
+    ],
+)
+def test_pattern_that_only_javascript_reads_is_rewritten(javascript: str, python: str) -> None:
+    result = sent({"type": "string", "pattern": javascript})
+    assert schema_of(result)["pattern"] == python
+    assert repaired(result) == [("schema-pattern-dialect", javascript, python)] * 2  # one for each of the two operations
+    assert re.compile(python)
+
+
+@pytest.mark.parametrize("pattern", [r"^\S+$", r"^\/a\/[a-z]{2,}$", r"(?!x)(?<=y)z", "[[:alpha:]]", r"\\p{L}"])
+def test_pattern_that_reads_the_same_elsewhere_stays(pattern: str) -> None:
+    result = sent({"type": "string", "pattern": pattern})
+    assert (schema_of(result)["pattern"], result.repairs) == (pattern, [])
 
 
 def test_required_field_without_a_property_becomes_one() -> None:

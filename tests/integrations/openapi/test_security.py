@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from integrations.definition import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
+from integrations.definition import ApiKeyAuth, Auth, BasicAuth, BearerAuth, DigestAuth, NoAuth, OAuth2Auth
 from tests.integrations.openapi.documents import findings, get, imported, openapi, repaired, rules
 
 KEY = {"type": "apiKey", "in": "query", "name": "key"}
@@ -31,6 +31,14 @@ def result(schemes: dict[str, Any], security: Any = None, operation: Any = None)
         ({"type": "apiKey"}, ApiKeyAuth(api_key_name="Authorization")),
         (BASIC, BasicAuth()),
         (BEARER, BearerAuth()),
+        ({"type": "http", "scheme": "Digest"}, DigestAuth()),
+        (
+            {
+                "type": "oauth2",
+                "flows": {"password": {"tokenUrl": "https://a.example/t", "refreshUrl": "https://a.example/r", "scopes": {}}},
+            },
+            OAuth2Auth(grant_type="password", token_uri="https://a.example/t", refresh_uri="https://a.example/r"),
+        ),
         ({"type": "http", "scheme": "Token"}, ApiKeyAuth(api_key_preamble="Token")),
         (MACHINE, OAuth2Auth(token_uri="https://a.example/t", scope="r w")),
         (CODE, OAuth2Auth(grant_type="authorization_code", auth_uri="https://a.example/x", token_uri="https://a.example/t")),
@@ -57,7 +65,7 @@ def test_preamble_of_an_authorization_header_is_read_from_its_description(descri
     assert result({"s": scheme}).auth_choices == [("s", ApiKeyAuth(api_key_preamble=preamble))]
 
 
-@pytest.mark.parametrize("scheme", [{"type": "openIdConnect"}, {"type": "mutualTLS"}, {"type": "http", "scheme": "digest"}, {}, 5, None])
+@pytest.mark.parametrize("scheme", [{"type": "mutualTLS"}, {"type": "http", "scheme": "hoba"}, {}, 5, None])
 def test_scheme_that_cannot_be_expressed_is_a_finding(scheme: Any) -> None:
     outcome = result({"s": scheme})
     assert (outcome.auth_choices, outcome.definition.auth, rules(outcome)) == ([], NoAuth(), ["security-scheme", "oas3-security-schemes"])
@@ -99,7 +107,46 @@ def test_required_scopes_are_asked_for_before_all_scopes() -> None:
 
 def test_security_that_names_no_scheme_is_a_finding() -> None:
     outcome = result({"a": BASIC}, [{"unknown": []}])
-    assert [(f.rule, f.pointer) for f in findings(outcome)] == [("oas3-operation-security-defined", "/security")]
+    assert [(f.rule, f.pointer) for f in findings(outcome)] == [("oas3-operation-security-defined", "/security/0")]
+    assert [(row.rule, row.pointer, row.before, row.after) for row in outcome.repairs] == [
+        ("security-scheme-undefined", "/security/0", {"unknown": "…"}, "removed")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "meant"),
+    [({"api_key": []}, {"ApiKey": "…"}), ({"read": ["login"]}, {"login": "…"}), ({"r": ["login", "w"]}, {"login": "…"})],
+)
+def test_requirement_whose_scheme_is_plain_is_mended(requirement: dict[str, Any], meant: dict[str, Any]) -> None:
+    outcome = result({"first": BASIC, "ApiKey": KEY, "login": CODE}, [requirement])
+    assert (rules(outcome), [(row.rule, row.after) for row in outcome.repairs]) == ([], [("security-scheme-undefined", meant)])
+    (name,) = meant
+    assert outcome.definition.auth == dict(outcome.auth_choices)[name]
+    assert [(change.action, change.part, change.before["type"]) for row in outcome.repairs for change in row.changes] == [
+        ("", "/auth", "basic")
+    ]
+
+
+def test_scope_and_scheme_exchanged_ask_for_the_scope() -> None:
+    assert result({"s": MACHINE}, [{"r": ["s"]}]).definition.auth.scope == "r"
+
+
+def test_requirement_of_many_operations_is_mended_in_one_row() -> None:
+    paths = {f"/{n}": get(f"a{n}", security=[{"API-KEY": []}]) for n in range(3)}
+    outcome = imported(openapi(paths, components={"securitySchemes": {"user": BASIC, "apiKey": KEY}}, security=None))
+    assert outcome.definition.auth == ApiKeyAuth(api_key_name="key", api_key_location="query")
+    assert [(row.rule, row.pointer) for row in outcome.repairs] == [("security-scheme-undefined", "/paths/~10/get/security/0")]
+
+
+def test_openid_connect_is_a_sign_in_whose_urls_its_finding_names() -> None:
+    outcome = result({"s": {"type": "openIdConnect", "openIdConnectUrl": "https://id.example.com/.well-known/openid-configuration"}})
+    assert outcome.auth_choices == [("s", OAuth2Auth(grant_type="authorization_code", scope="openid"))]
+    assert [(f.rule, f.remedy) for f in findings(outcome)] == [
+        (
+            "security-scheme",
+            "Enter authorization_endpoint and token_endpoint of https://id.example.com/.well-known/openid-configuration as the URLs.",
+        )
+    ]
 
 
 def test_flow_for_flows_is_repaired() -> None:
