@@ -8,6 +8,7 @@ lost, and none is stored twice.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -20,16 +21,16 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from actions import requests, results
-from actions.loops import Guard, Mark, fingerprint
+from actions import page_requests, reading, requests, results
+from actions.loops import Guard, Mark, Repeat, fingerprint
 from actions.models import Action, Page, Run
-from actions.pagination import End, Next, PageSeen, PaginationError, Strategy, Token, strategy_of
-from actions.records import ResultsKeyError, records
+from actions.pagination import End, Next, PaginationError, Strategy, Token, strategy_of
+from actions.records import ResultsKeyError
 from config.celery import app as celery
 from connections.client import CallError, Client, client_for
-from connections.exchange import Answer, Headers, Outgoing
+from connections.exchange import Answer, Outgoing
 from connections.models import Connection
-from integrations.definition import Definition, NoPagination
+from integrations.definition import LARGEST_PAGE_SIZE, Definition, NoPagination
 from integrations.models import User
 from integrations.operation import Operation
 from integrations.refusals import Conflict, Invalid
@@ -40,7 +41,6 @@ logger = logging.getLogger(__name__)
 EXECUTE: Final = "actions.tasks.execute_run"
 PageLimit = int | Literal["default"] | None  # a number of pages, the integration's default page limit, or all pages
 DEFAULT_LIMIT: Final = "default"
-LARGEST_PAGE_SIZE: Final = 100_000  # records; what a vendor does with a larger number is anybody's guess
 ATTEMPTS_WITHOUT_A_PAGE: Final = 5  # a run that kills its worker again and again must not go on for ever
 
 Verdict = Run.Verdict
@@ -62,6 +62,15 @@ class Plan:
     @property
     def is_paged(self) -> bool:
         return not isinstance(self.strategy.pagination, NoPagination)
+
+    def request(self, inputs: dict[str, Any], token: Token, *, base: str, headers: Mapping[str, str]) -> Outgoing:
+        """The request for the page of a token. Raises `requests.InputError`."""
+        page, trusted = self.strategy.request(token), self.definition.credential_origins
+        return page_requests.build(self.operation, inputs, page, base=base, headers=headers, trusted=trusted)
+
+    def read(self, answer: Answer, number: int) -> reading.PageRead:
+        """The records of an answer. Raises `PaginationError` and `ResultsKeyError`."""
+        return reading.page_of(answer, results_key=self.results_key, is_paged=self.is_paged, number=number)
 
 
 def plan_of(action: Action) -> Plan:
@@ -97,7 +106,7 @@ def start(
         raise Conflict("This action is part of a draft. It can be run once the draft is finalized.")
     plan = plan_of(action)
     try:
-        requests.build(plan.operation, inputs, base="https://host.invalid")
+        plan.request(inputs, plan.strategy.first(1), base="https://host.invalid", headers={})
     except requests.InputError as error:
         raise Invalid({f"inputs.{name}": sentences for name, sentences in error.fields.items()}) from None
     run = Run.objects.create(
@@ -211,9 +220,9 @@ class Walk:
                     return
                 repeat = self.guard.before(self.strategy.position(token))
                 if repeat:
-                    self.finish(Verdict.LOOP, repeat.message)
+                    self._finish_repeated(token, repeat)
                     return
-                outgoing = self._request(client, token)
+                outgoing = self.plan.request(run.inputs, token, base=client.base, headers=dict(client.headers))
                 following = self._page(client, token, outgoing)
                 if following is None:
                     return
@@ -224,21 +233,28 @@ class Walk:
         if not self._mine().update(**_finished(verdict, message)):
             logger.warning("Run %s was to end as %s, but is held by another worker.", self.run.pk, verdict)
 
+    def _finish_repeated(self, token: Token, repeat: Repeat) -> None:
+        """A page that was there before: a loop, unless repeating is how this server ends a list."""
+        end = self.strategy.ends_by_repeating(token, repeat)
+        if end:
+            self.finish(Verdict.COMPLETE if end.sure else Verdict.AMBIGUOUS, end.message)
+        else:
+            self.finish(Verdict.LOOP, repeat.message)
+
     def _page(self, client: Client, token: Token, outgoing: Outgoing) -> Token | None:
         """Fetch, judge and store one page; the token of the next one, or None at the end."""
         answer = self._fetch(client, token, outgoing)
         past_the_end = answer.status >= 400 or answer.status == 204
-        body = None if past_the_end else self._body(answer)
-        rows = [] if past_the_end else records(body, self.plan.results_key, many=self.plan.is_paged)
-        seen = PageSeen(answer.status, Headers(answer.headers), body, answer.url, len(rows))
-        step = self.strategy.advance(token, seen)
+        read = self.plan.read(answer, self.run.page_count + 1)
+        rows = read.rows
+        step = self.strategy.advance(token, read.seen)
         if isinstance(step, Next) and step.token.get("url"):
             # Vendors repeat the key of the request in the next link, and the token goes into the database.
             step = Next({**step.token, "url": client.bare(step.token["url"])})
         position = self.strategy.position(token)
         repeat = self.guard.after(position, rows)
         if repeat:
-            self.finish(Verdict.LOOP, repeat.message)
+            self._finish_repeated(token, repeat)
             return None
         packed = results.pack(rows)
         # An empty page at the end is no page; an empty one in the middle moves the checkpoint, so it is.
@@ -320,28 +336,6 @@ class Walk:
 
     def _mine(self) -> Any:
         return Run.objects.filter(pk=self.run.pk, state=Run.State.RUNNING, lease_holder=self.holder)
-
-    def _request(self, client: Client, token: Token) -> Outgoing:
-        page = self.strategy.request(token)
-        outgoing = requests.build(
-            self.plan.operation, self.run.inputs, base=client.base, headers=dict(client.headers), page_params=page.params
-        )
-        return Outgoing(outgoing.method, page.url, outgoing.headers, outgoing.body) if page.url else outgoing
-
-    def _body(self, answer: Answer) -> Any:
-        if not answer.body.strip():
-            return None
-        try:
-            return answer.json()
-        except ValueError as error:
-            if (
-                not self.plan.is_paged
-                and not self.plan.results_key
-                and answer.content_type.startswith("text/")
-                and answer.content_type != "text/html"
-            ):
-                return answer.text
-            raise PaginationError(f"Page {self.run.page_count + 1} cannot be read. {error}") from None
 
     def _page_size(self) -> int:
         default: int = getattr(self.strategy.pagination, "default_page_size", 0)

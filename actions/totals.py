@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from connections.exchange import Headers
+from integrations import paths
 
 # Names without case, underscores and signs. The size of a filtered list, where one is named, is the list that is paged.
 _FILTERED = ("filteredcount", "totalfiltered", "filteredtotal", "recordsfiltered", "totalfilteredrecords")
@@ -19,6 +20,9 @@ _CONTAINERS = frozenset(
 )
 _HEADERS = ("X-Total-Count", "X-Total", "X-WP-Total", "Total-Count")
 _LARGEST = 10**15  # a larger figure is a time or an id, and no list is that long
+_PAGE_COUNTS = frozenset({"totalpages", "pagecount", "totalpagecount", "numpages", "numberofpages", "lastpage", "pagestotal", "pages"})
+_YES = frozenset({"true", "yes", "y", "1", "t", "on"})
+_NO = frozenset({"false", "no", "n", "0", "f", "off", "", "null", "none"})
 _MORE = frozenset({"hasmore", "hasnext", "hasnextpage", "morepages", "more", "hasmoreitems", "hasmorerecords"})
 
 
@@ -42,16 +46,70 @@ def total_of(body: Any, headers: Headers, results_key: str, *, count: int, recei
     return None
 
 
-def says_more(body: Any) -> bool:
-    """Whether a flag such as `has_more` says that another page follows."""
-    return any(name in _MORE and (value is True or value == "true") for place in _places(body, "") for name, value in _plain(place))
+def says_more(body: Any) -> bool | None:
+    """Whether a flag such as `has_more` says that another page follows; None where there is no such flag."""
+    flags = [truth(value) for place in _places(body, "") for name, value in _plain(place) if name in _MORE]
+    return True if True in flags else False if False in flags else None
+
+
+def flag_at(body: Any, path: str) -> bool | None:
+    """The flag at a path in one of its spellings; None where it is absent or says neither yes nor no.
+
+    A number of pages or records that are left is a flag as well: 0 says no.
+    """
+    found = paths.extract(body, path)
+    return None if found is paths.MISSING else False if found is None else truth(found)
+
+
+def truth(value: Any) -> bool | None:
+    """A flag as vendors write it: true, "true", "True", 1, "yes", "Y"; None for anything else."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return value > 0
+    if isinstance(value, str):
+        text = value.strip().lower()
+        return True if text in _YES else False if text in _NO else None
+    return None
+
+
+def declared(body: Any, headers: Headers, path: str, header: str) -> int | None:
+    """The figure that the settings point at, in the body or in a header; None where it is absent, null or no number."""
+    found: Any = headers.get(header) if header else paths.extract(body, path)
+    if isinstance(found, str):
+        # As in Content-Range, `0-24/319` and `*/319`.
+        text = found.strip().rpartition("/")[2].replace(",", "")
+        found = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return int(found) if 0 <= found <= _LARGEST else None
+
+
+def page_counts(body: Any) -> list[tuple[str, int]]:
+    """Paths to figures that by their name count pages, with the figures."""
+    found = []
+    for path, place in _named_places(body):
+        for key, value in place.items():
+            if _normal(key) in _PAGE_COUNTS and isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                found.append((f"{path}{key}", value))
+    return found
+
+
+def _named_places(body: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+    if not isinstance(body, dict):
+        return
+    yield path, body
+    for key, value in body.items():
+        if isinstance(value, dict) and depth < 2 and _normal(key) in _CONTAINERS:
+            yield from _named_places(value, f"{path}{key}.", depth + 1)
 
 
 def _figures(body: Any, results_key: str) -> Iterator[tuple[str, int]]:
     for place in _places(body, results_key):
         for name, value in _plain(place):
             if isinstance(value, dict) and name in ("total", "totalcount"):
-                value = value.get("value")  # noqa: PLW2901  Elasticsearch: {"value": 12, "relation": "eq"}
+                # Elasticsearch: {"value": 12, "relation": "eq"}; with "gte" it stopped counting there.
+                value = value.get("value") if value.get("relation", "eq") == "eq" else None  # noqa: PLW2901
             if isinstance(value, int) and not isinstance(value, bool):
                 yield name, value
             elif isinstance(value, str) and value.isdecimal() and len(value) < 16:

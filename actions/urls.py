@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.pages import detail, import_progress, imports, runs
+from actions.pages import detail, import_progress, imports, runs, trying
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -21,6 +21,8 @@ urlpatterns = [
     path("integrations/<str:slug>/actions/rename/", wizard.rename, name="action-rename"),
     path("integrations/<str:slug>/actions/<uuid:uid>/delete/", wizard.delete_action, name="action-delete"),
     path("integrations/<slug:slug>/actions/<uuid:uid>/run/", runs.action_run, name="action-run"),
+    path("integrations/<str:slug>/try/", trying.try_pagination, name="pagination-try"),
+    path("integrations/<str:slug>/try/use/", trying.use_pagination, name="pagination-use"),
     path("runs/", runs.run_list, name="run-list"),
     path("runs/<uuid:pk>/", runs.run_detail, name="run-detail"),
     path("runs/<uuid:pk>/status", runs.run_status, name="run-status"),

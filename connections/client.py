@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -171,14 +172,15 @@ class Client:
         raise AssertionError("the last attempt returns or raises")
 
     def _exchange(self, outgoing: Outgoing, base: str) -> Answer:
-        return self._transport.send(self._completed(outgoing), additions=self._additions(outgoing), credentials_origin=base)
+        origin = outgoing.credentials_origin or base
+        return self._transport.send(self._completed(outgoing), additions=self._additions(outgoing), credentials_origin=origin)
 
     def _completed(self, outgoing: Outgoing) -> Outgoing:
         """With the integration's parameters, where the request has none of that name."""
         query = self.filled(self.definition.query)
         present = {name for name, _ in parse_qsl(urlsplit(outgoing.url).query, keep_blank_values=True)}
         added = [(name, value) for name, value in query.items() if name not in present]
-        return Outgoing(outgoing.method, with_query(outgoing.url, added), outgoing.headers, outgoing.body) if added else outgoing
+        return replace(outgoing, url=with_query(outgoing.url, added)) if added else outgoing
 
     def _additions(self, outgoing: Outgoing) -> Additions:
         values = self._values(request=of_request(outgoing))

@@ -91,12 +91,16 @@ class Headers:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A request without credentials. `url` is absolute and holds the query already."""
+    """A request without credentials. `url` is absolute and holds the query already.
+
+    `credentials_origin` is the one other origin than that of the base URI which may get the credentials, "" for none.
+    """
 
     method: str
     url: str
     headers: Pairs = field(default_factory=list, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    credentials_origin: str = ""
 
 
 @dataclass(frozen=True)

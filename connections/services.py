@@ -194,15 +194,8 @@ def try_out(*, integration: Integration, organization: Organization, credentials
     """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
     check_installable(integration, organization)
     definition = definition_of(integration)
-    settings, hidden = connection_settings.checked(definition, settings, whole=True)
-    credentials = {**credentials, **hidden}
-    _check_credentials(integration, definition, credentials)
-    together = {**_defaults(integration, definition), **credentials}
-    together, held = tokens.pasted(definition.auth, together)
     try:
-        with Client(
-            definition=definition, credentials=together, settings=settings, store=tokens.MemoryTokens(definition.auth, held)
-        ) as client:
+        with unsaved_client(integration=integration, definition=definition, credentials=credentials, settings=settings) as client:
             return ping(client)
     except CallError as error:
         return TestResult(False, error.status, error.message)
@@ -228,6 +221,29 @@ def new_destinations(connection: Connection) -> list[str]:
     except (Refusal, CallError):
         return []
     return sorted(set(found) - set(connection.destinations)) if connection.destinations else []
+
+
+def unsaved_client(*, integration: Integration, definition: Definition, credentials: dict[str, str], settings: dict[str, Any]) -> Client:
+    """A client with credentials that are not saved, also of a draft. Raises `Invalid` where they cannot even be sent, and `CallError`."""
+    settings, hidden = connection_settings.checked(definition, settings, whole=True)
+    credentials = {**credentials, **hidden}
+    _check_credentials(integration, definition, credentials)
+    together, held = tokens.pasted(definition.auth, {**_defaults(integration, definition), **credentials})
+    return Client(definition=definition, credentials=together, settings=settings, store=tokens.MemoryTokens(definition.auth, held))
+
+
+def draft_client(*, connection: Connection, definition: Definition) -> Client:
+    """A client of a stored connection that follows a draft. Raises `Conflict` where the draft would send its secrets elsewhere
+    than the definition for which they were entered, and `CallError` if they cannot be opened."""
+    entered_for = definition_of(connection.integration)
+    credentials = opened(connection, entered_for)
+    new, agreed = (set(destinations_of(one, credentials, connection.settings)) for one in (definition, entered_for))
+    if new - agreed or definition.auth != entered_for.auth:
+        raise Conflict(
+            "The draft changes the host or the authentication, and a connection's credentials were entered for what is finalized. "
+            "Enter credentials here instead."
+        )
+    return client_for(connection, definition)
 
 
 def set_default_credentials(*, integration: Integration, secrets: dict[str, str]) -> None:

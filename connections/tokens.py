@@ -136,7 +136,8 @@ class StoredTokens:
         except (TokenError, TransportError) as error:
             elapsed = round((time.monotonic() - started) * 1000)
             message = failure(row, holder, event, error, lost=lost, by_refresh=self._by_refresh, elapsed_ms=elapsed)
-            if held.alive(timezone.now()) and held.value != rejected and not getattr(error, "revoked", False):
+            # Whoever asked for a new one is told; a call goes on with the one that still lives.
+            if reason != "manual" and held.alive(timezone.now()) and held.value != rejected and not getattr(error, "revoked", False):
                 return held
             if isinstance(error, TransportError):
                 raise

@@ -66,7 +66,7 @@ class WarningDocument(serializers.Serializer):
 
 
 class FinalizedDocument(IntegrationDocument):
-    warnings = WarningDocument(many=True, help_text="What did not stand in the way, but will end runs with an error")
+    warnings = WarningDocument(many=True, help_text="What did not stand in the way, but may end runs with an error")
 
 
 class SuggestionDocument(serializers.Serializer):
@@ -131,6 +131,56 @@ class RenameDocument(serializers.Serializer):
     dryRun = serializers.BooleanField()
     count = serializers.IntegerField()
     changes = RenameChange(many=True)
+
+
+class TrialRequest(serializers.Serializer):
+    """An action or a path; a connection, or credentials that are sent and forgotten."""
+
+    action = serializers.UUIDField(required=False)
+    path = serializers.CharField(required=False, help_text="Asked for with GET, relative to the base URI")
+    inputs = ObjectField(required=False)
+    pagination = PaginationField(required=False, help_text="Left out: the action's own, or the integration's")
+    pageSize = serializers.IntegerField(required=False, allow_null=True)
+    connection = serializers.UUIDField(required=False)
+    credentials = ObjectField(required=False)
+    settings = ObjectField(required=False)
+
+
+class LookDocument(serializers.Serializer):
+    method = serializers.CharField()
+    url = serializers.CharField(help_text="Without secrets")
+    headers = ObjectField()
+    body = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True, help_text="Null: no answer came")
+    elapsedMs = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    contentType = serializers.CharField()
+    records = serializers.IntegerField(allow_null=True)
+    total = serializers.IntegerField(allow_null=True)
+    next = serializers.CharField(help_text="Where the next page is")
+    firstRecord = serializers.CharField()
+
+
+class AttemptDocument(serializers.Serializer):
+    pagination = PaginationField()
+    works = serializers.BooleanField()
+    message = serializers.CharField()
+    evidence = serializers.ListField(child=serializers.CharField())
+    requests = LookDocument(many=True)
+
+
+class ChangeDocument(serializers.Serializer):
+    setting = serializers.CharField()
+    before = AnyField()
+    after = AnyField()
+    evidence = serializers.CharField()
+
+
+class TrialDocument(serializers.Serializer):
+    works = serializers.BooleanField(help_text="The settings as they were sent")
+    attempts = AttemptDocument(many=True)
+    suggestion = PaginationField(allow_null=True)
+    changes = ChangeDocument(many=True)
 
 
 class RunRequest(serializers.Serializer):

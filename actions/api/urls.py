@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.api import actions, repairs, runs
+from actions.api import actions, repairs, runs, trying
 
 urlpatterns = [
     path("integrations/import", actions.ImportView.as_view(), name="api-integration-import"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("integrations/<str:key>/repairs", repairs.RepairsView.as_view(), name="api-repair-list"),
     path("integrations/<str:key>/repairs/<int:number>/undo", repairs.UndoView.as_view(), name="api-repair-undo"),
     path("integrations/<str:key>/repairs/<int:number>/redo", repairs.RedoView.as_view(), name="api-repair-redo"),
+    path("integrations/<str:key>/try", trying.TryView.as_view(), name="api-pagination-try"),
     path("actions/<str:key>", actions.ActionView.as_view(), name="api-action"),
     path("runs", runs.RunsView.as_view(), name="api-run-list"),
     path("runs/<str:key>", runs.RunView.as_view(), name="api-run"),

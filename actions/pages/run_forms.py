@@ -20,9 +20,9 @@ from actions.examples import example
 from actions.inputs import convert, is_given, text_of
 from actions.models import Run
 from actions.requests import BODY, labelled
-from actions.runs import DEFAULT_LIMIT, LARGEST_PAGE_SIZE, PageLimit, Plan
+from actions.runs import DEFAULT_LIMIT, PageLimit, Plan
 from connections.models import Connection
-from integrations.definition import FORM_TYPE, JSON_TYPE
+from integrations.definition import FORM_TYPE, JSON_TYPE, LARGEST_PAGE_SIZE
 from integrations.forms import RefusableForm
 from integrations.models import Organization
 from integrations.operation import Body, Operation, Parameter
@@ -33,7 +33,6 @@ NOT_SENT: Final = ("", "Not sent")
 HELP_LENGTH: Final = 400  # characters; some documents describe a parameter on pages
 MOST_TICK_BOXES: Final = 12
 MOST_SHOWN: Final = 8  # optional inputs; more of them are folded away
-PAGING_PARAMETERS: Final = ("page_size_param", "index_param", "page_param", "after_param")
 SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
@@ -58,7 +57,7 @@ class RunForm(RefusableForm):
             choices=_choices(connections, organization), initial=_first_choice(connections, organization, again)
         )
         for label, parameter in self.parameters.items():
-            if _is_set_by_paging(parameter, plan):
+            if _is_set_by_paging(label, parameter, plan):
                 continue
             self.fields[INPUTS + label] = field_of(parameter, parameter.name if label.startswith(f"{BODY}.") else label)
         if plan.operation.body and not self.body_parts:
@@ -177,14 +176,17 @@ class RunForm(RefusableForm):
                 field.initial = _shown(given.get(name.removeprefix(INPUTS)), field)
 
 
-def _is_set_by_paging(parameter: Parameter, plan: Plan) -> bool:
+def _is_set_by_paging(label: str, parameter: Parameter, plan: Plan) -> bool:
     """Whether the walk through the pages sends this parameter itself, so that an input for it would have no effect.
 
-    A required one without a default stays: the service refuses a run that lacks it.
+    A required one without a default stays where the first request does not have it: the service refuses a run that lacks it.
     """
-    names = {getattr(plan.strategy.pagination, name, "") for name in PAGING_PARAMETERS}
-    needed = parameter.required and not is_given(parameter.default)
-    return parameter.place == "query" and parameter.name in names and not needed
+    place = "body" if label.startswith(f"{BODY}.") else parameter.place
+    if (place, parameter.name) not in plan.strategy.sent_parameters():
+        return False
+    first = plan.strategy.request(plan.strategy.first(1))
+    sent_first = {*dict(first.params), *dict(first.headers), *first.path, *first.body}
+    return parameter.name in sent_first or not parameter.required or is_given(parameter.default)
 
 
 def field_of(parameter: Parameter, label: str) -> forms.Field:

@@ -6,18 +6,20 @@ import json
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ValidationError as FormError
+from pydantic import ValidationError
 
 from actions import services
 from actions.models import Action
-from integrations.definition import JSON_TYPE, Part
+from integrations.definition import JSON_TYPE, Part, problems
 from integrations.forms import RefusableForm
 from integrations.models import Integration
 from integrations.openapi.answers import results_keys
 from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, placeholders
 from integrations.refusals import Invalid, Refusal
 from integrations.wizard.inputs import text
-from integrations.wizard.pagination_forms import PAGINATION_FORMS, PaginationForm
+from integrations.wizard.paged_forms import PaginationForm
+from integrations.wizard.pagination_forms import PAGINATION_FORMS
 
 
 class ActionForm(RefusableForm):
@@ -81,9 +83,9 @@ class ActionForm(RefusableForm):
             schema = json.loads(written)
         except (ValueError, RecursionError) as error:
             where = f" in line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-            raise ValidationError(f"This is not valid JSON{where}. Write it as an object in braces.") from None
+            raise FormError(f"This is not valid JSON{where}. Write it as an object in braces.") from None
         if not isinstance(schema, dict):
-            raise ValidationError('A JSON Schema is an object in braces, for example {"type": "object"}.')
+            raise FormError('A JSON Schema is an object in braces, for example {"type": "object"}.')
         return schema
 
 
@@ -208,6 +210,16 @@ class ActionEditor:
         if self.action is None:
             return services.add(integration=self.integration, values=values), added
         return services.change(action=self.action, values=values), added
+
+    def operation_typed(self) -> Operation:
+        """The operation as the form has it now, without saving it. Raises `Invalid`."""
+        if not self.is_valid():
+            raise Invalid({"": ["The form of the action has a value that does not fit. Save it to see which one."]})
+        present = self.operation.dump() if self.operation else {}
+        try:
+            return Operation.model_validate({**present, **self._values()})
+        except ValidationError as error:
+            raise Invalid(problems(error)) from None
 
     def _values(self) -> dict[str, Any]:
         fields = self.form.cleaned_data

@@ -17,7 +17,19 @@ FLAT_FIELDS = {
 SECRET_FIELDS = {"apikey": ("apiKey",), "oauth2": ("clientSecret",)}
 DETAIL_FIELDS = ("name", "description", "type", "category")
 KEPT_FIELDS = ("mode", "imageUrl", "data")
-OTHER_FIELDS = ("id", "status", "apiBaseUri", "connectionFields", "headers", "query", "authType", "auth", "ping", "pagination")
+OTHER_FIELDS = (
+    "id",
+    "status",
+    "apiBaseUri",
+    "connectionFields",
+    "headers",
+    "query",
+    "authType",
+    "auth",
+    "ping",
+    "pagination",
+    "credentialOrigins",
+)
 KNOWN_FIELDS = frozenset(
     (
         *DETAIL_FIELDS,
@@ -60,6 +72,8 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
         parts["api_base_uri"] = payload["apiBaseUri"]
     if "headers" in payload:
         parts["headers"] = payload["headers"] or {}
+    if "credentialOrigins" in payload:
+        parts["credential_origins"] = payload["credentialOrigins"] or []
     if "query" in payload:
         parts["query"] = payload["query"] or {}
     if "connectionFields" in payload:
@@ -98,6 +112,7 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
         "query": definition.query,
         "ping": definition.ping.dump() if definition.ping else None,
         "pagination": definition.pagination.dump(),
+        "credentialOrigins": definition.credential_origins,
         "revision": {
             "number": revision.number,
             "state": "finalized" if revision.finalized_at else "draft",

@@ -25,6 +25,7 @@ from integrations.definition.auth import (
 from integrations.definition.fields import ConnectionField
 from integrations.definition.pagination import (
     DEFAULT_PAGE_SIZE,
+    LARGEST_PAGE_SIZE,
     MAX_DEFAULT_PAGE_LIMIT,
     MAX_DEFAULT_PAGE_SIZE,
     PAGINATION_CLASSES,
@@ -34,6 +35,7 @@ from integrations.definition.pagination import (
     PagePagination,
     Pagination,
     PointerPagination,
+    RangePagination,
     pagination_gaps,
 )
 from integrations.definition.parts import HeaderName, Name, Part, Path, Url, absolute_url, header_name, header_value, json_path
@@ -46,6 +48,7 @@ __all__ = [
     "DEFAULT_PAGE_SIZE",
     "FORM_TYPE",
     "JSON_TYPE",
+    "LARGEST_PAGE_SIZE",
     "MAX_DEFAULT_PAGE_LIMIT",
     "MAX_DEFAULT_PAGE_SIZE",
     "PAGINATION",
@@ -77,6 +80,7 @@ __all__ = [
     "Ping",
     "Placement",
     "PointerPagination",
+    "RangePagination",
     "Signal",
     "TokenPart",
     "Url",

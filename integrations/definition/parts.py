@@ -56,6 +56,18 @@ def absolute_url(value: str) -> str:
     return value
 
 
+def origin(value: Any) -> Any:
+    """`https://host[:port]` of something that was typed as one, without a slash at its end."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().rstrip("/")
+    if "://" not in text:
+        text = f"https://{text}"
+    if not re.match(r"^https?://[^/?#@]+$", text, re.IGNORECASE):
+        raise ValueError(f"{value.strip()} is not an origin. Write scheme and host only, for example https://files.example.com.")
+    return re.sub(r"^(https://.*):443$|^(http://.*):80$", r"\1\2", absolute_url(text).lower())
+
+
 def json_path(value: str) -> str:
     paths.check(value)
     return value
@@ -107,3 +119,4 @@ UrlTemplate = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: u
 Params = Annotated[dict[str, str], AfterValidator(_templates)]
 """Parameters by name. A value may hold placeholders; one that is empty takes a parameter out that would be sent otherwise."""
 HeaderTemplates = Annotated[dict[str, str], AfterValidator(_header_templates)]
+Origin = Annotated[str, Field(max_length=300), BeforeValidator(origin)]

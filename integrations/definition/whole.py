@@ -12,7 +12,7 @@ from integrations import addresses, expressions
 from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, auth_gaps
 from integrations.definition.fields import ConnectionField
 from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination, Pagination, pagination_gaps
-from integrations.definition.parts import HeaderTemplates, Params, Part, UrlTemplate, url_template
+from integrations.definition.parts import HeaderTemplates, Origin, Params, Part, UrlTemplate, url_template
 from integrations.definition.tokens import JsonTemplate
 
 
@@ -44,6 +44,7 @@ class Definition(Part):
 
     `connection_fields` are what a connection is asked for besides its credentials; their values stand in base URI,
     headers, query and everything else that takes placeholders. `query` and `headers` go along with every request.
+    `credential_origins` get the credentials as well when a next link of a list leads there; no other origin does.
     """
 
     api_base_uri: Annotated[str, Field(max_length=2000)] = ""
@@ -53,6 +54,7 @@ class Definition(Part):
     query: Params = Field(default_factory=dict)
     pagination: Pagination = Field(default_factory=NoPagination)
     ping: Ping | None = None
+    credential_origins: list[Origin] = Field(default_factory=list, max_length=20)
 
     @field_validator("api_base_uri")
     @classmethod
@@ -97,7 +99,7 @@ class Definition(Part):
     @property
     def credential_urls(self) -> list[str]:
         """Every URL besides the base URI to which credentials go, placeholders and all."""
-        return list(filter(None, [self.ping.base_uri if self.ping else "", *_urls(self.auth)]))
+        return list(filter(None, [self.ping.base_uri if self.ping else "", *_urls(self.auth), *self.credential_origins]))
 
     def changed(self, **parts: Any) -> Self:
         """A validated copy with some parts replaced."""

@@ -30,7 +30,7 @@ from integrations.operation import Operation, PaginationSuggestion, Parameter
 _SIZE = (
     "limit", "pagesize", "perpage", "pagelimit", "size", "top", "take", "maxresults", "maxitems", "itemsperpage", "pagefirst",
     "first", "pagecount", "count", "max", "rows", "num", "resultsperpage", "recordsperpage", "pagelength", "length", "maxpagesize",
-    "maxrecords",
+    "maxrecords", "n",
 )  # fmt: skip
 _PAGE = (
     "page", "pagenumber", "pagenum", "pageno", "pageindex", "currentpage", "pageidx", "p",
@@ -59,8 +59,8 @@ class Suggestion:
 
     @cached_property
     def shape(self) -> tuple[tuple[str, Any], ...]:
-        own = self.pagination.dump()
-        return tuple((key, own[key]) for key in sorted(own) if key not in ("resultsKey", "defaultPageSize", "defaultPageLimit"))
+        own = self.pagination.model_dump(exclude_defaults=True, exclude={"results_key", "default_page_size", "default_page_limit"})
+        return (("type", self.pagination.type), *sorted(own.items()))
 
 
 def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int]) -> Suggestion | None:
@@ -68,36 +68,36 @@ def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int
 
     Only a GET whose answer has one recognisable list can be paged through.
     """
+    return next(iter(ranked(operation, headers, maxima)), None) if operation.method == "GET" else None
+
+
+def ranked(operation: Operation, headers: frozenset[str], maxima: dict[str, int]) -> list[Suggestion]:
+    """All ways in which this operation may page, the likeliest first."""
     schema = operation.response_schema
-    if operation.method != "GET" or not schema:
-        return None
+    if not schema:
+        return []
     fields = answers.fields_of(schema)
     results = answers.results_key(schema, fields, operation.path)
     if results is None:
-        return None
-    known = {
-        answers.plain(parameter.name): parameter
-        for parameter in reversed(operation.parameters)
-        if parameter.place == "query" and parameter.type not in ("object", "array")
-    }
+        return []
+    known = _known(operation)
     size, page, index, cursor = (_first(known, names) for names in (_SIZE, _PAGE, _INDEX, _CURSOR))
     pointer = answers.cursor_field(fields) if cursor else ""
-    return _best(
-        _Signs(
-            results=results,
-            cursor=cursor.name if cursor else "",
-            pointer=pointer,
-            last=answers.last_id(schema, results) if cursor and not pointer else "",
-            link=answers.next_link(fields, cursor=cursor is not None),
-            header="link" in headers,
-            page=page.name if page and page.type in ("integer", "number", "string") else "",
-            start_page=_start(page, 1) if page else 1,
-            offset=index.name if index else "",
-            start_offset=_start(index, 0) if index else 0,
-            size=size.name if size else "",
-            page_size=_page_size(size, maxima),
-        )
+    signs = _Signs(
+        results=results,
+        cursor=cursor.name if cursor else "",
+        pointer=pointer,
+        last=answers.last_id(schema, results) if cursor and not pointer else "",
+        link=answers.next_link(fields, cursor=cursor is not None),
+        header="link" in headers,
+        page=page.name if page and page.type in ("integer", "number", "string") else "",
+        start_page=_start(page, 1) if page else 1,
+        offset=index.name if index else "",
+        start_offset=_start(index, 0) if index else 0,
+        size=size.name if size else "",
+        page_size=_page_size(size, maxima),
     )
+    return list(_ranked(signs))
 
 
 class _Signs(NamedTuple):
@@ -118,16 +118,33 @@ class _Signs(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _best(signs: _Signs) -> Suggestion | None:
+def _ranked(signs: _Signs) -> tuple[Suggestion, ...]:
+    common = {"results_key": signs.results, "default_page_size": signs.page_size, "page_size_param": signs.size}
     try:
-        guesses = list(_guesses(signs))
-        if not guesses:
-            return None
-        best = max(guesses, key=lambda guess: guess.score)
-        common = {"results_key": signs.results, "default_page_size": signs.page_size, "page_size_param": signs.size}
-        return replace(best, pagination=PAGINATION.validate_python({**best.pagination.model_dump(), **common}))
+        guesses = sorted(_guesses(signs), key=lambda guess: -guess.score)
+        return tuple(
+            replace(guess, pagination=PAGINATION.validate_python({**guess.pagination.model_dump(), **common})) for guess in guesses
+        )
     except ValidationError:  # a name in the answer that no field can hold, such as one of 500 characters
-        return None
+        return ()
+
+
+def size_parameter(operation: Operation) -> str:
+    """The query parameter of an operation that asks for a page size, "" if none is known by its name."""
+    found = _first(_known(operation), _SIZE)
+    return found.name if found else ""
+
+
+def supposed(fields: list[str]) -> list[str]:
+    """Parameters that an API most likely has whose answers have these fields: `offset` is sent back, `next_cursor` is sent as `cursor`."""
+    known = {*_SIZE, *_PAGE, *_INDEX} - {"count", "from", "first", "num", "p"}
+    found = [name for name in fields if answers.plain(name) in known]
+    for name in fields:
+        cursor = re.sub(r"^(?:next|end)[_-]?", "", name, flags=re.IGNORECASE)
+        cursor = cursor[:1].lower() + cursor[1:]
+        if cursor and cursor != name and answers.plain(cursor) in _CURSOR:
+            found.append(cursor)
+    return list(dict.fromkeys(found))
 
 
 def _guesses(signs: _Signs) -> Iterator[Suggestion]:
@@ -151,6 +168,15 @@ def _guesses(signs: _Signs) -> Iterator[Suggestion]:
     if signs.offset and (signs.size or answers.plain(signs.offset) == "offset"):
         pagination_by_index = IndexPagination(index_param=signs.offset, start_index=signs.start_offset)
         yield Suggestion(pagination_by_index, 8, f"query parameter {signs.offset}")
+
+
+def _known(operation: Operation) -> dict[str, Parameter]:
+    """The query parameters that may page, by their plain names."""
+    return {
+        answers.plain(parameter.name): parameter
+        for parameter in reversed(operation.parameters)
+        if parameter.place == "query" and parameter.type not in ("object", "array")
+    }
 
 
 def _first(known: dict[str, Parameter], names: tuple[str, ...]) -> Parameter | None:

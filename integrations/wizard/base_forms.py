@@ -73,9 +73,9 @@ class PartForm(StepForm):
 
     @property
     def advanced_fields(self) -> list[Any]:
-        return [self[name] for name in self.fields if name in self.advanced]
+        return [self[name] for name in self.advanced if name in self.fields]
 
     @property
     def advanced_open(self) -> bool:
         """Whether something in the folded part needs to be seen."""
-        return any(self[name].errors for name in self.advanced)
+        return any(field.errors for field in self.advanced_fields)

@@ -193,9 +193,9 @@ class PaginationTypeForm(StepForm):
         kind = self.cleaned_data["type"]
         if kind == present.type:
             return
-        # What the types have in common stays: results key, page size, page limit.
-        fresh = PAGINATION_FORMS[kind].part().dump()
-        kept = {name: value for name, value in present.dump().items() if name in fresh}
+        # What was entered and the types have in common stays: results key, page size, page limit. Their defaults may differ.
+        fresh, usual = PAGINATION_FORMS[kind].part().dump(), type(present)().dump()
+        kept = {name: value for name, value in present.dump().items() if name in fresh and value != usual[name]}
         services.change_definition(integration=self.saved, pagination={**fresh, **kept, "type": kind})
 
 

@@ -5,57 +5,22 @@ The same forms serve the integration's default and an action that has a paginati
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django import forms
 
-from integrations import services
 from integrations.definition import (
-    MAX_DEFAULT_PAGE_LIMIT,
-    MAX_DEFAULT_PAGE_SIZE,
     IndexPagination,
     LinkPagination,
     NoPagination,
     PagePagination,
     PointerPagination,
+    RangePagination,
 )
 from integrations.widgets import Card
-from integrations.wizard.base_forms import PartForm
 from integrations.wizard.inputs import text
-
-
-class PaginationForm(PartForm):
-    field = "pagination"
-
-    def save(self) -> None:
-        services.change_definition(integration=self.saved, pagination=self.value(self.saved.working.definition.pagination))
-
-
-class PagedForm(PaginationForm):
-    """What every type but none has."""
-
-    results_key = forms.CharField(
-        required=False,
-        label="Results key",
-        widget=text(placeholder="results"),
-        help_text="The path to the list of records in the answer, for example results or data.items. Leave it empty if the answer itself is the list.",
-    )
-    page_size_param = forms.CharField(
-        required=False,
-        label="Page size parameter",
-        widget=text(placeholder="limit"),
-        help_text="The query parameter that says how many records a page has. Leave it empty if there is none.",
-    )
-    default_page_size = forms.IntegerField(
-        required=False,
-        label="Default page size",
-        widget=forms.NumberInput(attrs={"min": 1, "max": MAX_DEFAULT_PAGE_SIZE}),
-        help_text=f"Records of one page, at most {MAX_DEFAULT_PAGE_SIZE:,}.",
-    )
-    default_page_limit = forms.IntegerField(
-        required=False,
-        label="Default page limit",
-        widget=forms.NumberInput(attrs={"min": 1, "max": MAX_DEFAULT_PAGE_LIMIT}),
-        help_text=f"Pages that a run fetches unless it asks for more, at most {MAX_DEFAULT_PAGE_LIMIT}.",
-    )
+from integrations.wizard.paged_forms import CountedForm, PaginationForm, SizedForm
+from integrations.wizard.setting_fields import YesNoField, option, place, tick
 
 
 class NoPaginationForm(PaginationForm):
@@ -78,8 +43,16 @@ class NoPaginationForm(PaginationForm):
     )
 
 
-class IndexForm(PagedForm):
+class IndexForm(SizedForm, CountedForm):
     part = IndexPagination
+    advanced: ClassVar[tuple[str, ...]] = (
+        "index_location",
+        "increment",
+        "send_on_first_request",
+        *SizedForm.advanced,
+        "short_page_ends",
+        "empty_page_ends",
+    )
     card = Card(
         "A parameter counts records.",
         (
@@ -102,10 +75,24 @@ class IndexForm(PagedForm):
         widget=forms.NumberInput(attrs={"min": 0}),
         help_text="The index of the first record, usually 0.",
     )
+    index_location = place("Index goes into")
+    increment = option(
+        "The index grows by",
+        {"received": "The records received", "size": "The page size", "one": "One: it counts pages"},
+        "Records received is right even where the vendor gives fewer than asked for.",
+    )
+    send_on_first_request = YesNoField(label="The first request has the index", help_text="Say no if the vendor refuses it there.")
 
 
-class PageForm(PagedForm):
+class PageForm(SizedForm, CountedForm):
     part = PagePagination
+    advanced: ClassVar[tuple[str, ...]] = (
+        "page_location",
+        "send_on_first_request",
+        *SizedForm.advanced,
+        "short_page_ends",
+        "empty_page_ends",
+    )
     card = Card(
         "A parameter counts pages.",
         (
@@ -128,10 +115,13 @@ class PageForm(PagedForm):
         widget=forms.NumberInput(attrs={"min": 0}),
         help_text="The number of the first page, usually 1.",
     )
+    page_location = place("Page goes into")
+    send_on_first_request = YesNoField(label="The first request has the page", help_text="Say no if the vendor refuses it there.")
 
 
-class LinkForm(PagedForm):
+class LinkForm(SizedForm):
     part = LinkPagination
+    advanced: ClassVar[tuple[str, ...]] = ("restore_params", *SizedForm.advanced, "empty_page_ends")
     card = Card(
         "The answer holds the URL of the next page.",
         (
@@ -165,10 +155,18 @@ class LinkForm(PagedForm):
         widget=text(placeholder="next"),
         help_text='Its rel value, as in <https://api.example.com/users?page=2>; rel="next". "next" if you leave it empty.',
     )
+    restore_params = tick(
+        "Send lost parameters again",
+        "The next link leaves out parameters of the first request, such as a filter, that the vendor still needs.",
+    )
+    empty_page_ends = tick("An empty page is the end", "Otherwise a page without records is passed as long as it names a next one.")
 
 
-class PointerForm(PagedForm):
+class PointerForm(SizedForm):
     part = PointerPagination
+    advanced: ClassVar[tuple[str, ...]] = (
+        "after_location", "pointer_location", "pointer_header", "pointer_form", "first_cursor", *SizedForm.advanced, "empty_page_ends",
+    )  # fmt: skip
     card = Card(
         "The answer holds a cursor to send back.",
         (
@@ -191,6 +189,66 @@ class PointerForm(PagedForm):
         widget=text(placeholder="$.next_cursor"),
         help_text="The path to the cursor in the answer, plain or as a JSONPath.",
     )
+    after_location = place("Cursor goes into")
+    pointer_location = option(
+        "The cursor is in",
+        {"body": "The answer, at the pointer path", "record": "The last record, at the pointer path", "header": "A response header"},
+        "With the last record the pointer path is a field of it, such as id.",
+    )
+    pointer_header = forms.CharField(
+        required=False,
+        label="Pointer header",
+        widget=text(placeholder="X-Next-Cursor"),
+        help_text="The response header, if the cursor is in one.",
+    )
+    pointer_form = option(
+        "What is found there is",
+        {"value": "The cursor", "url": "A URL that has it as a parameter", "encoded": "The cursor, percent-encoded"},
+        "Of a URL the parameter with the name of the after parameter is taken.",
+    )
+    first_cursor = forms.CharField(
+        required=False,
+        label="First cursor",
+        widget=text(placeholder="*"),
+        help_text="What the first request sends. Leave it empty if it sends none.",
+    )
+    empty_page_ends = tick("An empty page is the end", "Otherwise a page without records is passed as long as it has a cursor.")
+
+
+class RangeForm(CountedForm):
+    part = RangePagination
+    card = Card(
+        "A header asks for a range of records.",
+        (
+            "requests have a header such as Range: items=0-99",
+            "answers have Content-Range, and often the status 206",
+            "the documentation speaks of ranges; rare, mostly with generated APIs",
+        ),
+        "ruler",
+    )
+    advanced: ClassVar[tuple[str, ...]] = ("range_header", "content_range_header", *CountedForm.advanced)
+
+    range_unit = forms.CharField(
+        required=False,
+        label="Range unit",
+        widget=text(placeholder="items"),
+        help_text="What stands before the =, as in Range: items=0-99. Leave it empty for Range: 0-99.",
+    )
+    start_index = forms.IntegerField(
+        required=False,
+        label="Start index",
+        widget=forms.NumberInput(attrs={"min": 0}),
+        help_text="The index of the first record, usually 0.",
+    )
+    range_header = forms.CharField(
+        required=False, label="Request header", widget=text(placeholder="Range"), help_text='"Range" if you leave it empty.'
+    )
+    content_range_header = forms.CharField(
+        required=False,
+        label="Response header",
+        widget=text(placeholder="Content-Range"),
+        help_text='"Content-Range" if you leave it empty.',
+    )
 
 
 PAGINATION_FORMS: dict[str, type[PaginationForm]] = {
@@ -199,4 +257,5 @@ PAGINATION_FORMS: dict[str, type[PaginationForm]] = {
     "page": PageForm,
     "link": LinkForm,
     "pointer": PointerForm,
+    "range": RangeForm,
 }

@@ -198,3 +198,13 @@ def test_new_secret_of_the_client_keeps_what_somebody_agreed_to(api: Api, connec
     api("PATCH", f"connections/{connection.pk}", {"credentials": {"clientId": "another"}})
     connection.refresh_from_db()
     assert (held(connection).refresh, connection.state) == ("", "reauthorize")
+
+
+def test_renewal_that_somebody_asks_for_tells_its_failure_although_the_token_still_lives(
+    api: Api, connection: Connection, vendor: VendorServer
+) -> None:
+    first = held(agreed(api, connection))
+    vendor.agree.secret_in = "body"
+    refused = api("POST", f"connections/{connection.pk}/renew", expect=409)["detail"]
+    assert refused.startswith("The token endpoint refused with status 401 Unauthorized and said invalid_client")
+    assert (held(connection), called(connection)) == (first, 200)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from actions import finalize
 from actions.services import add
 from integrations import services
-from integrations.definition import AUTH_CLASSES, PAGINATION_CLASSES
+from integrations.definition import AUTH_CLASSES, PAGINATION_CLASSES, IndexPagination, LinkPagination
 from integrations.models import Integration, User
 from integrations.wizard.auth_forms import AUTH_FORMS
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
@@ -236,15 +236,46 @@ def test_pagination_type_keeps_what_the_types_share(browser: Client, draft: Inte
         integration=draft, pagination={"type": "page", "resultsKey": "items", "pageParam": "p", "defaultPageSize": 50}
     )
     assert browser.post(url(draft, "pagination-type"), {"type": "index"}).headers["Location"] == url(draft, "pagination")
-    assert definition(draft).pagination.dump() == {
-        "type": "index",
-        "resultsKey": "items",
-        "pageSizeParam": "",
-        "defaultPageSize": 50,
-        "defaultPageLimit": 20,
-        "indexParam": "",
-        "startIndex": 0,
-    }
+    assert definition(draft).pagination == IndexPagination(results_key="items", default_page_size=50)
+
+
+def test_pagination_type_takes_no_default_along(browser: Client, draft: Integration) -> None:
+    """An empty page ends a list that is counted through, but not one that is followed."""
+    services.change_definition(integration=draft, pagination={"type": "page", "pageParam": "p"})
+    browser.post(url(draft, "pagination-type"), {"type": "link"})
+    assert definition(draft).pagination == LinkPagination()
+
+
+def test_rare_settings_of_pagination_are_saved_and_shown(browser: Client, draft: Integration) -> None:
+    services.change_definition(integration=draft, pagination={"type": "link", "nextPageKey": "next"})
+    data = {
+        "next_link_location": "body", "next_page_key": "next", "end_statuses": "404, 410", "restore_params": "on",
+        "credential_origins": "https://Files.example.com/\nexports.example.com:8443", "total_counts": "nothing", "max_page_size": "50",
+    }  # fmt: skip
+    assert browser.post(url(draft, "pagination"), data).status_code == 302
+    assert definition(draft).pagination == LinkPagination(
+        next_page_key="next", end_statuses=[404, 410], restore_params=True, total_counts="nothing", max_page_size=50,
+    )  # fmt: skip
+    assert definition(draft).credential_origins == ["https://files.example.com", "https://exports.example.com:8443"]
+    form = browser.get(url(draft, "pagination")).context["form"]
+    assert (form.advanced_open, form["end_statuses"].value()) == (True, "404, 410")
+    assert form["credential_origins"].value() == "https://files.example.com\nhttps://exports.example.com:8443"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("end_statuses", "404, x", "x is not a number. Write numbers with commas between them, for example 404, 416."),
+        ("end_statuses", "500", "The largest value is 499."),
+        ("credential_origins", "https://a.example.com/path", "https://a.example.com/path is not an origin. Write scheme and host only, for example https://files.example.com."),
+        ("max_page_size", "0", "The smallest value is 1."),
+    ],
+)  # fmt: skip
+def test_rare_settings_that_do_not_fit_say_why(browser: Client, draft: Integration, field: str, value: str, sentence: str) -> None:
+    services.change_definition(integration=draft, pagination={"type": "link", "nextPageKey": "next"})
+    response = browser.post(url(draft, "pagination"), {"next_link_location": "body", "next_page_key": "next", field: value})
+    assert (response.status_code, response.context["form"].errors) == (422, {field: [sentence]})
+    assert response.context["form"].advanced_open
 
 
 @pytest.mark.parametrize(

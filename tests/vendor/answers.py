@@ -71,9 +71,6 @@ def routes(host: Host) -> list[Route]:
 
         return answer
 
-    def drip(request: Request) -> Response:
-        return Response(200, [JSON_TYPE], _drops(request, host.stopping))
-
     def silence(request: Request) -> Response:
         if host.stopping.wait(float(request.get("seconds", "60"))):
             raise Hangup
@@ -82,7 +79,7 @@ def routes(host: Host) -> list[Route]:
     faults: dict[str, Callable[[Request], Response]] = {
         "html": html,
         "status": status,
-        "drip": drip,
+        "drip": lambda request: drip(request, host.stopping),
         "silence": silence,
         "hangup": hangup,
         "truncated": truncated,
@@ -119,6 +116,10 @@ def status(request: Request) -> Response:
     if code == 401:
         headers.append(("WWW-Authenticate", 'Bearer realm="faults", error="invalid_token"'))
     return Response.json({"error": {"code": f"status_{code}", "message": f"This endpoint answers {code}."}}, status=code, headers=headers)
+
+
+def drip(request: Request, stopping: Waiter) -> Response:
+    return Response(200, [JSON_TYPE], _drops(request, stopping))
 
 
 def _drops(request: Request, stopping: Waiter) -> Iterator[bytes]:

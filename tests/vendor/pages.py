@@ -4,7 +4,7 @@ Common to all: `total=257` records, `cap=100` is the server's own maximum page s
 `fail_status=500` for page N, counted from 1, the first `fail_times=1` times (`retry_after` too), `key` keeps the counts of
 tests apart. `period=P` makes pages, cursors or links repeat with that period, `loop_from=N` only from page N on.
 
-/faults/pages         page page_size          {"items", "total"}; past_end=empty|404|400|204|last|null, first=0|1: number of
+/faults/pages         page page_size          {"items", "total"}; past_end=empty|404|400|416|204|last|null, first=0|1: number of
                                               the first page
 /faults/index         offset limit            {"results", "count"}; past_end as above, ignore=limit (the server's size is `cap`
                                               whatever is asked) or ignore=offset (always the first page)
@@ -138,6 +138,8 @@ def _end(request: Request, key: str, part: Slice) -> Response | None:
             raise Refusal(404, "not_found", "There is no such page.")
         case "400":
             raise Refusal(400, "out_of_range", "The page is out of range.")
+        case "416":
+            raise Refusal(416, "not_satisfiable", "There is no such page.")
         case "204":
             return Response(204)
         case "null":

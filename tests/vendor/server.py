@@ -4,8 +4,9 @@
         client.get(f"{vendor.url}/faults/pages?total=257&cap=100&past_end=404")
         assert [request.target for request in vendor.requests] == [...]
 
-What is under /faults and how it is configured stands in `answers` (single answers) and `pages` (paginated ones), what is
-under /agree in `authorization`. Faults need no credentials; everything else is the demo's application and checks them. Two more paths are the server's own:
+What is under /faults and how it is configured stands in `answers` (single answers), `pages` (paginated ones) and `quirks`
+(lists as particular vendors page them), what is under /agree in `authorization`. Faults
+need no credentials; everything else is the demo's application and checks them. Two more paths are the server's own:
 `/echo` answers with the request as it came over the wire, `/requests` (GET, DELETE) shows and clears the record to
 another process and is not recorded itself.
 """
@@ -27,7 +28,7 @@ from demo.vendor.oauth import Tokens
 from demo.vendor.server import Handler, Server
 from demo.vendor.settings import Settings
 from demo.vendor.web import Json, Refusal, Request, Response, find
-from tests.vendor import answers, pages
+from tests.vendor import answers, pages, quirks
 from tests.vendor.authorization import AgreeServer
 
 
@@ -107,7 +108,7 @@ class VendorServer:
         self.vendor = Vendor(self.settings, clock=lambda: time.time() + self._ahead)
         self._server = _RecordingServer(self._application, port=port)
         self.agree = AgreeServer(lambda: time.time() + self._ahead)
-        self._routes = [*answers.routes(self), *pages.routes(self), *self.agree.routes()]
+        self._routes = [*answers.routes(self), *pages.routes(self), *quirks.routes(self), *self.agree.routes()]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def __enter__(self) -> Self:
