@@ -236,7 +236,7 @@ class Client:
         """The token to use, fetched or renewed if need be; "" for a method without tokens. Raises `CallError`."""
         if not self._scheme.needs_token:
             return ""
-        if not rejected and self._held.fresh(datetime.now(UTC)):
+        if not rejected and not reason and self._held.fresh(datetime.now(UTC)):
             return self._held.value  # a walk over many pages need not look into the database for each
         try:
             self._held = self._store.renew(
