@@ -11,7 +11,7 @@ PROCESSES = web worker beat $(if $(REDIS_URL),,broker)
 START = env LISTEN_PORT="$$PORT" honcho --env /dev/null start $(PROCESSES)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint pin schema bench-import bench-refresh
+.PHONY: help run demo test lint pin schema bench-import bench-runs bench-refresh
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ pin: $(VENV)/installed-dev  ## take the newest versions that requirements*.in al
 
 bench-import: $(VENV)/installed  ## time the import against json.loads (needs npm); BENCH=--peers: other tools too
 	@python benchmarks/bench_import.py $(BENCH)
+
+bench-runs: $(VENV)/installed  ## time runs against a plain loop and dlt; BENCH="--quick --no-peers" for less
+	@python benchmarks/bench_runs.py $(BENCH)
 
 bench-refresh: $(VENV)/installed  ## time the renewal of 10,000 due tokens beside one Celery task each
 	@python benchmarks/bench_refresh.py $(BENCH)

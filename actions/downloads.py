@@ -8,7 +8,7 @@ from typing import Final
 from django.http import StreamingHttpResponse
 from django.utils.text import slugify
 
-from actions import results
+from actions import ledger, results
 from actions.models import Run
 
 FORMATS: Final[dict[str, tuple[str, Callable[[Run], Iterator[bytes]]]]] = {
@@ -17,13 +17,31 @@ FORMATS: Final[dict[str, tuple[str, Callable[[Run], Iterator[bytes]]]]] = {
     "csv": ("text/csv; charset=utf-8", results.as_csv),
 }
 
+LEDGER_FORMATS: Final[dict[str, tuple[str, Callable[[Run], Iterator[bytes]]]]] = {
+    "json": ("application/json", ledger.as_json),
+    "csv": ("text/csv; charset=utf-8", ledger.as_csv),
+}
+
 
 def download(run: Run, name: str, *, attachment: bool = False) -> StreamingHttpResponse:
     """The records as a stream in one of FORMATS; as a file for browsers."""
     content_type, stream = FORMATS[name]
-    response = StreamingHttpResponse(stream(run), content_type=content_type)
-    if attachment:
-        # The slug keeps quotes and line breaks out of the header.
-        file = slugify(f"{run.connection.integration.slug}-{run.action.key}-{run.created_at:%Y-%m-%d-%H%M}")
-        response["Content-Disposition"] = f'attachment; filename="{file}.{name}"'
+    return _stream(stream(run), content_type, _file_name(run, name) if attachment else "")
+
+
+def download_ledger(run: Run, name: str, *, attachment: bool = False) -> StreamingHttpResponse:
+    """The ledger as a stream in one of LEDGER_FORMATS."""
+    content_type, stream = LEDGER_FORMATS[name]
+    return _stream(stream(run), content_type, _file_name(run, name, "-ledger") if attachment else "")
+
+
+def _file_name(run: Run, extension: str, suffix: str = "") -> str:
+    # The slug keeps quotes and line breaks out of the header.
+    return slugify(f"{run.connection.integration.slug}-{run.action.key}-{run.created_at:%Y-%m-%d-%H%M}{suffix}") + f".{extension}"
+
+
+def _stream(parts: Iterator[bytes], content_type: str, file_name: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(parts, content_type=content_type)
+    if file_name:
+        response["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response

@@ -87,12 +87,13 @@ class Run(models.Model):
     """An action, called with a connection and inputs, page after page.
 
     `checkpoint` is the token of the next page to fetch; it is saved together with each page, under the lease of the
-    worker that holds the run. `max_pages` None means all pages.
+    worker that holds the run. `max_pages` None means all pages. WAITING is until `resume_at`, without a worker.
     """
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
+        WAITING = "waiting", "Waiting"
         FINISHED = "finished", "Finished"
 
     class Verdict(models.TextChoices):
@@ -121,10 +122,16 @@ class Run(models.Model):
     lease_holder = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True, db_index=True)
     attempts = models.PositiveIntegerField(default=0, help_text="How many workers have taken the run up since its last page.")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="Since when a request that must not be sent twice has no answer.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
+    resume_at = models.DateTimeField(null=True, blank=True, help_text="When a waiting run goes on.")
+    resumed_at = models.DateTimeField(null=True, blank=True, help_text="When somebody last resumed the run.")
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    # A run that ended so can go on from its last page; the others are over, or would end the same way again.
+    RESUMABLE = (Verdict.FAILED, Verdict.TRUNCATED, Verdict.CANCELLED)
 
     objects = RunQuerySet.as_manager()
 
@@ -138,14 +145,26 @@ class Run(models.Model):
     def is_finished(self) -> bool:
         return self.state == self.State.FINISHED
 
+    @property
+    def is_resumable(self) -> bool:
+        return self.is_finished and self.verdict in self.RESUMABLE
+
 
 class Page(models.Model):
-    """One page of a run: which request it answers, and its records as compressed JSON lines."""
+    """One page of a run: its line in the ledger, and its records as compressed JSON lines.
+
+    `token` is what the page was asked for with, `next_token` what it names (null on the last page); `url` has no secrets.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="pages")
     number = models.PositiveIntegerField()
+    method = models.CharField(max_length=10, default="GET")
+    url = models.TextField(blank=True)
     token = models.JSONField(null=True, blank=True)
-    digest = models.CharField(max_length=64)
+    next_token = models.JSONField(null=True, blank=True)
+    digest = models.CharField(max_length=64, help_text="Hash of the records; empty for a page without any.")
+    ids_digest = models.CharField(max_length=64, blank=True, help_text="Hash of the records' ids, where each has one of its own.")
+    attempts = models.PositiveSmallIntegerField(default=1, help_text="How often the request was sent until this answer came.")
     status = models.PositiveSmallIntegerField()
     record_count = models.PositiveIntegerField()
     byte_count = models.PositiveIntegerField(help_text="Bytes of the records, uncompressed.")

@@ -28,5 +28,7 @@ urlpatterns = [
     path("runs/<uuid:pk>/status", runs.run_status, name="run-status"),
     path("runs/<uuid:pk>/records", runs.run_records, name="run-records"),
     path("runs/<uuid:pk>/records.<str:form>", runs.run_download, name="run-download"),
+    path("runs/<uuid:pk>/ledger.<str:form>", runs.run_ledger, name="run-ledger"),
+    path("runs/<uuid:pk>/resume/", runs.run_resume, name="run-resume"),
     path("runs/<uuid:pk>/cancel/", runs.run_cancel, name="run-cancel"),
 ]

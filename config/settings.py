@@ -230,7 +230,7 @@ IMPORT_INLINE_BYTES = 256 * 1024
 IMPORT_LEASE_SECONDS = variable("IMPORT_LEASE_SECONDS", "30", _seconds)
 IMPORT_KEEP_HOURS = 24  # for choosing operations, and for coming back to one that failed
 
-# --- runs (actions/runs.py) -------------------------------------------------------------------------------------------
+# --- runs (actions/runs/) -------------------------------------------------------------------------------------------
 
 # How often beat looks for tokens to renew, seconds; and how many token requests a worker process sends to one host in a second.
 TOKEN_REFRESH_SECONDS = variable("TOKEN_REFRESH_SECONDS", "10", _seconds)
@@ -239,8 +239,17 @@ TOKEN_REQUESTS_PER_SECOND = variable("TOKEN_REQUESTS_PER_SECOND", "100", _second
 # A worker that has not saved a page for so long is taken for dead and another one goes on. Longer than one request.
 RUN_LEASE_SECONDS = variable("RUN_LEASE_SECONDS", str(EGRESS_TOTAL_TIMEOUT + 30), _seconds)
 RUN_RECOVER_SECONDS = variable("RUN_RECOVER_SECONDS", "15", _seconds)  # how often beat looks for such runs
-RUN_MAX_PAGES = 100_000  # the guard of a run over all pages
-RUN_MAX_BYTES = 4 * 1024**3  # of records, uncompressed
+# The caps of one run; what ends by one of them is "truncated" and can be resumed once the cap is higher.
+RUN_MAX_PAGES = variable("RUN_MAX_PAGES", "100000", _count(1, 10_000_000))
+RUN_MAX_RECORDS = variable("RUN_MAX_RECORDS", "50000000", _count(1, 10**10))
+RUN_MAX_BYTES = variable("RUN_MAX_BYTES", str(4 * 1024**3), _count(1024, 2**45))  # of records, uncompressed
+RUN_MAX_SECONDS = variable("RUN_MAX_SECONDS", str(24 * 3600), _seconds)  # since its start or resumption, waits included
+# The guards against endless lists: how many pages may repeat the content, or all ids, of an earlier one before the run ends as "loop".
+# A page that is to be asked for a second time always ends it.
+RUN_REPEATED_PAGES = variable("RUN_REPEATED_PAGES", "1", _count(1, 1000))
+RUN_REPEATED_IDS = variable("RUN_REPEATED_IDS", "2", _count(1, 1000))
+RUN_PARK_SECONDS = 15  # a longer wait for the vendor frees the worker; the run is taken up again after it
+RUN_PREFETCH_BYTES = 64 * 1024 * 1024  # of answers that one run may hold ahead of the page that it stores
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 
@@ -372,7 +381,7 @@ SPECTACULAR_SETTINGS = {
         "RequestedStatus": ["published", "hidden"],
         "RevisionState": ["draft", "finalized"],
         "ConnectionState": ["untested", "working", "failing", "reauthorize"],
-        "RunState": ["queued", "running", "finished"],
+        "RunState": ["queued", "running", "waiting", "finished"],
     },
 }
 OAUTH2_PROVIDER = {

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings as django_settings
 from django.urls import reverse
 
-from connections import outcomes, tokens
+from connections import outcomes, rates, tokens
 from connections.auth import Credentials, scheme_of
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
 from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, DefaultCredential
-from connections.outcomes import Outcome
+from connections.retries import CallError, Limited, repeated
 from connections.secrets import SecretError, open_sealed, redact
 from connections.token_answers import TokenError, signals
 from connections.transport import Digest, Transport, TransportError
@@ -29,17 +28,9 @@ from integrations import expressions
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, DigestAuth, OAuth2Auth, TokenPart
 
-ATTEMPTS = 4  # of one request, the first included
+__all__ = ["CallError", "Client", "Limited", "base_of", "client_for", "default_credentials", "destinations_of", "opened"]
 
-
-class CallError(Exception):
-    """A call ended without a usable answer. The message is a sentence without secrets; `status` is the vendor's, if it answered."""
-
-    def __init__(self, message: str, *, status: int | None = None, answer: Answer | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.status = status
-        self.answer = answer
+T = TypeVar("T")
 
 
 class Client:
@@ -52,6 +43,8 @@ class Client:
         self._settings = settings
         self._scheme = scheme_of(definition.auth)
         self._store = store
+        self._gate = rates.Gate()
+        self._through: Callable[[Callable[[], Any]], Any] = _at_once
         try:
             self._transport = Transport(certificate=self.issuer.certificate)
         except TransportError as error:
@@ -111,6 +104,17 @@ class Client:
             self._held = store.held()
         self._learn()
 
+    def keep_to(self, gate: rates.Gate) -> None:
+        """Have every call of this client pass a gate that others share."""
+        self._gate = gate
+
+    def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
+        """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
+        twin = Client(definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store)
+        twin._held, twin._gate, twin._through = self._held, self._gate, through
+        twin._learn()
+        return twin
+
     def redact(self, text: str) -> str:
         """The text without this connection's secrets."""
         return redact(text, self._secrets)
@@ -145,31 +149,23 @@ class Client:
             return self._exchange(outgoing, base)
         return answer
 
-    def call(self, outgoing: Outgoing, *, before: Callable[[float], None] = lambda _: None) -> Answer:
-        """A successful answer, after as many repetitions as are safe. Raises `CallError`.
+    def call(
+        self, outgoing: Outgoing, *, pause: Callable[[float], None] = time.sleep, longest_wait: float = outcomes.LONGEST_WAIT
+    ) -> Answer:
+        """A successful answer, after as many repetitions as are safe. Raises `CallError`, and `Limited` where the vendor wants more
+        than `longest_wait` seconds of rest.
 
-        `before` is called with the seconds to wait before each repetition: a worker renews its lease there, or raises.
+        `pause` is called with the seconds to wait before a repetition, or before a request that a limit holds back; it may raise.
         """
-        for attempt in range(1, ATTEMPTS + 1):
-            last = attempt == ATTEMPTS
-            try:
-                answer = self.send(outgoing)
-            except TransportError as error:
-                if last or not outcomes.may_repeat(outgoing.method, error):
-                    raise CallError(self._outcome_unknown(outgoing, error)) from None
-                wait = None
-            else:
-                reading = outcomes.read(answer)
-                if reading.outcome is Outcome.SUCCESS:
-                    return answer
-                wait = reading.wait
-                again = reading.outcome in (Outcome.RETRY, Outcome.RATE_LIMITED) and outcomes.may_repeat(outgoing.method, answer)
-                if last or not again or (wait or 0) > outcomes.LONGEST_WAIT:
-                    raise CallError(self._failed(reading, answer), status=answer.status, answer=answer)
-            pause = wait if wait is not None else outcomes.FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
-            before(pause)
-            time.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
+        return repeated(
+            self.send,
+            outgoing,
+            gate=self._gate,
+            key_header=self.definition.idempotency_header,
+            pause=pause,
+            longest_wait=longest_wait,
+            said=self._what_it_said,
+        )
 
     def _exchange(self, outgoing: Outgoing, base: str) -> Answer:
         origin = outgoing.credentials_origin or base
@@ -239,10 +235,12 @@ class Client:
         if not rejected and not reason and self._held.fresh(datetime.now(UTC)):
             return self._held.value  # a walk over many pages need not look into the database for each
         try:
-            self._held = self._store.renew(
-                lambda held: self.issuer.obtain(held, self._transport, secrets=self._secrets),
-                rejected=rejected,
-                reason=reason or ("rejected" if rejected else "needed"),
+            self._held = self._through(
+                lambda: self._store.renew(
+                    lambda held: self.issuer.obtain(held, self._transport, secrets=self._secrets),
+                    rejected=rejected,
+                    reason=reason or ("rejected" if rejected else "needed"),
+                )
             )
         except TransportError as error:
             raise CallError(f"No access token could be fetched. {error.message}") from None
@@ -259,12 +257,6 @@ class Client:
         found = secrets_in(values, self._held, self.definition, self._credentials)
         self._secrets = list(dict.fromkeys([*self._secrets, *found]))
 
-    def _failed(self, reading: outcomes.Reading, answer: Answer) -> str:
-        if reading.outcome is Outcome.RATE_LIMITED and reading.wait:
-            return f"The vendor limits how often it may be called ({answer.status}) and asks to wait {reading.wait:.0f} seconds. Try again then."
-        said = self._what_it_said(answer)
-        return f"{reading.message} It said: {said}" if said else reading.message
-
     def _what_it_said(self, answer: Answer) -> str:
         """The vendor's own message, if its answer holds one in a usual place."""
         try:
@@ -274,11 +266,9 @@ class Client:
         found = _message_in(document)
         return self.redact(found)[:300] if found else ""
 
-    @staticmethod
-    def _outcome_unknown(outgoing: Outgoing, error: TransportError) -> str:
-        if error.sent and outgoing.method not in outcomes.SAFE_METHODS:
-            return f"{error.message} Whether the vendor acted on the {outgoing.method} is unknown; look there before you run it again."
-        return error.message
+
+def _at_once(act: Callable[[], T]) -> T:
+    return act()
 
 
 def redirect_uri() -> str:
@@ -294,6 +284,9 @@ def client_for(connection: Connection, definition: Definition) -> Client:
         definition=definition, credentials=credentials, settings=connection.settings, store=tokens.MemoryTokens(definition.auth)
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
+    client.keep_to(
+        rates.gate_of(_base_known(definition, credentials, connection.settings), credentials, per_minute=connection.requests_per_minute)
+    )
     return client
 
 
@@ -320,12 +313,15 @@ def check_destinations(connection: Connection, definition: Definition, credentia
 
 def destinations_of(definition: Definition, credentials: Credentials, settings: Mapping[str, Any]) -> list[str]:
     """The servers to which a connection's credentials go."""
-    values = values_of(definition, credentials, settings)
+    return destinations(definition, values_of(definition, credentials, settings), _base_known(definition, credentials, settings))
+
+
+def _base_known(definition: Definition, credentials: Credentials, settings: Mapping[str, Any]) -> str:
+    """The base URI, or where it comes with a token what the definition says of it."""
     try:
-        base = base_of(definition, values)
+        return base_of(definition, values_of(definition, credentials, settings))
     except (expressions.MissingValue, CallError):
-        base = definition.api_base_uri
-    return destinations(definition, values, base)
+        return definition.api_base_uri
 
 
 def default_credentials(integration_id: Any, definition: Definition) -> dict[str, str]:

@@ -123,6 +123,8 @@ class Answer:
     body: bytes = field(repr=False)
     url: str = field(repr=False)
     elapsed_ms: int = 0
+    attempts: int = 1
+    """How often the request was sent until this answer came."""
 
     @property
     def content_type(self) -> str:

@@ -13,7 +13,8 @@ from django import forms
 from connections import authorization
 from connections.auth import CredentialField, scheme_of
 from connections.auth.tokens import PASTED
-from connections.services import NAME_LENGTH
+from connections.rates import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
+from connections.services import LIMITS, NAME_LENGTH
 from integrations.definition import ConnectionField, Definition
 from integrations.forms import RefusableForm
 from integrations.widgets import AffixedInput
@@ -21,6 +22,14 @@ from integrations.widgets import AffixedInput
 CREDENTIALS = "credentials."
 SETTINGS = "settings."
 BASE_URI = "settings.baseUri"
+_LIMITS = (
+    (
+        "concurrency",
+        "Requests at once",
+        f"1 to {MAX_CONCURRENCY}, over all runs of this connection. Empty: {DEFAULT_CONCURRENCY}. With 1, pages come one after the other.",
+    ),
+    ("requestsPerMinute", "Requests a minute", "At most, over all runs of this connection. Empty: as many as the vendor takes."),
+)
 
 
 class UnshownInput(forms.TextInput):
@@ -68,17 +77,34 @@ class ConnectionForm(RefusableForm):
         self._hidden = {SETTINGS + one.name for one in definition.connection_fields if one.is_secret}
         for one in definition.connection_fields:
             self.fields[SETTINGS + one.name] = _setting(one, stored=SETTINGS + one.name in stored)
+        self._brought = {CREDENTIALS + field.name for field in PASTED} if authorization.needs_browser(definition) else set()
         for field in scheme_of(definition.auth).credential_fields():
             self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
+        for name, label, note in _LIMITS:
+            widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+            self.fields[name] = forms.CharField(label=label, required=False, help_text=note, widget=widget)
 
-        self._brought = {CREDENTIALS + field.name for field in PASTED} if authorization.needs_browser(definition) else set()
+    @property
+    def limit_fields(self) -> list[forms.BoundField]:
+        """How often the vendor may be called; folded away, as most never need it."""
+        return [self[name] for name in LIMITS]
+
+    @property
+    def shows_limits(self) -> bool:
+        return any(bound.value() or bound.errors for bound in self.limit_fields)
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """What was entered of LIMITS; empty for the default."""
+        entered = self._entered()
+        return {name: entered[name] for name in LIMITS if self.add_prefix(name) in self.data}
 
     def json_name(self, field: str) -> str:
         return field
 
     @property
     def main_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.fields if name not in self._brought]
+        return [self[name] for name in self.fields if name not in self._brought and name not in LIMITS]
 
     @property
     def brought_fields(self) -> list[forms.BoundField]:

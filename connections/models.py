@@ -42,6 +42,8 @@ class Connection(models.Model):
     settings = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.UNTESTED)
     destinations = models.JSONField(default=list, blank=True)
+    concurrency = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Requests at once, 1 to 50; null: the default.")
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Null: as many as the vendor takes.")
     message = models.TextField(blank=True, help_text="What the last test said, or why it has to be authorized again.")
     tested_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
-from connections.exchange import Answer, TransportError
+from connections.exchange import Answer, Headers, Outgoing, TransportError
 
 # RFC 9110 9.2.1 and 9.2.2: repeating these changes nothing more than sending them once.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
+# Too many calls: RFC 6585, and what vendors made up before it or beside it (420 Twitter, 509 Apache and its hosts).
+LIMITED_STATUSES = frozenset({420, 429, 509})
 FIRST_WAIT = 0.5  # seconds before the first repetition; doubled each time
-LONGEST_WAIT = 60.0  # seconds; a longer Retry-After ends the call with a sentence that names it
+LONGEST_WAIT = 60.0  # seconds that a caller waits who cannot come back later
+LIMITED = "The vendor limits how often it may be called ({status}). Try again later."
+# X-RateLimit-Remaining, X-Rate-Limit-Reset, RateLimit-Reset, x-ratelimit-reset-requests, X-RateLimit-Minute-Remaining, …
+_REMAINING = re.compile(r"(?i)(?:x-)?(?:[a-z]+-)?rate-?limit-(?:[a-z]+-)*remaining(?:-[a-z]+)*")
+_RESET = re.compile(r"(?i)(?:x-)?(?:[a-z]+-)?rate-?limit-(?:[a-z]+-)*reset(?:-[a-z]+)*")
+_LIMIT_TEXT = re.compile(r"(?i)rate[ _-]?limit|too many (?:requests|calls)|quota ?exceeded|RateLimitExceeded")
+_RETRY_TEXT = re.compile(
+    r"(?i)(?:retry|try again) (?:after|in) +(\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)?|\d+(?:\.\d+)?(?= ?s(?:ec(?:ond)?s?)?\b))"
+)
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 
 
 class Outcome(Enum):
@@ -34,40 +47,111 @@ class Reading:
 
 
 def read(answer: Answer, *, now: datetime | None = None) -> Reading:
-    """What an answer's status and headers mean."""
-    wait = retry_after(answer.headers.get("Retry-After"), now=now or datetime.now(UTC))
+    """What an answer's status, headers and, where it is a refusal, text mean."""
     if answer.status < 400:
         return Reading(Outcome.SUCCESS)
+    now = now or datetime.now(UTC)
     message = explain(answer)
-    if answer.status == 429 or (answer.status == 503 and wait is not None):
-        return Reading(Outcome.RATE_LIMITED, wait, message)
+    if answer.status in LIMITED_STATUSES or _is_hidden_limit(answer):
+        return Reading(Outcome.RATE_LIMITED, longest_wait(answer, now=now), LIMITED.format(status=answer.status))
     if answer.status == 401:
         return Reading(Outcome.UNAUTHORIZED, None, message)
     if answer.status in RETRIED_STATUSES:
-        return Reading(Outcome.RETRY, wait, message)
+        return Reading(Outcome.RETRY, retry_after(answer.headers.get("Retry-After"), now=now), message)
     return Reading(Outcome.FAIL, None, message)
 
 
-def may_repeat(method: str, failure: TransportError | Answer) -> bool:
-    """Whether a request may be sent again. What is not safe to repeat may be only if the server cannot have acted on it."""
+def _is_hidden_limit(answer: Answer) -> bool:
+    """Whether a 403 or 503 means "too many calls": some vendors (GitHub, Google) say so only in headers or in the text."""
+    if answer.status == 503:
+        return bool(answer.headers.get("Retry-After").strip())
+    if answer.status != 403:
+        return False
+    if answer.headers.get("Retry-After").strip() or any(value.strip() == "0" for value in _values(answer.headers, _REMAINING)):
+        return True
+    return bool(_LIMIT_TEXT.search(answer.text[:2000]))
+
+
+def may_repeat(outgoing: Outgoing, failure: TransportError | Answer, *, key_header: str = "") -> bool:
+    """Whether a request may be sent again. What is not safe to repeat may be only if the server cannot have acted on it, or
+    if it carries a key in the header `key_header` by which the server knows it again."""
+    safe = outgoing.method in SAFE_METHODS or bool(key_header and Headers(outgoing.headers).get(key_header))
     if isinstance(failure, TransportError):
-        return not failure.permanent and (method in SAFE_METHODS or not failure.sent)
-    return method in SAFE_METHODS or failure.status in (425, 429)
+        return not failure.permanent and (safe or not failure.sent)
+    return safe or failure.status == 425 or failure.status in LIMITED_STATUSES or _is_hidden_limit(failure)
+
+
+def longest_wait(answer: Answer, *, now: datetime) -> float | None:
+    """Seconds until the vendor takes calls again, by everything that it says: the longest wait wins. None if it says nothing."""
+    waits = [retry_after(value, now=now) for value in answer.headers.get_all("Retry-After")]
+    waits += [_number(value, 0.001) for value in answer.headers.get_all("Retry-After-Ms")]
+    resets = dict(_named(answer.headers, _RESET))
+    exhausted = {_scope(name) for name, value in _named(answer.headers, _REMAINING) if value.strip() == "0"}
+    # Of several windows (a minute's, a day's) only the exhausted ones count, where the vendor says which ones are.
+    waits += [reset(value, now=now) for name, value in resets.items() if not exhausted or _scope(name) in exhausted]
+    waits += [_number(found, 1) for value in answer.headers.get_all("RateLimit") for found in re.findall(r"\b(?:reset|t)=(\d+)", value)]
+    told = _RETRY_TEXT.search(answer.text[:2000])
+    waits.append(retry_after(told[1], now=now) if told else None)
+    known = [wait for wait in waits if wait is not None]
+    return max(known) if known else None
 
 
 def retry_after(value: str, *, now: datetime) -> float | None:
-    """Seconds of a Retry-After header: a number (fractions occur) or an HTTP date; None for nothing or nonsense."""
+    """Seconds of a Retry-After header: a number (fractions occur), an HTTP date or an ISO 8601 time; None for nothing or nonsense."""
     text = value.strip()
     if not text:
         return None
+    seconds = _number(text, 1)
+    return _until(text, now) if seconds is None else seconds
+
+
+def reset(value: str, *, now: datetime) -> float | None:
+    """Seconds of a reset header: seconds from now, a Unix time in seconds or milliseconds, a date, or a duration such as `1m6.5s`."""
+    text = value.strip()
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(text).astimezone(UTC) - now).total_seconds()
-        except ValueError:
-            return None
+        if match := _DURATION.fullmatch(text):
+            units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+            return sum(float(amount) * units[unit] for amount, unit in _DURATION_PART.findall(match[0]))
+        return _until(text, now)
+    if not 0 <= number < 1e14:
+        return None
+    if number >= 1e11:
+        number /= 1000
+    return max(0.0, number - now.timestamp()) if number >= 1e8 else number  # 1e8 seconds: three years from now, or 1973
+
+
+def _number(text: str, unit: float) -> float | None:
+    try:
+        seconds = float(text) * unit
+    except ValueError:
+        return None
     return max(0.0, seconds) if seconds < 10**9 else None  # nan is not below
+
+
+def _until(text: str, now: datetime) -> float | None:
+    for read_date in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            moment = read_date(text)
+        except ValueError:
+            continue
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - now).total_seconds())
+    return None
+
+
+def _named(headers: Headers, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
+    return [(name.lower(), value) for name, value in headers if pattern.fullmatch(name)]
+
+
+def _values(headers: Headers, pattern: re.Pattern[str]) -> list[str]:
+    return [value for _, value in _named(headers, pattern)]
+
+
+def _scope(name: str) -> str:
+    """What a header of a limit is about, without whether it is the rest or the reset: `x-ratelimit-requests`."""
+    return re.sub(r"-?(remaining|reset(-(after|time))?)", "", name.lower().replace("rate-limit", "ratelimit"))
 
 
 def explain(answer: Answer) -> str:
@@ -87,8 +171,8 @@ def explain(answer: Answer) -> str:
             text = "The vendor does not take this method here (405). Check the action's method and path."
         case 407:
             text = "A proxy in between asks for credentials (407). Check the network between Junction and the vendor."
-        case 429:
-            text = "The vendor limits how often it may be called (429). Try again later."
+        case status if status in LIMITED_STATUSES:
+            text = LIMITED.format(status=status)
         case status if status >= 500:
             text = f"The vendor has a fault of its own ({status}). Try again later; if it stays, tell the vendor."
         case status:

@@ -69,6 +69,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 name=form.cleaned_data["name"],
                 credentials=form.credentials,
                 settings=form.settings,
+                limits=form.limits,
             )
         except Refusal as refusal:
             form.refuse(refusal)
@@ -98,7 +99,11 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         moved = None if form.settings_unchanged(connection.settings) else form.settings
         try:
             services.change(
-                connection=connection, name=form.cleaned_data["name"], credentials=form.credentials or None, settings=moved or None
+                connection=connection,
+                name=form.cleaned_data["name"],
+                credentials=form.credentials or None,
+                settings=moved or None,
+                limits=form.limits,
             )
         except Refusal as refusal:
             # What `change` tried stands on the instance; the page shows what is stored.
@@ -191,7 +196,11 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
         defaults = []  # the service says what is wrong with them when the form is sent
     return ConnectionForm(
         request.POST if request.method == "POST" else None,
-        initial={"name": connection.name, **{f"settings.{name}": value for name, value in connection.settings.items()}}
+        initial={
+            "name": connection.name,
+            **{f"settings.{name}": value for name, value in connection.settings.items()},
+            **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+        }
         if connection
         else {},
         definition=definition,

@@ -15,6 +15,7 @@ from connections.client import CallError, Client, client_for, default_credential
 from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential, DefaultCredential
 from connections.ping import TestResult, ping
+from connections.rates import MAX_CONCURRENCY, MAX_REQUESTS_PER_MINUTE
 from connections.secrets import MASK, SecretError, open_sealed, seal
 from connections.values import SECRET_FIELD
 from integrations.definition import Definition, OAuth2Auth
@@ -23,6 +24,8 @@ from integrations.refusals import Conflict, Invalid, Refusal
 
 NAME_LENGTH = 100
 NOBODY_AGREED = "Nobody has agreed on the vendor's page yet. Authorize the connection."
+# How often a connection may call its vendor: JSON name, column, largest value.
+LIMITS = {"concurrency": ("concurrency", MAX_CONCURRENCY), "requestsPerMinute": ("requests_per_minute", MAX_REQUESTS_PER_MINUTE)}
 
 
 def definition_of(integration: Integration) -> Definition:
@@ -42,6 +45,7 @@ def create(
     credentials: dict[str, str],
     settings: dict[str, Any] | None = None,
     is_default: bool | None = None,
+    limits: dict[str, Any] | None = None,
 ) -> Connection:
     """Connect an organization to an integration that is published by it or above it. The first connection is the default."""
     check_installable(integration, organization)
@@ -68,6 +72,7 @@ def create(
             is_default=is_default,
             created_by=user,
             **_first_state(definition, held),
+            **_checked_limits(limits or {}),
         )
         _save(connection)
         row = Credential(connection=connection, sealed=seal(credentials, context=f"credential:{connection.pk}"))
@@ -84,8 +89,9 @@ def change(
     credentials: dict[str, str] | None = None,
     settings: dict[str, Any] | None = None,
     is_default: bool | None = None,
+    limits: dict[str, Any] | None = None,
 ) -> Connection:
-    """Change what is given. A credential that is left out, or is the mask, stays as it was; "" removes it.
+    """Change what is given. `limits` holds some of LIMITS, None for the default. A credential that is left out, or is the mask, stays as it was; "" removes it.
 
     Another server gets no credential that was entered for the one before.
     """
@@ -115,6 +121,8 @@ def change(
                     organization=connection.organization_id, integration=connection.integration_id, is_default=True
                 ).exclude(pk=connection.pk).update(is_default=False)
             connection.is_default = is_default
+        for field, value in _checked_limits(limits or {}).items():
+            setattr(connection, field, value)
         _save(connection)
     return connection
 
@@ -285,6 +293,18 @@ def _checked_name(name: str) -> str:
     if len(value) > NAME_LENGTH:
         raise Invalid({"name": [f"At most {NAME_LENGTH} characters; this name has {len(value)}."]})
     return value
+
+
+def _checked_limits(given: dict[str, Any]) -> dict[str, int | None]:
+    """The columns for limits by their JSON names."""
+    found: dict[str, int | None] = {}
+    for name, value in given.items():
+        column, largest = LIMITS[name]
+        text = "" if value is None else str(value).strip()
+        if isinstance(value, bool) or (text and not (text.isascii() and text.isdecimal() and len(text) < 9 and 1 <= int(text) <= largest)):
+            raise Invalid({name: [f"Enter a whole number from 1 to {largest:,}, or leave it empty."]})
+        found[column] = int(text) if text else None
+    return found
 
 
 def _one_at_a_time(organization_id: UUID) -> None:

@@ -19,3 +19,12 @@ def dump(value: Any, *, indent: bool = False) -> bytes:
     except TypeError:
         separators = None if indent else (",", ":")
         return json.dumps(value, default=str, ensure_ascii=False, indent=2 if indent else None, separators=separators).encode()
+
+
+def lines(values: list[Any]) -> bytes:
+    """Each value as `dump` writes it, and a line break after it."""
+    option = orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
+    try:
+        return b"".join([orjson.dumps(value, str, option) for value in values])
+    except TypeError:
+        return b"".join([dump(value) + b"\n" for value in values])

@@ -74,6 +74,14 @@ class Worker:
             self.process.wait()
             self.process = None
 
+    def kill_children(self) -> None:
+        """End the processes that do the tasks, as a crash or the kernel for want of memory would; the worker starts others."""
+        assert self.process is not None
+        for path in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            for pid in path.read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+
     def stop(self) -> None:
         """Let the worker end as at Ctrl-C."""
         if self.process:
@@ -122,7 +130,15 @@ def vendor(vendor_server: VendorServer) -> VendorServer:
     """The vendor of the tests: a real HTTP server with every kind of authentication and pagination, and with faults."""
     vendor_server.clear()
     vendor_server.latency = 0
+    forget_limits()
     return vendor_server
+
+
+def forget_limits() -> None:
+    """Drop what `connections.rates` keeps: the vendor of one test is on the same address as that of the next."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        for key in client.scan_iter("junction:*"):
+            client.delete(key)
 
 
 def eventually(call: Callable[[], T], *, seconds: float = 60) -> T:

@@ -169,6 +169,7 @@ def make_connection(cast: Cast) -> MakeConnection:
         organization: Organization | None = None,
         user: User | None = None,
         settings: dict[str, Any] | None = None,
+        limits: dict[str, Any] | None = None,
     ) -> Connection:
         return connections.create(
             organization=organization or cast.client_a,
@@ -177,6 +178,7 @@ def make_connection(cast: Cast) -> MakeConnection:
             name=name,
             credentials=credentials or {},
             settings=settings,
+            limits=limits,
         )
 
     return make

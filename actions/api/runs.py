@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -14,9 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from actions import runs
-from actions.api.schema import RunDocument, RunRequest
-from actions.downloads import FORMATS, download
+from actions import ledger, results, runs
+from actions.api.schema import LedgerDocument, ResumeRequest, RunDocument, RunRequest
+from actions.downloads import FORMATS, LEDGER_FORMATS, download, download_ledger
 from actions.models import Action, Run
 from actions.permissions import run_for
 from connections.models import Connection
@@ -33,6 +35,7 @@ _ACCEPTED = {
     "text/csv": "csv",
 }
 _FIELDS = {"action", "connection", "inputs", "pageSize", "maxPages"}
+RECORDS_A_PART, MOST_RECORDS = 1000, 10_000
 LISTED = 100  # runs in the list, newest first; `offset` goes further back
 
 
@@ -53,6 +56,8 @@ def represent(run: Run) -> dict[str, Any]:
         "records": run.record_count,
         "bytes": run.byte_count,
         "total": run.total,
+        "resumable": run.is_resumable,
+        "resumeAt": run.resume_at,
         "createdAt": run.created_at,
         "startedAt": run.started_at,
         "finishedAt": run.finished_at,
@@ -151,6 +156,49 @@ class RunCancelView(APIView):
         return Response(represent(runs.cancel(run=run_for(request.user, key, use=True))))
 
 
+class RunResumeView(APIView):
+    @extend_schema(
+        operation_id="resumeRun",
+        summary="Resume a run that failed, was truncated or cancelled from its last page",
+        request=ResumeRequest,
+        responses={202: RunDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["runs"],
+    )
+    def post(self, request: Request, key: str) -> Response:
+        payload = json_object(request) if request.body else {}
+        unknown = sorted(set(payload) - {"morePages"})
+        if unknown:
+            raise Invalid({name: ["This field is not known."] for name in unknown})
+        run = runs.resume(run=run_for(request.user, key, use=True), more_pages=payload.get("morePages"))
+        return Response(represent(run), status=202)
+
+
+class LedgerView(APIView):
+    """`content_negotiation_class` of the records does not fit: there is no NDJSON of a ledger."""
+
+    @extend_schema(
+        operation_id="readLedger",
+        summary="Read the ledger of a run: what was asked, page by page, and what came",
+        parameters=[
+            OpenApiParameter("format", str, enum=list(LEDGER_FORMATS), description="A file of all pages, instead of one part"),
+            OpenApiParameter("after", int, description="The number of a page; the part begins after it"),
+        ],
+        responses={200: LedgerDocument, **problems(401, 404, 422)},
+        tags=["runs"],
+    )
+    def get(self, request: Request, key: str) -> Response | StreamingHttpResponse:
+        run = run_for(request.user, key)
+        asked = request.query_params.get("format", "").lower()
+        if asked and asked not in LEDGER_FORMATS:
+            raise Invalid({"format": [f"{asked} is not offered. Use one of: {', '.join(LEDGER_FORMATS)}."]})
+        if asked:
+            return download_ledger(run, asked)
+        after = _whole(request, "after", 0)
+        lines = list(islice(ledger.rows(run, after=after), LISTED))
+        last = lines[-1]["page"] if lines else after
+        return Response({"pages": lines, "next": last if last < run.page_count else None})
+
+
 class RecordFormat(BaseContentNegotiation):
     """`?format=` first, then Accept, else JSON. Errors are JSON in any case, so the renderer is always that one."""
 
@@ -180,7 +228,16 @@ class RecordsView(APIView):
     @extend_schema(
         operation_id="listRecords",
         summary="Read all records of a run, as far as it has come",
-        parameters=[OpenApiParameter("format", str, enum=list(FORMATS), description="Instead of Accept")],
+        parameters=[
+            OpenApiParameter("format", str, enum=list(FORMATS), description="Instead of Accept"),
+            OpenApiParameter(
+                "cursor",
+                str,
+                description="Read in parts: empty for the first one, then `next` of the answer. The answer is an object then, "
+                "with `records`, `next` (null at the end) and `more` (false once the run has ended and all was read).",
+            ),
+            OpenApiParameter("limit", int, description=f"Records of a part, 1 to {MOST_RECORDS}, by default {RECORDS_A_PART}"),
+        ],
         responses={
             (200, "application/json"): {"type": "array", "items": {}},
             (200, "application/x-ndjson"): OpenApiTypes.STR,
@@ -189,6 +246,27 @@ class RecordsView(APIView):
         },
         tags=["runs"],
     )
-    def get(self, request: Request, key: str) -> StreamingHttpResponse:
+    def get(self, request: Request, key: str) -> Response | StreamingHttpResponse:
         run = run_for(request.user, key)
-        return download(run, RecordFormat.name(request))
+        if "cursor" not in request.query_params:
+            return download(run, RecordFormat.name(request))
+        limit = _whole(request, "limit", RECORDS_A_PART)
+        if not 1 <= limit <= MOST_RECORDS:
+            raise Invalid({"limit": [f"Enter a whole number from 1 to {MOST_RECORDS:,}."]})
+        found, (page, read) = results.after(run, _position(request.query_params["cursor"]), limit)
+        ended = run.is_finished and len(found) < limit
+        return Response({"records": found, "next": None if ended else f"{page}.{read}", "more": not ended})
+
+
+def _position(cursor: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,9})\.(\d{1,9})", cursor or "1.0", re.ASCII)
+    if not match:
+        raise Invalid({"cursor": ["This is no cursor of this list. Start with an empty one, and take `next` of each answer."]})
+    return int(match[1]), int(match[2])
+
+
+def _whole(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Invalid({name: ["Enter a whole number from 0 on."]})
+    return int(text) if text else default

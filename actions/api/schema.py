@@ -199,7 +199,7 @@ class RunDocument(serializers.Serializer):
     inputs = ObjectField()
     pageSize = serializers.IntegerField(allow_null=True)
     maxPages = serializers.IntegerField(allow_null=True)
-    state = serializers.ChoiceField(["queued", "running", "finished"])
+    state = serializers.ChoiceField(["queued", "running", "waiting", "finished"])
     verdict = serializers.ChoiceField(["complete", "truncated", "loop", "ambiguous", "failed", "cancelled"], allow_null=True)
     message = serializers.CharField()
     error = serializers.CharField(allow_null=True)
@@ -207,6 +207,32 @@ class RunDocument(serializers.Serializer):
     records = serializers.IntegerField()
     bytes = serializers.IntegerField()
     total = serializers.IntegerField(allow_null=True, help_text="What the vendor says there is")
+    resumable = serializers.BooleanField(help_text="It can go on from its last page")
+    resumeAt = serializers.DateTimeField(allow_null=True, help_text="When a waiting run goes on: the vendor asked for the pause")
     createdAt = serializers.DateTimeField()
     startedAt = serializers.DateTimeField(allow_null=True)
     finishedAt = serializers.DateTimeField(allow_null=True)
+
+
+class ResumeRequest(serializers.Serializer):
+    morePages = serializers.IntegerField(required=False, allow_null=True, help_text="How many more pages at most. Null or left out: all")
+
+
+class LedgerRow(serializers.Serializer):
+    page = serializers.IntegerField()
+    method = serializers.CharField()
+    url = serializers.CharField(help_text="Without secrets")
+    tokenIn = ObjectField(allow_null=True, help_text="What the page was asked for with")
+    tokenOut = ObjectField(allow_null=True, help_text="Null on the last page")
+    status = serializers.IntegerField()
+    attempts = serializers.IntegerField()
+    records = serializers.IntegerField()
+    bytes = serializers.IntegerField(help_text="Of the records, uncompressed")
+    hash = serializers.CharField(help_text="Of the records; empty for a page without any")
+    milliseconds = serializers.IntegerField()
+    fetchedAt = serializers.DateTimeField()
+
+
+class LedgerDocument(serializers.Serializer):
+    pages = LedgerRow(many=True)
+    next = serializers.IntegerField(allow_null=True, help_text="What `after` takes for the next part")

@@ -17,5 +17,7 @@ urlpatterns = [
     path("runs", runs.RunsView.as_view(), name="api-run-list"),
     path("runs/<str:key>", runs.RunView.as_view(), name="api-run"),
     path("runs/<str:key>/cancel", runs.RunCancelView.as_view(), name="api-run-cancel"),
+    path("runs/<str:key>/resume", runs.RunResumeView.as_view(), name="api-run-resume"),
+    path("runs/<str:key>/ledger", runs.LedgerView.as_view(), name="api-run-ledger"),
     path("runs/<str:key>/records", runs.RecordsView.as_view(), name="api-run-records"),
 ]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from django.db.models import Count, Sum
 from django.utils import timezone
 
-from actions import results
+from actions import ledger, results
 from actions.models import Run
 from integrations.json_text import dump
 
@@ -37,27 +38,37 @@ class Table:
 
 @dataclass(frozen=True)
 class Figures:
-    """Time and speed of a run; `rate` in records a second. `value` of `limit` is done, where the end is known."""
+    """Time and speed of a run; `rate` in records a second. `value` of `limit` is done and `left` to go, where the end is known."""
 
     elapsed: timedelta | None
     rate: float | None
     value: int | None
     limit: int | None
+    left: timedelta | None
     sentence: str
 
 
 def figures(run: Run) -> Figures:
     """Where a run stands now."""
-    now = run.finished_at or timezone.now()
-    elapsed = now - run.started_at if run.started_at else None
-    rate = run.record_count / elapsed.total_seconds() if elapsed and elapsed.total_seconds() > 0.05 and run.record_count else None
-    limit, value = None, None
+    since = run.resumed_at or run.started_at
+    elapsed = (run.finished_at or timezone.now()) - since if since else None
+    seconds = elapsed.total_seconds() if elapsed else 0.0
+    # Of a resumed run the speed is that since then; the pages before may be days old.
+    pages, records = _fetched_since(run) if run.resumed_at else (run.page_count, run.record_count)
+    rate = records / seconds if seconds > 0.05 and records else None
+    limit, value, speed = None, None, records
     if run.total:
         limit, value = run.total, min(run.record_count, run.total)
     if run.max_pages and (not limit or run.page_count * limit > run.max_pages * run.record_count):
         # The run ends at whichever comes first: the one of which more is done.
-        limit, value = run.max_pages, min(run.page_count, run.max_pages)
-    return Figures(elapsed, rate, value, limit, _sentence(run))
+        limit, value, speed = run.max_pages, min(run.page_count, run.max_pages), pages
+    left = timedelta(seconds=seconds * (limit - value) / speed) if limit and value is not None and speed and not run.is_finished else None
+    return Figures(elapsed, rate, value, limit, left, _sentence(run))
+
+
+def _fetched_since(run: Run) -> tuple[int, int]:
+    found = run.pages.filter(fetched_at__gte=run.resumed_at).aggregate(pages=Count("pk"), records=Sum("record_count"))
+    return found["pages"], found["records"] or 0
 
 
 def table(records: Iterable[Any]) -> Table:
@@ -89,7 +100,7 @@ def window(run: Run, view: str, start: int) -> dict[str, Any]:
     found: dict[str, Any] = {"view": view, "start": start, "total": total}
     if view == "pages":
         rows: list[Any] = list(run.pages.order_by("number").defer("records")[start : start + WINDOW])
-        found["pages"] = rows
+        found |= {"pages": rows, "chart": ledger.chart(run)}
     else:
         rows = results.window(run, start, WINDOW)
         found |= {"table": table(rows)} if view == "table" else {"json": _json(rows)}
@@ -108,6 +119,8 @@ def _sentence(run: Run) -> str:
         return run.message
     if run.cancel_requested:
         return "Cancelling: the page that is on its way is the last one."
+    if run.state == Run.State.WAITING and run.resume_at:
+        return f"{run.message} It goes on at {run.resume_at:%H:%M:%S} UTC by itself."
     if run.state == Run.State.RUNNING:
         return f"Fetching page {run.page_count + 1}."
     if timezone.now() - run.created_at > LONG_WAIT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from actions import runs
-from actions.downloads import FORMATS, download
+from actions.downloads import FORMATS, LEDGER_FORMATS, download, download_ledger
 from actions.models import Action, Run
 from actions.pages.results import figures, window
 from actions.pages.run_forms import RunForm
@@ -25,7 +26,7 @@ from integrations.permissions import integration_for, is_uuid
 from integrations.refusals import Refusal
 
 PER_PAGE: Final = 25
-VIEWS: Final = {"table": "Table", "json": "JSON", "pages": "Pages"}
+VIEWS: Final = {"table": "Table", "json": "JSON", "pages": "Ledger"}
 UNFINISHED: Final = "unfinished"
 
 
@@ -128,6 +129,24 @@ def run_download(request: HttpRequest, pk: Any, form: str) -> StreamingHttpRespo
     return download(run, form, attachment=True)
 
 
+@require_GET
+def run_ledger(request: HttpRequest, pk: Any, form: str) -> StreamingHttpResponse:
+    """The ledger as a file."""
+    run = run_for(request.user, pk)
+    if form not in LEDGER_FORMATS:
+        raise Http404
+    return download_ledger(run, form, attachment=True)
+
+
+@require_POST
+def run_resume(request: HttpRequest, pk: Any) -> HttpResponse:
+    try:
+        runs.resume(run=run_for(request.user, pk, use=True))
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    return redirect("run-detail", pk)
+
+
 @require_POST
 def run_cancel(request: HttpRequest, pk: Any) -> HttpResponse:
     run = runs.cancel(run=run_for(request.user, pk, use=True))
@@ -169,4 +188,6 @@ def _records(request: HttpRequest, run: Run) -> dict[str, Any]:
     view = request.GET.get("view", "table")
     start = request.GET.get("start", "")
     shown = window(run, view if view in VIEWS else "table", int(start) if start.isdecimal() and len(start) < 12 else 0)
-    return {"run": run, "window": shown, "views": VIEWS, "downloads": [(name, name.upper()) for name in FORMATS]}
+    forms, view_name = (LEDGER_FORMATS, "run-ledger") if shown["view"] == "pages" else (FORMATS, "run-download")
+    downloads = [(reverse(view_name, args=[run.pk, name]), name.upper()) for name in forms]
+    return {"run": run, "window": shown, "views": VIEWS, "downloads": downloads}

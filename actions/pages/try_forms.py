@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from actions.models import Action
-from connections.forms import BASE_URI, CREDENTIALS, ConnectionForm
+from connections.forms import CREDENTIALS, SETTINGS, ConnectionForm
 from connections.models import Connection
 from integrations.definition import LARGEST_PAGE_SIZE, Definition
 from integrations.operation import Operation
@@ -27,7 +27,7 @@ class TryForm(ConnectionForm):
     ) -> None:
         super().__init__(data, prefix=PREFIX, definition=definition)
         self.by_id = {str(connection.pk): connection for connection in connections}
-        entered = {name: self.fields[name] for name in self.fields if name == BASE_URI or name.startswith(CREDENTIALS)}
+        entered = {name: self.fields[name] for name in self.fields if name.startswith((CREDENTIALS, SETTINGS))}
         self.fields.clear()
         if not fixed:
             if actions:
@@ -95,7 +95,7 @@ class TryForm(ConnectionForm):
 
     @property
     def credential_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.fields if name == BASE_URI or name.startswith(CREDENTIALS)]
+        return [self[name] for name in self.fields if name.startswith((CREDENTIALS, SETTINGS))]
 
     @property
     def plain_fields(self) -> list[forms.BoundField]:

@@ -17,6 +17,7 @@ from integrations.definition import Part
 __all__ = [
     "STRATEGIES",
     "End",
+    "LinkStrategy",
     "Next",
     "PageRequest",
     "PageSeen",

@@ -42,6 +42,12 @@ class ConnectionRequest(serializers.Serializer):
     credentials = CredentialsField(required=False, write_only=True)
     settings = SettingsField(required=False)
     isDefault = serializers.BooleanField(required=False)
+    concurrency = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=50, help_text="Requests at once, over all runs; null: 4"
+    )
+    requestsPerMinute = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, help_text="Null: as many as the vendor takes"
+    )
 
 
 class TokenDocument(serializers.Serializer):
@@ -112,6 +118,8 @@ class ConnectionDocument(serializers.Serializer):
     credentialFields = serializers.ListField(child=serializers.CharField(), help_text="Which credentials are stored; never their values")
     settings = SettingsField()
     isDefault = serializers.BooleanField()
+    concurrency = serializers.IntegerField(allow_null=True)
+    requestsPerMinute = serializers.IntegerField(allow_null=True)
     state = serializers.ChoiceField(["untested", "working", "failing", "reauthorize"])
     message = serializers.CharField()
     needsAuthorization = serializers.BooleanField(help_text="Whether somebody has to agree on the vendor's page; see message")

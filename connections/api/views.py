@@ -21,7 +21,7 @@ from integrations.models import Role
 from integrations.permissions import integration_for, organization_for, signed_in
 from integrations.refusals import Invalid
 
-WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault"}
+WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault", *services.LIMITS}
 READ_ONLY = {
     "id", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
     "testedAt", "createdAt", "updatedAt",
@@ -39,6 +39,7 @@ def represent(connection: Connection) -> dict[str, Any]:
         "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
         "isDefault": connection.is_default,
+        **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
         "state": connection.state,
         "message": connection.message,
         "needsAuthorization": connection.needs_authorization,
@@ -102,6 +103,7 @@ class ConnectionsView(APIView):
             credentials=payload.get("credentials") or {},
             settings=payload.get("settings") or {},
             is_default=payload.get("isDefault"),
+            limits={name: payload[name] for name in services.LIMITS if name in payload},
         )
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
 
@@ -139,6 +141,7 @@ class ConnectionView(APIView):
             credentials=payload.get("credentials"),
             settings=payload.get("settings"),
             is_default=payload.get("isDefault"),
+            limits={name: payload[name] for name in services.LIMITS if name in payload},
         )
         return Response(represent(connection_for(request.user, key)))
 

@@ -12,7 +12,7 @@ from integrations import addresses, expressions
 from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, auth_gaps
 from integrations.definition.fields import ConnectionField
 from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination, Pagination, pagination_gaps
-from integrations.definition.parts import HeaderTemplates, Origin, Params, Part, UrlTemplate, url_template
+from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, UrlTemplate, url_template
 from integrations.definition.tokens import JsonTemplate
 
 
@@ -54,6 +54,8 @@ class Definition(Part):
     query: Params = Field(default_factory=dict)
     pagination: Pagination = Field(default_factory=NoPagination)
     ping: Ping | None = None
+    # The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again, for example Idempotency-Key; "": it has none.
+    idempotency_header: HeaderName = ""
     credential_origins: list[Origin] = Field(default_factory=list, max_length=20)
 
     @field_validator("api_base_uri")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms, template
 from django.db.models import QuerySet
@@ -16,6 +17,9 @@ from lucide.templatetags.lucide import lucide
 from integrations import json_text
 from integrations.models import Organization
 from integrations.widgets import ChoiceCards, DropZone
+
+# What every token has (actions/pagination.py); the rest tells pages apart.
+_COUNTS_OF_TOKENS = frozenset({"number", "size", "received", "largest", "total"})
 
 register = template.Library()
 
@@ -105,3 +109,20 @@ def ago(value: datetime | None) -> str:
 def grouped(value: int | None) -> str:
     """A whole number with its thousands apart: 12,480. None gives a dash."""
     return "\N{EN DASH}" if value is None else f"{value:,}"
+
+
+@register.filter
+def request_target(url: str) -> str:
+    """What a request asks a host for: path and query of a URL."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+@register.filter
+def token_text(token: dict[str, Any] | None) -> str:
+    """What tells a page's token from others, shortly: `page 3`; a dash where there is none, as after the last page."""
+    if not token:
+        return "\N{EN DASH}"
+    told = [f"{name} {value}" for name, value in token.items() if name not in _COUNTS_OF_TOKENS and value not in (None, "")]
+    text = ", ".join(told) or "first"
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -66,8 +66,8 @@ def test_csv_keeps_every_digit(answered: Any) -> None:
             rb'{"\u0000": 1}', PAGES, 200, "failed",
             "The results key items matches nothing in the answer. Its keys are: �.",
         ),
-        (rb'{"items": [1], "next": "\u0000"}', CURSOR, 200, "truncated", "Stopped at the limit of 1 page; the vendor may have more. Run it with all pages to get the rest."),
-        (b'{"items": [1], "total": 99999999999999999999}', PAGES, 200, "truncated", "Stopped at the limit of 1 page; the vendor may have more. Run it with all pages to get the rest."),
+        (rb'{"items": [1], "next": "\u0000"}', CURSOR, 200, "truncated", "Stopped at the limit of 1 page; the vendor may have more. Resume it, or run it with all pages, to get the rest."),
+        (b'{"items": [1], "total": 99999999999999999999}', PAGES, 200, "truncated", "Stopped at the limit of 1 page; the vendor may have more. Resume it, or run it with all pages, to get the rest."),
     ],
 )  # fmt: skip
 def test_run_ends_with_a_sentence_whatever_the_vendor_says(

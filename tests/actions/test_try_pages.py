@@ -121,6 +121,18 @@ def test_what_cannot_be_tried_says_why(browser: Client, draft: Integration, data
     assert browser.post(url(draft), data).context["sentences"] == [sentence]
 
 
+def test_what_a_connection_is_asked_for_is_asked_for_here(browser: Client, vendor: VendorServer, make_integration: MakeIntegration) -> None:
+    tenant = {"name": "tenant", "label": "Tenant", "required": True}
+    draft = make_integration(
+        base_uri=vendor.url, status="draft", connectionFields=[tenant], query={"tenant": "{{ settings.tenant }}"}, pagination=LINK
+    )
+    form = browser.get(url(draft)).context["form"]
+    assert [field.name for field in form.credential_fields] == ["settings.tenant"]
+    data = {"try-path": "/faults/quirks/tenant"}
+    assert browser.post(url(draft), data).context["sentences"] == ["Tenant is missing."]
+    assert browser.post(url(draft), {**data, "try-settings.tenant": "t 1"}).context["trial"].attempts[0].works
+
+
 @pytest.mark.parametrize(("who", "status"), [("carol", 404), ("eve", 404)])
 def test_others_cannot_try_a_draft(cast: Cast, draft: Integration, who: str, status: int) -> None:
     client = signed_in(getattr(cast, who))

@@ -1,0 +1,131 @@
+"""Start, cancel and resume runs, and find those whose worker is gone."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from actions import requests
+from actions.models import Action, Run
+from actions.runs.caps import Caps
+from actions.runs.leases import lease_end
+from actions.runs.plans import DEFAULT_LIMIT, PageLimit, checked, page_limit, plan_of
+from config.celery import app as celery
+from connections.models import Connection
+from integrations.definition import LARGEST_PAGE_SIZE
+from integrations.models import User
+from integrations.refusals import Conflict, Invalid
+
+logger = logging.getLogger(__name__)
+
+EXECUTE: Final = "actions.tasks.execute_run"
+Verdict = Run.Verdict
+
+
+def start(
+    *,
+    action: Action,
+    connection: Connection,
+    user: User,
+    inputs: dict[str, Any],
+    page_size: int | None = None,
+    max_pages: PageLimit = DEFAULT_LIMIT,
+    hand_over: bool = True,
+) -> Run:
+    """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages.
+
+    Raises `Invalid` for inputs that do not make a request, `Conflict` where action and connection do not belong together.
+    """
+    if action.revision.integration_id != connection.integration_id:
+        raise Conflict(
+            f"{action.name} is an action of another integration than the connection {connection.name}. Choose a connection of its own."
+        )
+    if action.revision.finalized_at is None:
+        raise Conflict("This action is part of a draft. It can be run once the draft is finalized.")
+    plan = plan_of(action)
+    try:
+        plan.request(inputs, plan.strategy.first(1), base="https://host.invalid", headers={})
+    except requests.InputError as error:
+        raise Invalid({f"inputs.{name}": sentences for name, sentences in error.fields.items()}) from None
+    run = Run.objects.create(
+        action=action,
+        connection=connection,
+        inputs=inputs,
+        page_size=checked(page_size, "pageSize", LARGEST_PAGE_SIZE),
+        max_pages=page_limit(plan, max_pages),
+        lease_until=lease_end(),
+        created_by=user,
+    )
+    if hand_over:
+        transaction.on_commit(lambda: send(run.pk))
+    return run
+
+
+def send(run_id: UUID) -> None:
+    """Hand a run to the workers. Without a broker it waits in the database until `recover` finds it."""
+    try:
+        celery.send_task(EXECUTE, [str(run_id)])
+    except OperationalError:
+        logger.warning("The broker did not take run %s; it is sent again later.", run_id)
+
+
+def cancel(*, run: Run) -> Run:
+    """Stop a run: at once if no worker has it, within a page if it is on its way. What it has stored stays."""
+    now = timezone.now()
+    idle = Run.objects.filter(pk=run.pk, state__in=(Run.State.QUEUED, Run.State.WAITING))
+    run.refresh_from_db()
+    message = "Cancelled before it began." if not run.page_count else f"Cancelled after {run.page_count} pages; what was stored stays."
+    if not idle.update(state=Run.State.FINISHED, verdict=Verdict.CANCELLED, message=message, finished_at=now, lease_until=None):
+        Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_requested=True)
+    run.refresh_from_db()
+    return run
+
+
+def resume(*, run: Run, more_pages: int | None = None, hand_over: bool = True) -> Run:
+    """Let a run that failed, was cut or cancelled go on from its last page; `more_pages` None means to the end of the list.
+
+    Raises `Conflict` where a run cannot go on, `Invalid` for a number of pages that is none.
+    """
+    more = checked(more_pages, "morePages", settings.RUN_MAX_PAGES)
+    run.refresh_from_db()
+    if not run.is_finished:
+        raise Conflict("This run has not ended. It can be resumed when it has, or cancelled now.")
+    if not run.is_resumable:
+        raise Conflict(f"A run that ended as {run.get_verdict_display().lower()} has nothing to go on with. Start a new one.")
+    now = timezone.now()
+    run.resumed_at = now
+    limit = None if more is None else run.page_count + more
+    if reached := Caps(run, max_pages=limit).reached(run.page_count, run.record_count, run.byte_count):
+        raise Conflict(f"{reached} An administrator can raise it.")
+    taken = Run.objects.filter(pk=run.pk, state=Run.State.FINISHED, verdict__in=Run.RESUMABLE).update(
+        state=Run.State.QUEUED,
+        verdict="",
+        message="",
+        finished_at=None,
+        cancel_requested=False,
+        attempts=0,
+        max_pages=limit,
+        resumed_at=now,
+        lease_until=lease_end(),
+    )
+    if taken and hand_over:
+        transaction.on_commit(lambda: send(run.pk))
+    run.refresh_from_db()
+    return run
+
+
+def recover() -> int:
+    """Send again every unfinished run whose lease, or wait, has run out; how many there were."""
+    now = timezone.now()
+    found = list(Run.objects.orphaned(now).values_list("pk", flat=True)[:1000])
+    for pk in found:
+        # The new lease keeps the next look from sending the same run once more while it waits in the queue.
+        if Run.objects.orphaned(now).filter(pk=pk).update(state=Run.State.QUEUED, lease_until=lease_end()):
+            send(pk)
+    return len(found)

@@ -1,0 +1,67 @@
+"""What a run is to do: its operation, how the pages are walked, and the limits that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from django.conf import settings
+
+from actions import page_requests, reading
+from actions.models import Action
+from actions.pagination import Strategy, Token, strategy_of
+from connections.exchange import Answer, Outgoing
+from integrations.definition import Definition, NoPagination
+from integrations.operation import Operation
+from integrations.refusals import Invalid
+
+PageLimit = int | Literal["default"] | None  # a number of pages, the integration's default page limit, or all pages
+DEFAULT_LIMIT: Final = "default"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run's action is walked: its operation, the pagination that applies, where the records are."""
+
+    operation: Operation
+    definition: Definition
+    strategy: Strategy[Any]
+    results_key: str
+
+    @property
+    def is_paged(self) -> bool:
+        return not isinstance(self.strategy.pagination, NoPagination)
+
+    def request(self, inputs: dict[str, Any], token: Token, *, base: str, headers: Mapping[str, str]) -> Outgoing:
+        """The request for the page of a token. Raises `requests.InputError`."""
+        page, trusted = self.strategy.request(token), self.definition.credential_origins
+        return page_requests.build(self.operation, inputs, page, base=base, headers=headers, trusted=trusted)
+
+    def read(self, answer: Answer, number: int) -> reading.PageRead:
+        """The records of an answer. Raises `PaginationError` and `ResultsKeyError`."""
+        return reading.page_of(answer, results_key=self.results_key, is_paged=self.is_paged, number=number)
+
+
+def plan_of(action: Action) -> Plan:
+    """The action's own pagination wins over the integration's; an action that is not paginated is one request."""
+    operation, definition = action.operation, action.revision.definition
+    paged = (operation.pagination or definition.pagination) if operation.paginated else NoPagination()
+    key = operation.results_key if operation.results_key is not None else paged.results_key
+    return Plan(operation, definition, strategy_of(paged), key)
+
+
+def page_limit(plan: Plan, given: PageLimit) -> int | None:
+    """The number of pages that `given` means for this plan, None for all. Raises `Invalid`."""
+    if given == DEFAULT_LIMIT:
+        return getattr(plan.strategy.pagination, "default_page_limit", None)
+    return checked(given, "maxPages", settings.RUN_MAX_PAGES)
+
+
+def checked(value: int | None, field: str, largest: int) -> int | None:
+    """A whole number from 1 on, or None. Raises `Invalid`."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
+        raise Invalid({field: [f"Enter a whole number from 1 to {largest}, or null."]})
+    return value
