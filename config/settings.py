@@ -50,6 +50,22 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _webhook(text: str) -> str:
+    if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
+        raise ValueError(f"{text!r} is not a URL. Write it whole, from https:// on.")
+    return text
+
+
+def _mail_server(text: str) -> dict[str, Any]:
+    """Django's EMAIL_ settings for a server; none where mail is not sent."""
+    if not text:
+        return {}
+    if urlsplit(text).scheme not in ("smtp", "smtp+tls", "smtp+ssl") or not urlsplit(text).hostname:
+        raise ValueError("Write it as smtp+tls://user:password@host:587, smtp+ssl://… or smtp://….")
+    found: dict[str, Any] = environ.Env.email_url_config(text)
+    return {name: value for name, value in found.items() if name.startswith("EMAIL_") and name != "EMAIL_FILE_PATH"}
+
+
 def _seconds(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise ValueError(f"{text!r} is not a number of seconds. Give a whole number from 1 on.")
@@ -168,6 +184,21 @@ EGRESS_CONNECT_TIMEOUT = variable("EGRESS_CONNECT_TIMEOUT", "10", _seconds)
 EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", _seconds)
 EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", _seconds)
 EGRESS_MAX_BYTES = 32 * 1024 * 1024  # of one answer, after decompression; the largest page that a run keeps in memory
+
+# --- authorization in the browser (connections/authorization.py) ----------------------------------------------------------
+
+# How long somebody may take on a vendor's page, until the answer is no longer accepted.
+AUTHORIZATION_SECONDS = variable("AUTHORIZATION_SECONDS", "600", _seconds)
+# Is sent a POST when a connection has to be authorized again; empty: nobody. It passes the same guard as calls to vendors.
+AUTHORIZATION_WEBHOOK_URL = variable("AUTHORIZATION_WEBHOOK_URL", "", _webhook)
+# Whoever made the connection gets a mail as well. smtp+tls://user:password@host:587; empty: no mail is sent.
+_mail = variable("EMAIL_URL", "", _mail_server)
+MAIL_IS_SET = bool(_mail)
+EMAIL_HOST, EMAIL_PORT = _mail.get("EMAIL_HOST", "localhost"), _mail.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_USER") or "", _mail.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = variable("EMAIL_FROM", f"junction@{urlsplit(PUBLIC_URL).hostname}", str)
 
 # --- import of API documents (actions/importing.py) -----------------------------------------------------------------------
 
@@ -343,11 +374,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "integrations.api.definition_schema.add_definition",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "IntegrationStatus": ["draft", "published", "hidden", "deprecated"],
         "RequestedStatus": ["published", "hidden", "deprecated"],
         "RevisionState": ["draft", "finalized"],
-        "ConnectionState": ["untested", "working", "failing"],
+        "ConnectionState": ["untested", "working", "failing", "reauthorize"],
         "RunState": ["queued", "running", "waiting", "finished"],
     },
 }

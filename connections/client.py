@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings as django_settings
+from django.urls import reverse
 
 from connections import outcomes, rates, tokens
 from connections.auth import Credentials, scheme_of
@@ -118,6 +119,12 @@ class Client:
         """The text without this connection's secrets."""
         return redact(text, self._secrets)
 
+    def renew_token(self) -> None:
+        """Fetch a new token now, because somebody asks for it. Raises `CallError`."""
+        if not self._scheme.needs_token:
+            raise CallError("This method of authentication has no token to renew.")
+        self._token(reason="manual")
+
     def bare(self, url: str) -> str:
         """A URL as it may be kept: without the parameters that hold this connection's secrets; `send` adds them again."""
         secret = {
@@ -222,18 +229,18 @@ class Client:
                 return False
         return signals(signal, answer, document)
 
-    def _token(self, *, rejected: str = "") -> str:
+    def _token(self, *, rejected: str = "", reason: str = "") -> str:
         """The token to use, fetched or renewed if need be; "" for a method without tokens. Raises `CallError`."""
         if not self._scheme.needs_token:
             return ""
-        if not rejected and self._held.fresh(datetime.now(UTC)):
+        if not rejected and not reason and self._held.fresh(datetime.now(UTC)):
             return self._held.value  # a walk over many pages need not look into the database for each
         try:
             self._held = self._through(
                 lambda: self._store.renew(
                     lambda held: self.issuer.obtain(held, self._transport, secrets=self._secrets),
                     rejected=rejected,
-                    reason="rejected" if rejected else "needed",
+                    reason=reason or ("rejected" if rejected else "needed"),
                 )
             )
         except TransportError as error:
@@ -267,7 +274,7 @@ def _at_once(act: Callable[[], T]) -> T:
 
 def redirect_uri() -> str:
     """Junction's own address for the answers of vendors' authorization pages; the one to register there."""
-    return f"{django_settings.PUBLIC_URL}/oauth2/callback"
+    return f"{django_settings.PUBLIC_URL}{reverse('oauth2-callback')}"
 
 
 def client_for(connection: Connection, definition: Definition) -> Client:
@@ -355,6 +362,14 @@ def base_of(definition: Definition, values: Mapping[str, Any]) -> str:
         )
     own = parse_base_uri(str(address))
     return f"{own.origin}{own.path or definition.base.path}"
+
+
+def called_at(definition: Definition, settings: Mapping[str, Any]) -> str:
+    """The base URI as people read it; one that is known only with a token's answer, or needs a secret, stands as it is written."""
+    try:
+        return base_of(definition, values_of(definition, {}, settings))
+    except (expressions.MissingValue, CallError):
+        return definition.api_base_uri
 
 
 def _with_scheme(url: str) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 
 from django import forms
 
+from connections import authorization
 from connections.auth import CredentialField, scheme_of
+from connections.auth.tokens import PASTED
 from connections.rates import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
 from connections.services import LIMITS, NAME_LENGTH
 from integrations.definition import ConnectionField, Definition
@@ -75,15 +77,12 @@ class ConnectionForm(RefusableForm):
         self._hidden = {SETTINGS + one.name for one in definition.connection_fields if one.is_secret}
         for one in (field for field in definition.connection_fields if not field.hidden):
             self.fields[SETTINGS + one.name] = _setting(one, stored=SETTINGS + one.name in stored)
+        self._brought = {CREDENTIALS + field.name for field in PASTED} if authorization.needs_browser(definition) else set()
         for field in (field for field in scheme_of(definition.auth).credential_fields() if not field.hidden):
             self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
         for name, label, note in _LIMITS:
             widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
             self.fields[name] = forms.CharField(label=label, required=False, help_text=note, widget=widget)
-
-    @property
-    def main_fields(self) -> list[forms.BoundField]:
-        return [bound for bound in self if bound.name not in LIMITS]
 
     @property
     def limit_fields(self) -> list[forms.BoundField]:
@@ -102,6 +101,19 @@ class ConnectionForm(RefusableForm):
 
     def json_name(self, field: str) -> str:
         return field
+
+    @property
+    def main_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in self._brought and name not in LIMITS]
+
+    @property
+    def brought_fields(self) -> list[forms.BoundField]:
+        """Tokens that somebody may have already; most people have none."""
+        return [self[name] for name in self.fields if name in self._brought]
+
+    @property
+    def brought_open(self) -> bool:
+        return any(bound.errors for bound in self.brought_fields)
 
     @property
     def credentials(self) -> dict[str, str]:

@@ -62,6 +62,22 @@ class Connection(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def needs_authorization(self) -> bool:
+        return self.state == self.State.REAUTHORIZE
+
+    @property
+    def was_authorized(self) -> bool:
+        """Whether somebody has ever agreed: then it is to be done again."""
+        return self.token_events.exists() or bool(self.credential.token_sealed)
+
+    @property
+    def state_label(self) -> str:
+        """The state in words."""
+        if self.needs_authorization and not self.was_authorized:
+            return "Needs authorization"
+        return str(self.State(self.state).label)
+
 
 class CredentialQuerySet(models.QuerySet["Credential"]):
     def due(self, now: Any) -> Self:
@@ -110,6 +126,17 @@ class Credential(models.Model):
         return f"credential:{self.connection_id}"
 
 
+# What makes a token be fetched.
+REASONS = {
+    "needed": "A call needed it",
+    "rejected": "The vendor rejected the token",
+    "due": "It was due",
+    "manual": "Refresh now",
+    "authorized": "Somebody agreed on the vendor's page",
+    "pasted": "Tokens were brought",
+}
+
+
 class TokenEvent(models.Model):
     """One renewal of a token: when, why, what came of it. No secrets.
 
@@ -139,6 +166,11 @@ class TokenEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} for {self.connection_id}"
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return REASONS.get(self.reason, self.reason.replace("_", " ").capitalize())
 
 
 class Authorization(models.Model):

@@ -10,11 +10,14 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from connections import services
-from connections.client import default_credentials
+from connections import services, upkeep
+from connections.auth import scheme_of
+from connections.authorization import needs_browser
+from connections.client import called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
 from connections.models import Connection
 from connections.permissions import connection_for, may_use
@@ -26,15 +29,23 @@ from integrations.permissions import integration_for
 from integrations.refusals import Invalid, Refusal
 
 PER_PAGE = 50
+EVENTS_PER_PAGE = 10
 
 
 @require_GET
 def connection_list(request: HttpRequest) -> HttpResponse:
     """The connections of the current organization and of those below it."""
     organizations = organizations_at(request)
-    rows = Connection.objects.visible_to(request.user).filter(organization__in=organizations).select_related("integration", "organization")
+    rows = (
+        Connection.objects.visible_to(request.user)
+        .filter(organization__in=organizations)
+        .select_related("integration", "organization", "credential")
+    )
     page = Paginator(rows.order_by("integration__name", "organization__name", "name", "pk"), PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "connections/list.html", {"page": page, "several": len(organizations) > 1})
+    waiting = [row.pk for row in page if row.needs_authorization]
+    usable = Connection.objects.usable_by(request.user).filter(pk__in=waiting).select_related("integration")
+    reconnect = {row.pk for row in usable if needs_browser(services.definition_of(row.integration))}
+    return render(request, "connections/list.html", {"page": page, "several": len(organizations) > 1, "reconnect": reconnect})
 
 
 @require_http_methods(["GET", "POST"])
@@ -45,7 +56,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         services.check_installable(integration, current(request))
         definition = services.definition_of(integration)
-        context["definition"] = definition
+        context |= {"definition": definition, "needs_browser": needs_browser(definition), "redirect_uri": redirect_uri()}
         form = _form(request, integration, definition)
     except Refusal as refusal:
         return render(request, "connections/new.html", context | {"refusal": refusal.message}, status=409)
@@ -63,7 +74,10 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
         except Refusal as refusal:
             form.refuse(refusal)
         else:
-            messages.success(request, f"{current(request)} is connected to {integration} as {connection.name}.")
+            if connection.needs_authorization:
+                messages.success(request, f"{connection.name} was saved. Now authorize it on the vendor's page.")
+            else:
+                messages.success(request, f"{current(request)} is connected to {integration} as {connection.name}.")
             return _go(request, connection)
     return _show(request, "new", context | {"form": form})
 
@@ -78,6 +92,7 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
         "integration": connection.integration,
         "definition": definition,
         "may_use": may_use(request.user, connection),
+        **_token_facts(request, connection, definition),
     }
     form = _form(request, connection.integration, definition, connection)
     if form.is_bound and form.is_valid():
@@ -132,7 +147,9 @@ def connection_delete(request: HttpRequest, pk: Any) -> HttpResponse:
     connection = connection_for(request.user, pk, use=True)
     if request.method == "GET":
         return render(request, "connections/delete.html", {"connection": connection})
-    services.delete(connection=connection)
+    problem = upkeep.delete(connection=connection)
+    if problem:
+        messages.warning(request, problem)
     messages.success(request, f"The connection {connection.name} was deleted.")
     return redirect("connection-list")
 
@@ -149,6 +166,20 @@ def organizations_at(request: HttpRequest) -> list[Organization]:
     """The current organization and those below it; none for somebody without one."""
     here = request.organization  # type: ignore[attr-defined]
     return list(Organization.objects.below([here])) if here else []
+
+
+def _token_facts(request: HttpRequest, connection: Connection, definition: Definition) -> dict[str, Any]:
+    """What the page says of the connection's token."""
+    facts = {
+        "calls_to": called_at(definition, connection.settings),
+        "new_destinations": services.new_destinations(connection),
+        "needs_browser": needs_browser(definition),
+        "redirect_uri": redirect_uri(),
+    }
+    if not scheme_of(definition.auth).needs_token:
+        return facts
+    events = Paginator(connection.token_events.all(), EVENTS_PER_PAGE).get_page(request.GET.get("page"))
+    return facts | {"has_tokens": True, "credential": connection.credential, "events": events, "now": timezone.now()}
 
 
 def _connectable(request: HttpRequest, slug: str) -> Integration:

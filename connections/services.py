@@ -19,12 +19,13 @@ from connections.rates import MAX_CONCURRENCY, MAX_REQUESTS_PER_MINUTE
 from connections.secrets import MASK, SecretError, open_sealed, seal
 from connections.values import SECRET_FIELD
 from integrations import audit
-from integrations.definition import Definition
+from integrations.definition import Definition, OAuth2Auth
 from integrations.installing import why_not
 from integrations.models import Integration, Organization, User
 from integrations.refusals import Conflict, Invalid, Refusal
 
 NAME_LENGTH = 100
+NOBODY_AGREED = "Nobody has agreed on the vendor's page yet. Authorize the connection."
 # How often a connection may call its vendor: JSON name, column, largest value.
 LIMITS = {"concurrency": ("concurrency", MAX_CONCURRENCY), "requestsPerMinute": ("requests_per_minute", MAX_REQUESTS_PER_MINUTE)}
 
@@ -56,6 +57,7 @@ def create(
     credentials = {**credentials, **hidden}
     _check_credentials(integration, definition, credentials)
     goes_to = destinations_of(definition, {**_defaults(integration, definition), **credentials}, settings)
+    credentials, held = tokens.pasted(definition.auth, credentials)
     with transaction.atomic():
         _one_at_a_time(organization.pk)
         others = Connection.objects.filter(organization=organization, integration=integration)
@@ -71,10 +73,10 @@ def create(
             destinations=goes_to,
             is_default=is_default,
             created_by=user,
+            **_first_state(definition, held),
             **_checked_limits(limits or {}),
         )
         _save(connection)
-        credentials, held = tokens.pasted(definition.auth, credentials)
         row = Credential(connection=connection, sealed=seal(credentials, context=f"credential:{connection.pk}"))
         if held:
             row.token_sealed = tokens.sealed(connection.pk, held)
@@ -117,12 +119,16 @@ def change(
             connection.name = _checked_name(name)
         if credentials is not None or settings is not None:
             settings, merged = merged_values(connection, definition, credentials or {}, settings or {})
-            # What was said of the old values is not true of the new ones.
-            connection.settings, connection.state, connection.message = settings, Connection.State.UNTESTED, ""
             _check_credentials(connection.integration, definition, merged)
             connection.destinations = destinations_of(definition, {**_defaults(connection.integration, definition), **merged}, settings)
             merged, held = tokens.pasted(definition.auth, merged)
             token = tokens.kept_columns(connection.pk, held) if held else tokens.FORGOTTEN
+            if not held and settings == connection.settings and _outlives(definition, set(credentials or {})):
+                token = {}
+            else:
+                # What was said of the old values is not true of the new ones.
+                state = _first_state(definition, held)
+                connection.settings, connection.state, connection.message = settings, state["state"], state["message"]
             Credential.objects.filter(pk=connection.pk).update(
                 sealed=seal(merged, context=f"credential:{connection.pk}"), **token, generation=F("generation") + 1
             )
@@ -140,6 +146,21 @@ def change(
         if entered := sorted(field for field, value in (credentials or {}).items() if value != MASK):
             _record(connection, "credentials entered", after={"credentials": entered})
     return connection
+
+
+def _first_state(definition: Definition, held: Any) -> dict[str, Any]:
+    """What is known of a connection before it is tested: where people have to agree, that nobody has."""
+    if isinstance(definition.auth, OAuth2Auth) and definition.auth.needs_browser and not held:
+        return {"state": Connection.State.REAUTHORIZE, "message": NOBODY_AGREED}
+    return {"state": Connection.State.UNTESTED, "message": ""}
+
+
+def _outlives(definition: Definition, changed: set[str]) -> bool:
+    """Whether what somebody agreed to on the vendor's page outlives a change: a client's new secret is no new client."""
+    auth = definition.auth
+    return (
+        isinstance(auth, OAuth2Auth) and auth.needs_browser and changed <= {"clientSecret", "privateKey", "clientCertificate", "clientKey"}
+    )
 
 
 def merged_values(

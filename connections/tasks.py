@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from typing import Any
+from uuid import UUID
 
 from celery import shared_task
 
 from config.celery import app
-from connections import renewals, tokens
+from connections import notices, renewals, tokens
 
 JITTER = 2.0  # seconds over which the batches of one look are spread
 
@@ -30,3 +31,8 @@ def renew_tokens(ids: list[str]) -> dict[str, Any]:
 @shared_task(name="connections.tasks.trim_token_events", queue="tokens")
 def trim_token_events() -> int:
     return tokens.trim_events()
+
+
+@shared_task(name="connections.tasks.tell_authorization_needed", queue="tokens")
+def tell_authorization_needed(connection_id: str, message: str) -> list[str]:
+    return notices.tell_authorization_needed(UUID(connection_id), message)

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID, uuid4
@@ -135,7 +136,8 @@ class StoredTokens:
         except (TokenError, TransportError) as error:
             elapsed = round((time.monotonic() - started) * 1000)
             message = failure(row, holder, event, error, lost=lost, by_refresh=self._by_refresh, elapsed_ms=elapsed)
-            if held.alive(timezone.now()) and held.value != rejected and not getattr(error, "revoked", False):
+            # Whoever asked for a new one is told; a call goes on with the one that still lives.
+            if reason != "manual" and held.alive(timezone.now()) and held.value != rejected and not getattr(error, "revoked", False):
                 return held
             if isinstance(error, TransportError):
                 raise
@@ -177,7 +179,7 @@ def as_held(auth: Any, token: Token, *, now: datetime | None = None) -> Held:
     """
     now = now or timezone.now()
     part = auth if isinstance(auth, TokenPart) else None
-    renewable = bool(token.refresh) or getattr(auth, "grant_type", "") not in ("authorization_code", "refresh_token")
+    renewable = bool(token.refresh) or getattr(auth, "grant_type", "") != "authorization_code"
     lifetime = token.expires_in
     if lifetime is None and renewable:
         lifetime = part.default_token_lifetime if part else DEFAULT_LIFETIME
@@ -186,7 +188,9 @@ def as_held(auth: Any, token: Token, *, now: datetime | None = None) -> Held:
     if part and part.token_refresh_strategy == "custom_interval" and renewable:
         due_at = now + timedelta(seconds=part.custom_refresh_interval)
     elif lifetime is not None:
-        due_at = now + timedelta(seconds=lifetime - min(part.refresh_buffer if part else 60, lifetime / 2))
+        # What nothing can renew is used to its end; then somebody has to agree again.
+        margin = min(part.refresh_buffer if part else 60, lifetime / 2) if renewable else 0
+        due_at = now + timedelta(seconds=lifetime - margin)
     if token.expires_in is None:
         expires_at = None  # the default lifetime is a guess: reason to renew, none to refuse
     return Held(token.value, token.scheme, token.refresh, token.kept, token.cookies, expires_at, due_at)
@@ -318,6 +322,63 @@ def failure(
         if revoked:
             transaction.on_commit(lambda: authorization_needed.send(Connection, connection_id=row.pk, message=message))
     return message
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A credential's row as it was read, to tell later whether somebody changed what it was entered with."""
+
+    connection_id: UUID
+    generation: int
+    has_token: bool
+    sealed: str = field(repr=False)
+
+
+def snapshot(connection_id: UUID) -> Snapshot:
+    row = Credential.objects.get(pk=connection_id)
+    return Snapshot(row.pk, row.generation, bool(row.token_sealed), row.sealed)
+
+
+def adopt(before: Snapshot, held: Held, *, reason: str, elapsed_ms: int = 0) -> bool:
+    """Keep a token that came by another way than renewal. False where the credentials were changed since `before`.
+
+    It wins over a renewal that is under way: that one belongs to the grant before. Its answer finds the generation
+    changed and is dropped.
+    """
+    while True:
+        with transaction.atomic():
+            row = snapshot(before.connection_id)
+            if row.sealed != before.sealed:
+                return False
+            columns = kept_columns(row.connection_id, held)
+            taken = Credential.objects.filter(pk=row.connection_id, generation=row.generation).update(
+                **columns, generation=F("generation") + 1
+            )
+            if not taken:
+                continue
+            TokenEvent.objects.create(
+                connection_id=row.connection_id,
+                reason=reason,
+                outcome=TokenEvent.Outcome.RENEWED,
+                generation=row.generation,
+                elapsed_ms=elapsed_ms,
+                next_due_at=held.due_at,
+            )
+            Connection.objects.filter(pk=row.connection_id).update(state=Connection.State.UNTESTED, message="")
+        return True
+
+
+def forget(connection_id: UUID, *, grant_too: bool) -> Held:
+    """Drop the access token, so that the next call fetches one; with `grant_too` the refresh token and all that came along.
+
+    Gives what is held then. Raises `SecretError`.
+    """
+    while True:
+        row = Credential.objects.get(pk=connection_id)
+        held = Held() if grant_too else replace(held_in(row), value="", cookies={}, expires_at=None, due_at=None)
+        columns = kept_columns(connection_id, held) if held.refresh or held.kept else FORGOTTEN
+        if Credential.objects.filter(pk=connection_id, generation=row.generation).update(**columns, generation=F("generation") + 1):
+            return held
 
 
 def trim_events() -> int:

@@ -20,7 +20,7 @@ from integrations.models import Organization, Role
 from integrations.permissions import check_builder, integration_for, signed_in
 from integrations.refusals import Refusal
 from integrations.widgets import DropZone
-from integrations.wizard.auth_forms import text
+from integrations.wizard.inputs import text
 from integrations.wizard.shell import REFUSED
 
 SEVERITIES = (("error", "Errors"), ("warning", "Warnings"), ("info", "Notes"))

@@ -13,7 +13,7 @@ from connections.forms import CREDENTIALS, SETTINGS, ConnectionForm
 from connections.models import Connection
 from integrations.definition import LARGEST_PAGE_SIZE, Definition
 from integrations.operation import Operation
-from integrations.wizard.auth_forms import text
+from integrations.wizard.inputs import text
 
 PREFIX: Final = "try"
 MOST_LISTED: Final = 500  # actions of the drop-down

@@ -17,7 +17,7 @@ from integrations.models import Integration
 from integrations.openapi.answers import results_keys
 from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, placeholders
 from integrations.refusals import Invalid, Refusal
-from integrations.wizard.auth_forms import text
+from integrations.wizard.inputs import text
 from integrations.wizard.paged_forms import PaginationForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
 

@@ -10,7 +10,9 @@ from rest_framework import serializers
     {
         "type": "object",
         "additionalProperties": {"type": "string"},
-        "description": "The fields of the integration's method: apiKey | username, password | token | clientId, clientSecret | accessToken",
+        "description": "The fields of the integration's method: apiKey | username, password | token | clientId, clientSecret, "
+        "accessToken, refreshToken, privateKey, clientCertificate, clientKey; and every other name that its placeholders read as "
+        "{{credentials.name}}. Write-only: the mask that stands for a stored one means unchanged, an empty text removes it.",
     }
 )
 class CredentialsField(serializers.JSONField):
@@ -23,6 +25,8 @@ class CredentialsField(serializers.JSONField):
         "properties": {
             "baseUri": {"type": "string", "description": "The organization's own server, where the integration leaves the host open"}
         },
+        "additionalProperties": {"type": "string"},
+        "description": "Values of the integration's connectionFields by name. Those of the type password are write-only.",
     }
 )
 class SettingsField(serializers.JSONField):
@@ -46,6 +50,65 @@ class ConnectionRequest(serializers.Serializer):
     )
 
 
+class TokenDocument(serializers.Serializer):
+    """What is known of a connection's token; never the token."""
+
+    held = serializers.BooleanField(help_text="Whether there is one")
+    expiresAt = serializers.DateTimeField(allow_null=True, help_text="null: not known")
+    nextDueAt = serializers.DateTimeField(allow_null=True, help_text="When it is renewed next; null: when a call needs it")
+    failures = serializers.IntegerField(help_text="Renewals in a row that failed")
+    retryAt = serializers.DateTimeField(allow_null=True)
+
+
+class AuthorizationDocument(serializers.Serializer):
+    url = serializers.CharField(help_text="The vendor's page")
+    expiresAt = serializers.DateTimeField()
+    redirectUri = serializers.CharField(help_text="What is registered at the vendor")
+
+
+class ConnectDocument(serializers.Serializer):
+    """A code, tokens, or neither: then the credentials alone connect. Without a name the default connection is meant."""
+
+    organization = serializers.CharField(required=False, help_text="Id or slug")
+    name = serializers.CharField(required=False)
+    credentials = CredentialsField(required=False, write_only=True)
+    settings = SettingsField(required=False)
+    code = serializers.CharField(required=False, write_only=True, help_text="An authorization code of your own redirect")
+    codeVerifier = serializers.CharField(required=False, write_only=True, help_text="Of PKCE, for that code")
+    redirectUri = serializers.CharField(required=False, help_text="The one that the code was asked for with; by default Junction's")
+    callback = serializers.DictField(required=False, help_text="Other parameters of that redirect")
+    accessToken = serializers.CharField(required=False, write_only=True)
+    refreshToken = serializers.CharField(required=False, write_only=True)
+    expiresIn = serializers.FloatField(required=False, help_text="Seconds that the access token still lives")
+    token = serializers.DictField(required=False, write_only=True, help_text="An answer of the token endpoint as it came")
+
+
+class DisconnectDocument(serializers.Serializer):
+    revoked = serializers.BooleanField(help_text="Whether the vendor knows, or need not")
+    message = serializers.CharField()
+
+
+class TokenEventDocument(serializers.Serializer):
+    at = serializers.DateTimeField()
+    reason = serializers.CharField(help_text="needed, rejected, due, manual, authorized or pasted")
+    outcome = serializers.ChoiceField(["started", "renewed", "failed", "refused", "lost"])
+    message = serializers.CharField()
+    elapsedMs = serializers.IntegerField()
+    nextDueAt = serializers.DateTimeField(allow_null=True)
+
+
+class _TokenEvents(serializers.Serializer):
+    tokenEvents = TokenEventDocument(many=True)
+
+
+class TokenEventCollection(serializers.Serializer):
+    _links = serializers.DictField()
+    _embedded = _TokenEvents()
+    start = serializers.IntegerField()
+    count = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
 class ConnectionDocument(serializers.Serializer):
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -57,8 +120,13 @@ class ConnectionDocument(serializers.Serializer):
     isDefault = serializers.BooleanField()
     concurrency = serializers.IntegerField(allow_null=True)
     requestsPerMinute = serializers.IntegerField(allow_null=True)
-    state = serializers.ChoiceField(["untested", "working", "failing"])
+    state = serializers.ChoiceField(["untested", "working", "failing", "reauthorize"])
     message = serializers.CharField()
+    needsAuthorization = serializers.BooleanField(help_text="Whether somebody has to agree on the vendor's page; see message")
+    token = TokenDocument(allow_null=True, help_text="null for methods without tokens")
+    newDestinations = serializers.ListField(
+        child=serializers.CharField(), help_text="Servers of a changed integration to which nobody has agreed yet"
+    )
     testedAt = serializers.DateTimeField(allow_null=True)
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()

@@ -2,10 +2,17 @@
 
 from django.urls import path
 
-from connections.api import views
+from connections.api import tokens, views
 
 urlpatterns = [
     path("connections", views.ConnectionsView.as_view(), name="api-connection-list"),
     path("connections/<str:key>", views.ConnectionView.as_view(), name="api-connection"),
     path("connections/<str:key>/test", views.ConnectionTestView.as_view(), name="api-connection-test"),
+    path("connections/<str:key>/authorize", tokens.AuthorizeView.as_view(), name="api-connection-authorize"),
+    path("connections/<str:key>/renew", tokens.RenewView.as_view(), name="api-connection-renew"),
+    path("connections/<str:key>/clear", tokens.ClearView.as_view(), name="api-connection-clear"),
+    path("connections/<str:key>/disconnect", tokens.DisconnectView.as_view(), name="api-connection-disconnect"),
+    path("connections/<str:key>/agree", tokens.AgreeView.as_view(), name="api-connection-agree"),
+    path("connections/<str:key>/token-events", tokens.TokenEventsView.as_view(), name="api-token-event-list"),
+    path("integrations/<str:key>/connect", tokens.ConnectView.as_view(), name="api-integration-connect"),
 ]

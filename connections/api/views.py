@@ -10,8 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from connections import services
-from connections.api.schema import ConnectionDocument, ConnectionRequest, TestDocument
+from connections import services, upkeep
+from connections.api.schema import ConnectionDocument, ConnectionRequest, DisconnectDocument, TestDocument
+from connections.auth import scheme_of
 from connections.models import Connection
 from connections.permissions import connection_for
 from integrations.api.schema import problems
@@ -21,25 +22,43 @@ from integrations.permissions import integration_for, organization_for, signed_i
 from integrations.refusals import Invalid
 
 WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault", *services.LIMITS}
-READ_ONLY = {"id", "authType", "credentialFields", "state", "message", "testedAt", "createdAt", "updatedAt"}
+READ_ONLY = {
+    "id", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
+    "testedAt", "createdAt", "updatedAt",
+}  # fmt: skip
 
 
 def represent(connection: Connection) -> dict[str, Any]:
+    definition = services.definition_of(connection.integration)
     return {
         "id": str(connection.pk),
         "name": connection.name,
         "integration": str(connection.integration_id),
         "organization": str(connection.organization_id),
-        "authType": services.definition_of(connection.integration).auth.type,
+        "authType": definition.auth.type,
         "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
         "isDefault": connection.is_default,
         **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
         "state": connection.state,
         "message": connection.message,
+        "needsAuthorization": connection.needs_authorization,
+        "token": _token(connection) if scheme_of(definition.auth).needs_token else None,
+        "newDestinations": services.new_destinations(connection),
         "testedAt": connection.tested_at,
         "createdAt": connection.created_at,
         "updatedAt": connection.updated_at,
+    }
+
+
+def _token(connection: Connection) -> dict[str, Any]:
+    row = connection.credential
+    return {
+        "held": bool(row.token_sealed),
+        "expiresAt": row.token_expires_at,
+        "nextDueAt": row.refresh_due_at,
+        "failures": row.failures,
+        "retryAt": row.retry_at,
     }
 
 
@@ -129,12 +148,14 @@ class ConnectionView(APIView):
     @extend_schema(
         operation_id="deleteConnection",
         summary="Delete a connection, its secrets and its runs",
-        responses={204: None, **problems(401, 403, 404)},
+        description="Its tokens are revoked at the vendor first. Where that fails the connection is deleted all the same, and the answer says so.",
+        responses={204: None, 200: DisconnectDocument, **problems(401, 403, 404)},
         tags=["connections"],
     )
     def delete(self, request: Request, key: str) -> Response:
-        services.delete(connection=connection_for(request.user, key, use=True))
-        return Response(status=204)
+        connection = connection_for(request.user, key, use=True)
+        problem = upkeep.delete(connection=connection)
+        return Response({"revoked": False, "message": problem}) if problem else Response(status=204)
 
 
 class ConnectionTestView(APIView):

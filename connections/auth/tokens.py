@@ -16,12 +16,8 @@ CERTIFICATE_KEY = CredentialField("clientKey", "Key of the client certificate", 
 
 # Tokens that somebody already has; they are kept with the tokens, not with the credentials.
 PASTED = (
-    CredentialField(
-        "accessToken", "Access token", required=False, help="Only if you have one already. Otherwise sign in at the vendor after saving."
-    ),
-    CredentialField(
-        "refreshToken", "Refresh token", required=False, help="Only if you have one already; then the token is renewed with it."
-    ),
+    CredentialField("accessToken", "Access token", required=False, help="Then nobody has to sign in at the vendor until it ends."),
+    CredentialField("refreshToken", "Refresh token", required=False, help="Access tokens are renewed with it."),
 )
 
 

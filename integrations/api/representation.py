@@ -55,6 +55,7 @@ def full(integration: Integration, *, editor: bool) -> dict[str, Any]:
         "inf:icon": link(f"{own}/icon"),
         "actions": link(f"{own}/actions"),
         **({"finalize": link(f"{own}/finalize"), "rename": link(f"{own}/actions/rename")} if editor else {}),
+        "inf:connect": link(f"{own}/connect"),
         "connections": link("/api/connections"),
     }
     return shown

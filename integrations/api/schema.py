@@ -7,14 +7,12 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse, extend_schema_field
 from rest_framework import serializers
 
+from integrations.api.definition_schema import reference
 
-@extend_schema_field(
-    {
-        "type": "object",
-        "additionalProperties": True,
-        "description": "The fields of the method named by authType; see the guide of authentication.",
-    }
-)
+_METHODS = ("ApiKeyAuth", "BasicAuth", "DigestAuth", "BearerAuth", "OAuth2Auth", "LoginAuth", "JwtAuth", "NoAuth")
+
+
+@extend_schema_field({"anyOf": [reference(name) for name in _METHODS], "description": "The settings of the method that authType names."})
 class AuthField(serializers.JSONField):
     pass
 
@@ -30,18 +28,19 @@ class PaginationField(serializers.JSONField):
     pass
 
 
-@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+@extend_schema_field(
+    {"type": "object", "additionalProperties": {"type": "string"}, "description": "By name; a value may hold placeholders."}
+)
 class HeadersField(serializers.JSONField):
     pass
 
 
-@extend_schema_field(
-    {
-        "type": "object",
-        "nullable": True,
-        "properties": {"method": {"type": "string", "enum": ["GET", "HEAD", "POST", "PUT"]}, "uri": {"type": "string"}},
-    }
-)
+@extend_schema_field({"type": "array", "items": reference("ConnectionField")})
+class ConnectionFieldsField(serializers.JSONField):
+    pass
+
+
+@extend_schema_field({"nullable": True, "allOf": [reference("Ping")]})
 class PingField(serializers.JSONField):
     pass
 
@@ -90,11 +89,14 @@ class IntegrationRequest(serializers.Serializer):
     sharingPolicy = serializers.ChoiceField(["allow", "ask", "deny"], required=False)
     status = serializers.ChoiceField(["published", "hidden", "deprecated"], required=False)
     apiBaseUri = serializers.CharField(
-        required=False, help_text="https://host[:port][/path], or only /path where every connection brings its host"
+        required=False,
+        help_text="https://host[:port][/path], with placeholders such as https://{{settings.subdomain}}.example.com; or only /path where every connection brings its host",
     )
-    authType = serializers.CharField(required=False, help_text="apikey, basic, bearer, oauth2 or none; any case")
+    authType = serializers.CharField(required=False, help_text="apikey, basic, bearer, oauth2, login, digest, jwt or none; any case")
     auth = AuthField(required=False)
+    connectionFields = ConnectionFieldsField(required=False)
     headers = HeadersField(required=False)
+    query = HeadersField(required=False)
     ping = PingField(required=False)
     pagination = PaginationField(required=False)
     rateLimit = serializers.DictField(required=False, help_text="What the vendor says about too many calls, besides Retry-After")
@@ -148,7 +150,9 @@ class IntegrationDocument(serializers.Serializer):
     apiBaseUri = serializers.CharField()
     authType = serializers.CharField()
     auth = AuthField()
+    connectionFields = ConnectionFieldsField()
     headers = HeadersField()
+    query = HeadersField()
     ping = PingField(allow_null=True)
     pagination = PaginationField()
     rateLimit = serializers.DictField()

@@ -17,7 +17,7 @@ from integrations.api import representation
 from integrations.api.schema import IntegrationDocument, TemplateCollection, TemplateDocument, TemplateStart, problems
 from integrations.api.views import json_object
 from integrations.models import IntegrationTemplate, Role
-from integrations.permissions import is_uuid, organization_for, signed_in
+from integrations.permissions import check_builder, is_uuid, organization_for, signed_in
 from integrations.refusals import Invalid
 
 PATH = "/api/integration-templates"

@@ -138,8 +138,26 @@ def missing(definition: Definition) -> list[Gap]:
             Gap("host", "apiBaseUri", "The host is missing. Enter the host of the API, or say that each connection brings its own.")
         )
     gaps += [Gap("auth", field, message) for field, message in auth_gaps(definition.auth)]
+    gaps += [
+        Gap(
+            "auth",
+            "connectionFields",
+            f"{{{{settings.{name}}}}} is used, but no connection field is named {name}, so that no connection will have a value for it. Add the field.",
+        )
+        for name in _unknown_settings(definition)
+    ]
     gaps += [Gap("pagination", f"pagination.{field}", message) for field, message in pagination_gaps(definition.pagination)]
     return gaps
+
+
+def _unknown_settings(definition: Definition) -> list[str]:
+    """Settings that placeholders read and nothing brings: no connection field, no answer of a token, login or redirect."""
+    auth = definition.auth
+    steps = [*getattr(auth, "steps", []), getattr(auth, "refresh_step", None)]
+    brought = [getattr(auth, "token_settings", {}), getattr(auth, "callback_settings", {}), *(step.extract for step in steps if step)]
+    known = {"baseUri", *(field.name for field in definition.connection_fields), *(name for names in brought for name in names)}
+    used = {path.split(".")[1] for path in expressions.paths_of(definition.dump()) if path.startswith("settings.")}
+    return sorted(used - known)
 
 
 def problems(error: ValidationError) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -87,6 +88,21 @@ class DetailsForm(StepForm):
         services.update(integration=self.saved, **self.details())
 
 
+# Scheme, host and path of a base URI whose placeholders may hold anything.
+_BASE = re.compile(r"(?:(https?)://)?((?:\{\{.*?\}\}|\$\{.*?\}|[^/{$])*)(/.*)?", re.IGNORECASE)
+
+
+def _parts(definition: Definition) -> tuple[str, str, str]:
+    """Protocol, host and base path as the form shows them. One with alternatives stands in the host whole."""
+    base = definition.base
+    if not definition.has_placeholders:
+        return base.scheme, base.netloc if definition.api_base_uri else "", base.path
+    found = _BASE.fullmatch(definition.api_base_uri)
+    if " || " in definition.api_base_uri or not found:
+        return "https", definition.api_base_uri, ""
+    return found[1] or "https", found[2], found[3] or ""
+
+
 class HostForm(StepForm):
     """Where the API is and how it wants to be authenticated against."""
 
@@ -95,7 +111,8 @@ class HostForm(StepForm):
     scheme = forms.ChoiceField(label="Protocol", choices=[("https", "https://")], help_text="")
     host = forms.CharField(
         required=False,
-        help_text="The host name only, with a port if it needs one. No https:// and no path.",
+        help_text="The host name only, with a port if it needs one. No https:// and no path. "
+        "Where it differs from connection to connection, {{settings.subdomain}}.example.com takes the connection field subdomain, which the next step defines.",
         widget=AffixedInput(prefix="https://", attrs={"placeholder": "api.example.com", "autocomplete": "off", "spellcheck": "false"}),
     )
     base_path = forms.CharField(
@@ -131,17 +148,19 @@ class HostForm(StepForm):
 
     def shown(self, integration: Integration) -> dict[str, Any]:
         definition = integration.working.definition
-        base = definition.base
+        scheme, host, path = _parts(definition)
         return {
-            "scheme": base.scheme,
-            "host": base.netloc if definition.api_base_uri else "",
-            "base_path": base.path,
+            "scheme": scheme,
+            "host": host,
+            "base_path": path,
             "own_host": definition.host_at_connect,
             "method": "" if integration.working.auth_undecided else definition.auth.type,
         }
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
+        if not values.get("own_host") and any(mark in values.get("host", "") for mark in ("{{", "${")):
+            return self._with_placeholders(values)
         host: str = ""
         port: int | None = None
         try:
@@ -157,6 +176,17 @@ class HostForm(StepForm):
             self.add_error("base_path", str(error))
         else:
             values["base_uri"] = str(addresses.BaseUri(values.get("scheme") or "https", host, port, values["base_path"]))
+        return values
+
+    def _with_placeholders(self, values: dict[str, Any]) -> dict[str, Any]:
+        """A host that the connections' values complete. Saved as it was where nobody changed it: it may hold alternatives."""
+        host, path = values["host"], values.get("base_path", "").strip()
+        present = self.integration.working.definition if self.integration else Definition()
+        if (values.get("scheme") or "https", host, path) == _parts(present):
+            values["base_uri"] = present.api_base_uri
+            return values
+        path = f"/{path.strip('/')}" if path.strip("/") else ""
+        values["base_uri"] = f"{values.get('scheme') or 'https'}://{host}{path}"
         return values
 
     def save(self) -> None:

@@ -9,8 +9,8 @@ from django import forms
 from integrations import services
 from integrations.definition import LARGEST_PAGE_SIZE, MAX_DEFAULT_PAGE_LIMIT, MAX_DEFAULT_PAGE_SIZE
 from integrations.models import Integration
-from integrations.wizard.auth_forms import text
 from integrations.wizard.base_forms import PartForm
+from integrations.wizard.inputs import text
 from integrations.wizard.setting_fields import LinesField, NumbersField, YesNoField, option, place, tick
 
 

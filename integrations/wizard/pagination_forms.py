@@ -18,7 +18,7 @@ from integrations.definition import (
     RangePagination,
 )
 from integrations.widgets import Card
-from integrations.wizard.auth_forms import text
+from integrations.wizard.inputs import text
 from integrations.wizard.paged_forms import CountedForm, PaginationForm, SizedForm
 from integrations.wizard.setting_fields import YesNoField, option, place, tick
 

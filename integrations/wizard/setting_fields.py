@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from integrations.wizard.auth_forms import PLAIN, text
+from integrations.wizard.inputs import PLAIN, text
 
 PLACES = {
     "query": "A query parameter",

@@ -4,10 +4,10 @@
 const typed = new Map();
 
 document.addEventListener("htmx:beforeSwap", (event) => {
-  for (const input of event.detail.target.querySelectorAll("input[data-keep]")) typed.set(input.name, input.value);
+  for (const input of event.detail.target.querySelectorAll("[data-keep]")) typed.set(input.name, input.value);
 });
 
 document.addEventListener("htmx:afterSwap", () => {
-  for (const input of document.querySelectorAll("input[data-keep]")) if (typed.has(input.name)) input.value = typed.get(input.name);
+  for (const input of document.querySelectorAll("[data-keep]")) if (typed.has(input.name)) input.value = typed.get(input.name);
   typed.clear();
 });

@@ -1,5 +1,5 @@
 // Rows of inputs that can be added and removed: <div data-rows> with [data-row], [data-row-remove], [data-row-add].
-// A new row is a copy of the last one, emptied. Where the server counts its rows, data-rows-count is the id of the input with
+// A new row is a copy of the last one, emptied (a tick box with data-ticked is ticked then). Where the server counts its rows, data-rows-count is the id of the input with
 // their number: then the number in names and ids goes up with it.
 
 document.addEventListener("click", (event) => {
@@ -43,7 +43,7 @@ function drop(row) {
 
 function empty(row) {
   for (const input of row.querySelectorAll("input, textarea, select")) {
-    if (input.type === "checkbox") input.checked = false;
+    if (input.type === "checkbox") input.checked = "ticked" in input.dataset;
     else if (input.tagName === "SELECT") input.selectedIndex = 0;
     else input.value = "";
     input.removeAttribute("aria-invalid");

@@ -5,7 +5,7 @@
         assert [request.target for request in vendor.requests] == [...]
 
 What is under /faults and how it is configured stands in `answers` (single answers), `pages` (paginated ones) and `quirks`
-(lists as particular vendors page them). Faults
+(lists as particular vendors page them), what is under /agree in `authorization`. Faults
 need no credentials; everything else is the demo's application and checks them. Two more paths are the server's own:
 `/echo` answers with the request as it came over the wire, `/requests` (GET, DELETE) shows and clears the record to
 another process and is not recorded itself.
@@ -29,6 +29,7 @@ from demo.vendor.server import Handler, Server
 from demo.vendor.settings import Settings
 from demo.vendor.web import Json, Refusal, Request, Response, find
 from tests.vendor import answers, pages, quirks
+from tests.vendor.authorization import AgreeServer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +107,8 @@ class VendorServer:
         self._counts: Counter[str] = Counter()
         self.vendor = Vendor(self.settings, clock=lambda: time.time() + self._ahead)
         self._server = _RecordingServer(self._application, port=port)
-        self._routes = [*answers.routes(self), *pages.routes(self), *quirks.routes(self)]
+        self.agree = AgreeServer(lambda: time.time() + self._ahead)
+        self._routes = [*answers.routes(self), *pages.routes(self), *quirks.routes(self), *self.agree.routes()]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def __enter__(self) -> Self:
@@ -145,10 +147,11 @@ class VendorServer:
         return [request.target for request in self.requests if request.path.startswith(prefix)]
 
     def clear(self) -> None:
-        """Forget the requests, and how often each fault has happened."""
+        """Forget the requests, how often each fault has happened, and what was agreed to."""
         with self._server.lock:
             self._server.requests.clear()
             self._counts.clear()
+        self.agree.reset()
 
     def advance(self, seconds: float) -> None:
         """Move the vendor's clock forward, so that tokens expire without waiting."""
@@ -167,7 +170,7 @@ class VendorServer:
             response = Response.json(environ["vendor.recorded"].dump())
         elif path == "/requests":
             response = self._record(environ["REQUEST_METHOD"])
-        elif path.startswith("/faults/"):
+        elif path.startswith(("/faults/", "/agree/")):
             response = self._fault(environ)
         else:
             return self.vendor(environ, start_response)
