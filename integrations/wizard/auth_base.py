@@ -85,8 +85,27 @@ class ConnectionFieldRow(RowForm):
         help_text="A regular expression that the value has to match.",
     )
     options = LinesField(label="Options", help_text="Of a choice, one a line.")
+    format = forms.ChoiceField(
+        required=False,
+        label="Format",
+        choices=[("", "Any"), ("hostname", "Host name"), ("uri", "URL"), ("uuid", "UUID"), ("email", "E-mail address")],
+    )
+    multiline = forms.BooleanField(required=False, label="Several lines, such as a private key")
+    hidden = forms.BooleanField(required=False, label="Not asked for: the default holds, or what a program sets")
 
 
+def credential_fields() -> RowsField:
+    return RowsField(
+        ConnectionFieldRow,
+        add="Add a credential",
+        label="Credentials",
+        help_text="Label, help and pattern of what a connection is asked for; the name is that of {{credentials.name}}.",
+    )
+
+
+CREDENTIALS = Group(
+    "How credentials are asked for", ("credential_fields",), "Where the usual labels do not say what the vendor calls them."
+)
 _CONNECTION = Group(
     "Connection fields",
     ("connection_fields",),

@@ -9,11 +9,12 @@ from django import forms
 
 from integrations.definition import ApiKeyAuth, BasicAuth, BearerAuth, DigestAuth, NoAuth
 from integrations.widgets import Card
-from integrations.wizard.auth_base import PLACES, AuthForm, Group, PlacementRow
+from integrations.wizard.auth_base import CREDENTIALS, PLACES, AuthForm, Group, PlacementRow, credential_fields
 from integrations.wizard.inputs import text
+from integrations.wizard.login_forms import LoginForm
 from integrations.wizard.object_rows import RowsField
 from integrations.wizard.setting_fields import option
-from integrations.wizard.token_forms import JwtForm, LoginForm, OAuth2Form
+from integrations.wizard.token_forms import JwtForm, OAuth2Form
 
 
 class ApiKeyForm(AuthForm):
@@ -58,7 +59,9 @@ class ApiKeyForm(AuthForm):
             ("placements",),
             "For APIs that want two keys, or one in a form of its own. Rows replace what is said above.",
         ),
+        CREDENTIALS,
     )
+    credential_fields = credential_fields()
 
 
 class BasicForm(AuthForm):
@@ -100,7 +103,9 @@ class BasicForm(AuthForm):
             ("username_template", "password_template", "placements"),
             "Where it differs from the user name and password that were entered.",
         ),
+        CREDENTIALS,
     )
+    credential_fields = credential_fields()
 
 
 class BearerForm(AuthForm):

@@ -8,14 +8,14 @@ from django import forms
 from django.conf import settings
 from django.urls import reverse
 
-from integrations.definition import JwtAuth, LoginAuth, OAuth2Auth
+from integrations.definition import JwtAuth, OAuth2Auth
 from integrations.definition.auth import CLIENT_AUTHENTICATIONS
 from integrations.definition.tokens import LARGEST_BUFFER, LONGEST_INTERVAL, SHORTEST_INTERVAL, SMALLEST_BUFFER
 from integrations.widgets import Card, ChoiceCards
-from integrations.wizard.auth_base import PLACES, AuthForm, Group, PlacementRow
-from integrations.wizard.inputs import lines, text
-from integrations.wizard.json_fields import JsonObjectField, LinePairsField
-from integrations.wizard.object_rows import RowForm, RowsField
+from integrations.wizard.auth_base import CREDENTIALS, PLACES, AuthForm, Group, PlacementRow, credential_fields
+from integrations.wizard.inputs import text
+from integrations.wizard.json_fields import JsonObjectField
+from integrations.wizard.object_rows import RowsField
 from integrations.wizard.rows import PairRows, PairsField
 from integrations.wizard.setting_fields import LinesField, NumbersField, option, tick
 
@@ -133,6 +133,10 @@ ASSERTION = tuple(name for name in AssertionForm.base_fields if name.startswith(
 class TokenForm(AuthForm):
     """What every method has whose token is fetched: reading the answer, renewing, attaching."""
 
+    credential_fields = credential_fields()
+    alternate_token_path = path(
+        "Alternate token path", "The object that holds the token where the answer's root has none, for example authed_user."
+    )
     token_key = path("Token key", "The path to the access token in the answer, usually access_token. Nested: data.token.")
     token_type_key = path(
         "Token type key", "The path to the word that goes before the token, where the answer says it. Leave it empty for the scheme below."
@@ -175,7 +179,9 @@ class TokenForm(AuthForm):
     access_token_scheme = path(
         "Access token scheme", "The word before the access token in the header, usually Bearer. Empty: the token alone."
     )
-    token_location = option("Token location", PLACES, "Where requests carry the access token.")
+    token_location = option(
+        "Token location", {**PLACES, "none": "Nowhere: rows or cookies say who calls"}, "Where requests carry the access token."
+    )
     token_name = path("Token name", "The name of that header, parameter, cookie or field, usually Authorization.")
     placements = placements()
     rejected__statuses = NumbersField(
@@ -192,7 +198,7 @@ class TokenForm(AuthForm):
     revoked__values = LinesField(label="Revoked: values", help_text="What stands at that path then, one a line. Empty: anything.")
 
 
-ANSWER = ("token_key", "token_type_key", "refresh_token_key", "token_expiration_key", "token_expiration_format", "default_token_lifetime", "token_settings")  # fmt: skip
+ANSWER = ("token_key", "alternate_token_path", "token_type_key", "refresh_token_key", "token_expiration_key", "token_expiration_format", "default_token_lifetime", "token_settings")  # fmt: skip
 STRATEGY = ("token_refresh_strategy", "refresh_buffer", "custom_refresh_interval")
 ATTACHING = Group(
     "Attaching the token", ("access_token_scheme", "token_location", "token_name", "placements"), "How requests carry the access token."
@@ -214,13 +220,13 @@ class OAuth2Form(TokenForm, AssertionForm):
     groups = (
         Group(
             "Authorization request",
-            ("pkce", "authorization_params", "code_param", "callback_settings"),
+            ("pkce", "authorization_params", "authorization_param_names", "unencoded_params", "code_param", "callback_settings"),
             "How people are sent to the vendor's page, and what comes back.",
             BROWSER,
         ),
         Group(
             "Token request",
-            ("token_request_method", "token_request_content_type", "token_params", "token_headers", "scope_separator", "param_names"),
+            ("token_request_method", "token_request_content_type", "token_params", "token_headers", "scope_separator", "param_names", "client_certificate"),
             "How a token is asked for, where it differs from the usual form-encoded POST.",
         ),
         Group("Token answer", ANSWER, "Where the answer says what."),
@@ -233,6 +239,7 @@ class OAuth2Form(TokenForm, AssertionForm):
         ATTACHING,
         Group("Assertion", ASSERTION, "The token that Junction signs, for JWT bearer and for client authentication by private key."),
         Group("Rejection and revocation", (*SIGNALS, "revocation_uri"), "How the vendor says that a token or a grant has ended, and where it wants to be told."),
+        CREDENTIALS,
     )  # fmt: skip
     only_for = {
         "auth_uri": BROWSER,
@@ -268,6 +275,18 @@ class OAuth2Form(TokenForm, AssertionForm):
     authorization_params = pairs(
         "Extra parameters of the authorization request",
         "Some vendors give a refresh token only for one more, such as access_type = offline. An empty value takes out what would be sent.",
+    )
+    authorization_param_names = pairs(
+        "Renamed parameters of the authorization request",
+        "Only on the vendor's page: the standard's name, and the vendor's own for it.",
+        name="Standard name",
+        value="Vendor's name",
+    )
+    unencoded_params = LinesField(
+        label="Parameters that are not percent-encoded", help_text="For pages that do not decode them, one a line, such as scope."
+    )
+    client_certificate = tick(
+        "Client certificate beside the secret", "Connections are asked for a certificate too, which the token URL sees."
     )
     code_param = path("Code parameter", "Under which name the vendor's redirect brings the code, usually code.")
     callback_settings = pairs(
@@ -334,83 +353,6 @@ class OAuth2Form(TokenForm, AssertionForm):
         return f"{settings.PUBLIC_URL}{reverse('oauth2-callback')}"
 
 
-class StepRow(RowForm):
-    lead = ("method", "url", "body_format")
-    more = "What it sends and what it yields"
-    shape = "wide-middle"
-    method = forms.ChoiceField(required=False, label="Method", choices=[(name, name) for name in ("POST", "GET", "PUT")])
-    url = forms.CharField(required=False, label="URL", widget=text(placeholder="https://api.example.com/login"))
-    body_format = forms.ChoiceField(
-        required=False,
-        label="Body",
-        choices=[("json", "JSON"), ("form", "Form"), ("query", "In the URL"), ("text", "Text")],
-    )
-    params = JsonObjectField(
-        label="Parameters",
-        placeholder='{"user": "{{credentials.username}}", "password": "{{credentials.password}}"}',
-        help_text="A JSON object. Its texts may hold placeholders; {{steps.1.name}} is what the first step found.",
-    )
-    text = forms.CharField(
-        required=False, label="Text", widget=lines(rows="2"), help_text="The whole body, where it is neither JSON nor a form."
-    )
-    headers = LinePairsField(mark=":", placeholder="Accept: application/json", label="Headers", help_text="One a line.")
-    extract = LinePairsField(
-        mark="=",
-        placeholder="session = data.session.id",
-        label="Values to keep",
-        help_text="One a line: a name, and a path in the answer, header:Name or cookie:name.",
-    )
-
-
-class LoginForm(TokenForm):
-    part = LoginAuth
-    card = Card(
-        "A call that signs in and gives a token or a session.",
-        (
-            "the API has a login or session call of its own",
-            "its answer holds a token or sets a cookie, which requests then carry",
-            "it is not OAuth 2.0",
-        ),
-        "log-in",
-    )
-    groups = (
-        Group("Token answer", (*ANSWER, "keep_cookies"), "Where the answer of the last step says what."),
-        Group("Refresh", (*STRATEGY, "refresh_step"), "When the login is repeated, or the call that renews instead."),
-        ATTACHING,
-        Group("Rejection and revocation", SIGNALS, "How the vendor says that the session has ended."),
-    )
-
-    credential_names = LinesField(
-        label="Credentials",
-        help_text="What each connection is asked for, one a line: username, password, apiKey, companyId … They stand for {{credentials.name}}.",
-    )
-    steps = RowsField(
-        StepRow, add="Add a step", most=10, label="Steps", help_text="The calls, in their order. The last one yields the token."
-    )
-    keep_cookies = tick("Keep cookies", "The cookies that the steps set go along with every request. Then the token key may be empty.")
-    refresh_step = RowsField(
-        StepRow,
-        add="Add the call",
-        most=1,
-        label="Call that renews",
-        help_text="Only where renewing is another call; {{credentials.refreshToken}} is the refresh token.",
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        first = ("credential_names", "steps")
-        self.order_fields([*first, *(name for name in self.fields if name not in first)])
-
-    def shown_part(self, part: Any) -> dict[str, Any]:
-        shown = super().shown_part(part)
-        return {**shown, "refresh_step": [shown["refresh_step"]] if shown["refresh_step"] else []}
-
-    def value(self, present: Any) -> dict[str, Any]:
-        found = super().value(present)
-        step = found["refreshStep"]
-        return {**found, "refreshStep": (step[0] if step else None) if isinstance(step, list) else step}
-
-
 class JwtForm(AssertionForm):
     part = JwtAuth
     card = Card(
@@ -422,7 +364,8 @@ class JwtForm(AssertionForm):
         ),
         "file-key",
     )
-    groups = (Group("Attaching the token", ("access_token_scheme", "placements"), "How requests carry the signed token."),)
+    groups = (Group("Attaching the token", ("access_token_scheme", "placements"), "How requests carry the signed token."), CREDENTIALS)
+    credential_fields = credential_fields()
 
     access_token_scheme = path("Access token scheme", "The word before the token in the header Authorization, usually Bearer.")
     placements = placements()

@@ -28,6 +28,23 @@ STEP = {
     "extract": {},
 }
 
+CREDENTIAL = {
+    "name": "apiKey",
+    "label": "Secret key",
+    "type": "password",
+    "required": True,
+    "pattern": "^sk_",
+    "prefix": "",
+    "suffix": "",
+    "default": "",
+    "placeholder": "sk_…",
+    "help": "Under Settings.",
+    "format": "",
+    "multiline": True,
+    "hidden": False,
+    "options": [],
+}
+
 
 @pytest.fixture
 def browser(cast: Cast) -> Client:
@@ -93,6 +110,7 @@ FULL: dict[str, dict[str, Any]] = {
         "apiKeyName": "X-Key",
         "apiKeyLocation": "query",
         "apiKeyPreamble": "Token",
+        "credentialFields": [CREDENTIAL],
         "placements": [
             {"location": "header", "name": "DD-API-KEY", "value": "{{credentials.apiKey}}"},
             {"location": "cookie", "name": "app", "value": "{{credentials.appKey}}"},
@@ -104,6 +122,7 @@ FULL: dict[str, dict[str, Any]] = {
         "passwordLabel": "Nothing",
         "usernameTemplate": "{{credentials.username}}/token",
         "passwordTemplate": "x",
+        "credentialFields": [CREDENTIAL],
         "placements": [{"location": "header", "name": "X-Auth", "value": "{{base64(credentials.username)}}"}],
     },
     "bearer": {"type": "bearer"},
@@ -143,6 +162,11 @@ FULL: dict[str, dict[str, Any]] = {
             "lifetime": 60,
         },
         "placements": [{"location": "query", "name": "token", "value": "{{token}}"}],
+        "authorizationParamNames": {"scope": "scopes"},
+        "unencodedParams": ["scope"],
+        "clientCertificate": True,
+        "alternateTokenPath": "authed_user",
+        "credentialFields": [CREDENTIAL],
         "tokenKey": "data.token",
         "tokenTypeKey": "token_type",
         "refreshTokenKey": "data.refresh",
@@ -165,11 +189,14 @@ FULL: dict[str, dict[str, Any]] = {
         "steps": [
             {**STEP, "params": {"user": "{{credentials.username}}", "deep": {"a": [1, True]}}, "extract": {"id": "data.id", "sid": "cookie:SID"}},
             {**STEP, "method": "GET", "bodyFormat": "query", "headers": {"X-Session": "{{steps.1.id}}"}},
-            {**STEP, "bodyFormat": "text", "text": "<login/>"},
+            {**STEP, "bodyFormat": "xml", "params": {"login": {"$version": "1"}}},
         ],
         "refreshStep": {**STEP, "url": "https://api.example.com/renew", "method": "PUT"},
         "keepCookies": True,
         "placements": [],
+        "alternateTokenPath": "",
+        "assertion": {"algorithm": "RS256", "key": "{{credentials.privateKey}}", "keyEncoding": "text", "header": {}, "claims": {"iss": "x"}, "lifetime": 60},
+        "credentialFields": [CREDENTIAL],
         "tokenKey": "header:X-Token",
         "tokenTypeKey": "",
         "refreshTokenKey": "",
@@ -178,7 +205,7 @@ FULL: dict[str, dict[str, Any]] = {
         "defaultTokenLifetime": 1200,
         "tokenSettings": {},
         "accessTokenScheme": "",
-        "tokenLocation": "header",
+        "tokenLocation": "none",
         "tokenName": "X-Token",
         "tokenRefreshStrategy": "automatic",
         "customRefreshInterval": 3000,
@@ -198,6 +225,7 @@ FULL: dict[str, dict[str, Any]] = {
         },
         "accessTokenScheme": "JWT",
         "placements": [],
+        "credentialFields": [CREDENTIAL],
     },
 }  # fmt: skip
 

@@ -28,6 +28,9 @@ REST: dict[str, Any] = {
             "placeholder": "eu",
             "help": "Where you signed up.",
             "options": ["eu", "us"],
+            "format": "",
+            "multiline": False,
+            "hidden": False,
         }
     ],
     "headers": {"Accept": "application/json"},

@@ -24,7 +24,7 @@ from tests.permissions.world import ACTORS, ARGUMENTS, World, make_world
 
 TABLE = Path(__file__).with_name("table.txt")
 # Open to whoever has the link, by its nature; and what an argument that names nothing of anybody leads to.
-NOBODYS = {"invitation-accept", "audit-export"}
+NOBODYS = {"invitation-accept", "audit-export", "template-detail", "api-template", "api-template-integrations"}
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
 from actions import runs
 from actions.models import Import, Run
 from connections.models import Connection
 from integrations import services as integrations
-from integrations.models import InstallRequest, Integration, Invitation, Membership, Organization, Role, User
+from integrations.models import InstallRequest, Integration, IntegrationTemplate, Invitation, Membership, Organization, Role, User
 from integrations.organizations import members
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, member
 from tests.pages import signed_in
@@ -54,6 +55,7 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         "child": member("child", branch, Role.ADMIN),
         "superuser": User.objects.create_superuser("root"),
     }
+    IntegrationTemplate.objects.create(key=TEMPLATE, name="Sample", imported_at=timezone.now())
     integration = make_integration(
         organization=here, user=people["builder"], base_uri="https://127.0.0.1:9", ping={"method": "GET", "uri": "/"}
     )
@@ -83,10 +85,13 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
 
 
 # What the arguments of an address stand for: by the beginning of the route and the argument's name, the first that fits.
+TEMPLATE = "sample"  # the key of a template, which belongs to nobody
 ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("integrations/import/", "pk", lambda world: world.document.pk),
     ("integrations/requests/", "pk", lambda world: world.asked.pk),
     ("api/install-requests/", "pk", lambda world: world.asked.pk),
+    ("integrations/templates/", "key", lambda _: TEMPLATE),
+    ("api/integration-templates/", "key", lambda _: TEMPLATE),
     ("integrations/", "slug", lambda world: world.integration.slug),
     ("api/integrations/", "key", lambda world: world.integration.slug),
     ("connections/", "pk", lambda world: world.connection.pk),
