@@ -78,8 +78,10 @@ def test_run_is_watched_to_its_end_and_downloaded(
     expect(records).to_contain_text("50 of 257")
     records.get_by_role("link", name="Next").click()
     expect(records).to_contain_text("100 of 257")
-    records.get_by_role("link", name="Pages", exact=True).click()
+    records.get_by_role("link", name="Ledger", exact=True).click()
     expect(records.locator("tbody tr")).to_have_count(3)
+    records.get_by_role("link", name="JSON", exact=True).first.click()
+    expect(records.locator("#records-json")).to_be_visible()
     with page.expect_download() as download:
         records.get_by_role("link", name="NDJSON").click()
     lines = Path(download.value.path()).read_text().splitlines()
