@@ -140,7 +140,7 @@ def measure(stack: ExitStack, folder: Path, number: int, delay: float, where: st
         started(running, [*celery, "config", *options], **quiet)
         wait(lambda: bool(app.control.ping(timeout=1)))
         begin = time.monotonic()
-        app.send_task("connections.tasks.renew_due_tokens", queue="tokens")
+        app.send_task("connections.tasks.renew_due_tokens")
         wait(renewed(2))
         figures["Junction"] = number / (time.monotonic() - begin)
     print(f"{number:,} connections due at once, token endpoint {delay * 1000:.0f} ms, {where}, {os.cpu_count()} cores\n")

@@ -34,6 +34,7 @@ app.conf.update(
     broker_transport_options={"visibility_timeout": 3600},
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="runs",
+    task_routes={"connections.tasks.*": {"queue": "tokens"}},
     # Processes, because a run decodes and packs what it fetches, and one that crashes takes no other run along. A run
     # mostly waits for the vendor, so that there are more of them than cores.
     worker_pool="prefork",
@@ -43,12 +44,12 @@ app.conf.update(
         "renew-due-tokens": {
             "task": "connections.tasks.renew_due_tokens",
             "schedule": settings.TOKEN_REFRESH_SECONDS,
-            "options": {"expires": settings.TOKEN_REFRESH_SECONDS, "queue": "tokens"},
+            "options": {"expires": settings.TOKEN_REFRESH_SECONDS},
         },
         "trim-token-events": {
             "task": "connections.tasks.trim_token_events",
             "schedule": 3600,
-            "options": {"expires": 3600, "queue": "tokens"},
+            "options": {"expires": 3600},
         },
         "recover-runs": {
             "task": "actions.tasks.recover_runs",

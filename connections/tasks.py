@@ -14,25 +14,25 @@ from connections import notices, renewals, tokens
 JITTER = 2.0  # seconds over which the batches of one look are spread
 
 
-@shared_task(name="connections.tasks.renew_due_tokens", queue="tokens")
+@shared_task(name="connections.tasks.renew_due_tokens")
 def renew_due_tokens() -> int:
     """Hand out what is due, many connections to a task; how many tasks."""
     batches = renewals.due_batches()
     for batch in batches:
-        app.send_task("connections.tasks.renew_tokens", [batch], queue="tokens", countdown=random.uniform(0, JITTER))  # noqa: S311 - jitter
+        app.send_task("connections.tasks.renew_tokens", [batch], countdown=random.uniform(0, JITTER))  # noqa: S311 - jitter
     return len(batches)
 
 
-@shared_task(name="connections.tasks.renew_tokens", queue="tokens")
+@shared_task(name="connections.tasks.renew_tokens")
 def renew_tokens(ids: list[str]) -> dict[str, Any]:
     return dict(renewals.renew_batch(ids))
 
 
-@shared_task(name="connections.tasks.trim_token_events", queue="tokens")
+@shared_task(name="connections.tasks.trim_token_events")
 def trim_token_events() -> int:
     return tokens.trim_events()
 
 
-@shared_task(name="connections.tasks.tell_authorization_needed", queue="tokens")
+@shared_task(name="connections.tasks.tell_authorization_needed")
 def tell_authorization_needed(connection_id: str, message: str) -> list[str]:
     return notices.tell_authorization_needed(UUID(connection_id), message)
