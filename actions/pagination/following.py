@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -31,12 +32,13 @@ class _Following(Strategy[P]):
             return self._end(counted, "total", f"All {counted['pages']} pages that the server counts were received.")
         return Next({**counted, **following})
 
+    @abstractmethod
     def _following(self, page: PageSeen) -> Token | None:
         """The next position, None where the answer names none. Raises PaginationError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _end_without(self, counted: Token, *, sure: bool) -> End:
-        raise NotImplementedError
+        """The end of a list whose last page names no next position."""
 
 
 class LinkStrategy(_Following[LinkPagination]):

@@ -67,7 +67,7 @@ def test_placeholders_that_cannot_be_said_are_refused_with_a_sentence(written: s
 def test_escaped_text_of_a_placeholder_means_what_it_meant() -> None:
     text = 'a "b"\n\\c {{d}} %'
     translated = SCOPE.translate(f"${{base64({text})}}").text
-    assert expressions.render(translated, {}) == expressions.FUNCTIONS["base64"].work(text)
+    assert expressions.render(translated, {}) == expression_functions.FUNCTIONS["base64"].work(text)
     assert expressions.render(SCOPE.translate(text).text, {}) == text
 
 
