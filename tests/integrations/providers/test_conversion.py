@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integrations import expressions, signing
+from integrations import expression_functions, expressions, signing
 from integrations.definition import ConnectionField
 from integrations.providers import CatalogueError, convert, read
 from integrations.providers.entry import Inexpressible
