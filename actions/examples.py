@@ -7,9 +7,9 @@ import re
 from typing import Any
 from xml.sax.saxutils import escape
 
-from actions.bodies import MULTIPART_TYPE, is_json
-from actions.inputs import is_given, text_of, usable_default
+from actions.inputs import is_given, usable_default
 from actions.requests import BODY, labelled
+from connections.bodies import MULTIPART_TYPE, is_json, text_of
 from integrations.definition import FORM_TYPE
 from integrations.operation import Body, Operation, Parameter
 

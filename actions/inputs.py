@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from connections.bodies import text_of
 from integrations.operation import Parameter
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
@@ -48,17 +49,6 @@ def usable_default(parameter: Parameter) -> Any:
         return convert(parameter.default, parameter, parameter.name) if is_given(parameter.default) else None
     except ValueError:
         return None
-
-
-def text_of(value: Any) -> str:
-    """A value as it stands in a URL, a header or a form."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if isinstance(value, dict | list) else str(value)
 
 
 def _scalar(value: Any, kind: str, label: str) -> Any:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from actions import bodies
-from actions.inputs import InputError, convert, is_given, text_of, usable_default
+from actions.inputs import InputError, convert, is_given, usable_default
+from connections import bodies
+from connections.bodies import text_of
 from connections.exchange import Outgoing, Pairs, with_query, without_names
 from integrations.definition import JSON_TYPE
 from integrations.operation import Operation, Parameter, placeholders

@@ -17,7 +17,7 @@ from actions.pagination import End, PageRequest, PageSeen, PaginationError, Toke
 from actions.records import ResultsKeyError, records
 from actions.runs import Plan
 from actions.suggesting import Change, Comparison
-from connections import outcomes
+from connections import media
 from connections.client import CallError, Client
 from connections.exchange import Answer, Outgoing
 from connections.transport import TransportError
@@ -136,8 +136,9 @@ class _Trier:
                     end = plan.strategy.ends_by_repeating(token, repeat)
                     return self._ended(attempt, comparison, end) if end else self._failed(attempt, comparison, repeat.message)
                 answer = self._send(attempt, plan.request(self.inputs, token, base=self.client.base, headers=self._headers()))
-                if answer.status >= 400 and not plan.strategy.ends_with(token, answer.status):
-                    return self._failed(attempt, comparison, outcomes.read(answer).message)
+                judged = self.client.judge(answer, self.client.rules_for(self.operation))
+                if not judged.is_fine and not (answer.status >= 400 and plan.strategy.ends_with(token, answer.status)):
+                    return self._failed(attempt, comparison, judged.message)
                 if finds_records and number == 1:
                     attempt.pagination = pagination = self._with_records(pagination, answer)
                     plan = self._plan(pagination)
@@ -180,7 +181,7 @@ class _Trier:
             answer = self._send(probe, outgoing)
             if answer.status >= 400:
                 return None
-            body = reading.value_of(answer)
+            body = media.value_of(answer, self.definition.media_types)
         except (TransportError, CallError, ValueError, requests.InputError):
             return None
         finally:
@@ -189,7 +190,7 @@ class _Trier:
 
     def _with_records(self, pagination: Pagination, answer: Answer) -> Pagination:
         try:
-            body = reading.value_of(answer, pagination.results_key)
+            body = media.value_of(answer, self.definition.media_types, list_at=pagination.results_key)
             records(body, pagination.results_key, many=True)
         except ResultsKeyError:
             key = suggesting.results_key_of(body, self.operation.path)

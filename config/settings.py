@@ -56,6 +56,12 @@ def _webhook(text: str) -> str:
     return text
 
 
+def _proxy(text: str) -> str:
+    if text and (urlsplit(text).scheme != "http" or not urlsplit(text).hostname or urlsplit(text).path.strip("/")):
+        raise ValueError("Write it as http://proxy.example.com:3128, with user:password@ before the host if the proxy wants them.")
+    return text
+
+
 def _mail_server(text: str) -> dict[str, Any]:
     """Django's EMAIL_ settings for a server; none where mail is not sent."""
     if not text:
@@ -184,6 +190,19 @@ EGRESS_CONNECT_TIMEOUT = variable("EGRESS_CONNECT_TIMEOUT", "10", _seconds)
 EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", _seconds)
 EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", _seconds)
 EGRESS_MAX_BYTES = 32 * 1024 * 1024  # of one answer, after decompression; the largest page that a run keeps in memory
+
+# Through this proxy everything goes out, by CONNECT, unless a connection names its own. http://user:password@host:3128; empty: none.
+EGRESS_PROXY = variable("EGRESS_PROXY", "", _proxy)
+# The proxy resolves names, and keeps Junction out of private networks itself. Otherwise Junction resolves and checks, and the proxy gets
+# an address.
+EGRESS_PROXY_RESOLVES = variable("EGRESS_PROXY_RESOLVES", "0", _flag)
+
+# --- connections --------------------------------------------------------------------------------------------------------
+
+# How often each connection that works or fails is tested again, seconds, spread evenly; 0: never.
+HEALTH_CHECK_SECONDS = variable("HEALTH_CHECK_SECONDS", "3600", _count(0, 30 * 24 * 3600))
+# For how long the request log keeps what was sent and answered; 0: nothing is written down.
+REQUEST_LOG_DAYS = variable("REQUEST_LOG_DAYS", "7", _count(0, 3650))
 
 # --- authorization in the browser (connections/authorization.py) ----------------------------------------------------------
 

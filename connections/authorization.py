@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils import timezone
 
-from connections import oauth, tokens
+from connections import oauth, states, tokens
 from connections.client import CallError, check_destinations, opened, redirect_uri
 from connections.exchange import TransportError, origin_of, shown
 from connections.grants import Issuer, secrets_in
 from connections.models import Authorization, Connection, TokenEvent
+from connections.network_settings import network_of
 from connections.redaction import redact
 from connections.secrets import SecretError, open_sealed, seal
 from connections.services import definition_of
@@ -164,7 +165,7 @@ def exchange(*, connection: Connection, code: str, verifier: str, answer: Mappin
     hidden = secrets_in(issuer.values(), None, definition, issuer.credentials)
     started = time.monotonic()
     try:
-        with Transport(certificate=issuer.certificate) as transport:
+        with Transport(network=issuer.network) as transport:
             token = issuer.exchange_code(code, verifier, kept, transport, secrets=hidden)
     except (TokenError, TransportError) as error:
         message = redact(error.message, [*hidden, code, verifier])
@@ -195,7 +196,7 @@ def _issuer(connection: Connection, definition: Definition, redirect: str) -> Is
         check_destinations(connection, definition, credentials)
     except CallError as error:
         raise Conflict(error.message) from None
-    return Issuer(definition, credentials, connection.settings, redirect)
+    return Issuer(definition, credentials, connection.settings, redirect, network_of(connection))
 
 
 def _code_in(auth: OAuth2Auth, answer: Mapping[str, str]) -> str:
@@ -224,7 +225,7 @@ def _note_failure(connection: Connection, message: str, *, elapsed_ms: int) -> N
         elapsed_ms=elapsed_ms,
     )
     if not row.has_token:
-        Connection.objects.filter(pk=connection.pk).update(state=Connection.State.REAUTHORIZE, message=message)
+        states.become(connection.pk, Connection.State.REAUTHORIZE, message, reason="person", tells=False)
 
 
 def _since(started: float) -> int:

@@ -16,19 +16,35 @@ from django.urls import reverse
 
 from connections import outcomes, rates, tokens
 from connections.auth import Credentials, scheme_of
+from connections.destinations import base_known, base_of, called_at, default_credentials, destinations_of, lacks
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
 from connections.grants import Held, Issuer, secrets_in
-from connections.models import Connection, DefaultCredential
+from connections.journal import Journal
+from connections.models import Connection
+from connections.network import Network
+from connections.network_settings import network_of, options_of
+from connections.outcomes import Outcome, Reading
 from connections.retries import CallError, Limited, repeated
+from connections.rules import Rules, rules_of, said_in
 from connections.secrets import SecretError, open_sealed, redact
-from connections.token_answers import TokenError, signals
-from connections.transport import Digest, Transport, TransportError
-from connections.values import SECRET_FIELD, destinations, of_request, values_of
+from connections.token_answers import Token, TokenError, signals
+from connections.transport import Digest, Exchange, Transport, TransportError
+from connections.values import of_request, values_of
 from integrations import expressions
-from integrations.addresses import parse_base_uri
-from integrations.definition import Definition, DigestAuth, OAuth2Auth, TokenPart
+from integrations.definition import Definition, DigestAuth, TokenPart
+from integrations.operation import Operation
 
-__all__ = ["CallError", "Client", "Limited", "base_of", "client_for", "default_credentials", "destinations_of", "opened"]
+__all__ = [
+    "CallError",
+    "Client",
+    "Limited",
+    "base_of",
+    "called_at",
+    "client_for",
+    "default_credentials",
+    "destinations_of",
+    "opened",
+]
 
 T = TypeVar("T")
 
@@ -36,9 +52,17 @@ T = TypeVar("T")
 class Client:
     """Calls the API that `definition` describes, as whom `credentials` and `settings` say. Use it as a context manager; one per thread."""
 
-    def __init__(self, *, definition: Definition, credentials: Credentials, settings: Mapping[str, Any], store: tokens.TokenStore) -> None:
+    def __init__(
+        self,
+        *,
+        definition: Definition,
+        credentials: Credentials,
+        settings: Mapping[str, Any],
+        store: tokens.TokenStore,
+        network: Network | None = None,
+    ) -> None:
         self.definition = definition
-        self.issuer = Issuer(definition, credentials, settings, redirect_uri())
+        self.issuer = Issuer(definition, credentials, settings, redirect_uri(), network or Network())
         self._credentials = credentials
         self._settings = settings
         self._scheme = scheme_of(definition.auth)
@@ -46,9 +70,13 @@ class Client:
         self._gate = rates.Gate()
         self._through: Callable[[Callable[[], Any]], Any] = _at_once
         try:
-            self._transport = Transport(certificate=self.issuer.certificate)
+            self._transport = Transport(network=self.issuer.network)
         except TransportError as error:
             raise CallError(error.message) from None
+        self._transport.observe = self._observed
+        self._rules = rules_of(definition)
+        self._fetches_token = False
+        self.journal = Journal()
         self._secrets: list[str] = []
         self._digest = (
             Digest(credentials.get("username", ""), credentials.get("password", "")) if isinstance(definition.auth, DigestAuth) else None
@@ -69,12 +97,12 @@ class Client:
             return base_of(self.definition, self._values())
         except expressions.MissingValue as error:
             if not self._scheme.needs_token or self._held.value:
-                raise CallError(_lacks(error)) from None
+                raise CallError(lacks(error)) from None
         self._token()
         try:
             return base_of(self.definition, self._values())
         except expressions.MissingValue as error:
-            raise CallError(_lacks(error)) from None
+            raise CallError(lacks(error)) from None
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -86,7 +114,7 @@ class Client:
         try:
             return expressions.render_url(text, self._values())
         except expressions.MissingValue as error:
-            raise CallError(_lacks(error)) from None
+            raise CallError(lacks(error)) from None
         except ValueError as error:
             raise CallError(self.redact(str(error))) from None
 
@@ -95,7 +123,7 @@ class Client:
         try:
             return expressions.render_all(document, self._values())
         except expressions.MissingValue as error:
-            raise CallError(_lacks(error)) from None
+            raise CallError(lacks(error)) from None
 
     def use(self, store: tokens.TokenStore) -> None:
         """Take the tokens from a store."""
@@ -110,8 +138,10 @@ class Client:
 
     def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
         """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
-        twin = Client(definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store)
-        twin._held, twin._gate, twin._through = self._held, self._gate, through
+        twin = Client(
+            definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store, network=self.issuer.way
+        )
+        twin._held, twin._gate, twin._through, twin.journal = self._held, self._gate, through, self.journal
         twin._learn()
         return twin
 
@@ -134,15 +164,30 @@ class Client:
         }
         return without_query(url, self._scheme.query_names | secret)
 
-    def send(self, outgoing: Outgoing, *, base: str = "") -> Answer:
+    def rules_for(self, operation: Operation) -> Rules:
+        """What is said of the answers to an action: its own rules, then the integration's."""
+        return rules_of(self.definition, operation)
+
+    def judge(self, answer: Answer, rules: Rules | None = None) -> Reading:
+        """What an answer means, by `rules` (by default the integration's) and what is usual. A connection that has to be
+        authorized again is told so."""
+        reading = outcomes.read(answer, self.definition.rate_limit, self._rules if rules is None else rules)
+        if reading.ruled:
+            reading = replace(reading, message=self.redact(reading.message), decided_by=self.redact(reading.decided_by))
+        if reading.outcome is Outcome.REAUTHORIZE:
+            self._through(lambda: self._store.refuse(reading.message))
+        return reading
+
+    def send(self, outgoing: Outgoing, *, base: str = "", rules: Rules | None = None) -> Answer:
         """The answer, whatever its status. A token that is rejected is renewed once. Raises `CallError` and `TransportError`.
 
-        Credentials go to the origin of `base`, by default the connection's.
+        Credentials go to the origin of `base`, by default the connection's. `rules` are those of the action, by default
+        the integration's.
         """
         base = base or self.base
         token = self._token()
         answer = self._exchange(outgoing, base)
-        if self._scheme.needs_token and self._rejects(answer):
+        if self._scheme.needs_token and self._rejects(answer, self._rules if rules is None else rules):
             self._token(rejected=token)
             return self._exchange(outgoing, base)
         if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
@@ -150,18 +195,24 @@ class Client:
         return answer
 
     def call(
-        self, outgoing: Outgoing, *, pause: Callable[[float], None] = time.sleep, longest_wait: float = outcomes.LONGEST_WAIT
+        self,
+        outgoing: Outgoing,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        longest_wait: float = outcomes.LONGEST_WAIT,
+        rules: Rules | None = None,
     ) -> Answer:
         """A successful answer, after as many repetitions as are safe. Raises `CallError`, and `Limited` where the vendor wants more
         than `longest_wait` seconds of rest.
 
-        `pause` is called with the seconds to wait before a repetition, or before a request that a limit holds back; it may raise.
+        `pause` is called with the seconds to wait before a repetition, or before a request that a limit holds back; it may
+        raise. `rules` as for `send`.
         """
         return repeated(
-            self.send,
+            lambda request: self.send(request, rules=rules),
             outgoing,
             gate=self._gate,
-            limit=self.definition.rate_limit,
+            judge=lambda answer: self.judge(answer, rules),
             key_header=self.definition.idempotency_header,
             pause=pause,
             longest_wait=longest_wait,
@@ -184,7 +235,7 @@ class Client:
         try:
             added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
         except expressions.MissingValue as error:
-            raise CallError(_lacks(error)) from None
+            raise CallError(lacks(error)) from None
         except ValueError as error:
             raise CallError(self.redact(str(error))) from None
         added.cookies.extend(self._held.cookies.items())
@@ -211,12 +262,16 @@ class Client:
                 values = self._values()
             return {name: expressions.render(text, values) for name, text in texts.items()}
         except expressions.MissingValue as error:
-            raise CallError(_lacks(error)) from None
+            raise CallError(lacks(error)) from None
         except ValueError as error:
             raise CallError(self.redact(str(error))) from None
 
-    def _rejects(self, answer: Answer) -> bool:
+    def _rejects(self, answer: Answer, rules: Rules) -> bool:
         """Whether an answer says that the token is no longer accepted."""
+        if any(rule.outcome == "refresh_token" for rule in rules.rules):
+            reading = outcomes.read(answer, self.definition.rate_limit, rules)
+            if reading.ruled:
+                return reading.outcome is Outcome.REFRESH_TOKEN
         auth = self.definition.auth
         signal = auth.rejected if isinstance(auth, TokenPart) else None
         if signal is None:
@@ -238,19 +293,29 @@ class Client:
         try:
             self._held = self._through(
                 lambda: self._store.renew(
-                    lambda held: self.issuer.obtain(held, self._transport, secrets=self._secrets),
+                    self._obtain,
                     rejected=rejected,
                     reason=reason or ("rejected" if rejected else "needed"),
                 )
             )
         except TransportError as error:
-            raise CallError(f"No access token could be fetched. {error.message}") from None
+            raise CallError(f"No access token could be fetched. {error.message}", blame=error.blame, cause=error.cause) from None
         except TokenError as error:
-            raise CallError(self.redact(error.message)) from None
+            raise CallError(self.redact(error.message), blame="you" if error.permanent else "vendor", cause="token") from None
         except SecretError as error:
             raise CallError(str(error)) from None
         self._learn()
         return self._held.value
+
+    def _obtain(self, held: Held) -> Token:
+        self._fetches_token = True
+        try:
+            return self.issuer.obtain(held, self._transport, secrets=self._secrets)
+        finally:
+            self._fetches_token = False
+
+    def _observed(self, exchange: Exchange) -> None:
+        self.journal.add(exchange, self._secrets, for_token=self._fetches_token)
 
     def _learn(self) -> None:
         """Know what has to be hidden."""
@@ -264,7 +329,7 @@ class Client:
             document = answer.json()
         except ValueError:
             return ""
-        found = _message_in(document)
+        found = said_in(document)
         return self.redact(found)[:300] if found else ""
 
 
@@ -280,13 +345,22 @@ def redirect_uri() -> str:
 def client_for(connection: Connection, definition: Definition) -> Client:
     """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there."""
     credentials = opened(connection, definition)
+    definition = options_of(connection).over(definition)
     check_destinations(connection, definition, credentials)
+    try:
+        network = network_of(connection)
+    except SecretError as error:
+        raise CallError(str(error)) from None
     client = Client(
-        definition=definition, credentials=credentials, settings=connection.settings, store=tokens.MemoryTokens(definition.auth)
+        definition=definition,
+        credentials=credentials,
+        settings=connection.settings,
+        store=tokens.MemoryTokens(definition.auth),
+        network=network,
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(
-        rates.gate_of(_base_known(definition, credentials, connection.settings), credentials, per_minute=connection.requests_per_minute)
+        rates.gate_of(base_known(definition, credentials, connection.settings), credentials, per_minute=connection.requests_per_minute)
     )
     return client
 
@@ -295,7 +369,10 @@ def opened(connection: Connection, definition: Definition, *, defaults: dict[str
     """A connection's credentials over the integration's `defaults`, which are read where they are not given. Raises `CallError`."""
     try:
         own = open_sealed(connection.credential.sealed, context=connection.credential.context)
-        return {**(default_credentials(connection.integration_id, definition) if defaults is None else defaults), **own}
+        opens_trust = options_of(connection).network.opens_trust
+        if defaults is None or opens_trust:
+            defaults = default_credentials(connection.integration_id, definition, opens_trust=opens_trust)
+        return {**defaults, **own}
     except SecretError as error:
         raise CallError(str(error)) from None
 
@@ -310,86 +387,3 @@ def check_destinations(connection: Connection, definition: Definition, credentia
             f"The integration was changed: credentials would now go to {', '.join(shown(url) for url in new)}. "
             "Nothing is sent there until somebody who uses this connection agrees to it on its page."
         )
-
-
-def destinations_of(definition: Definition, credentials: Credentials, settings: Mapping[str, Any]) -> list[str]:
-    """The servers to which a connection's credentials go."""
-    return destinations(definition, values_of(definition, credentials, settings), _base_known(definition, credentials, settings))
-
-
-def _base_known(definition: Definition, credentials: Credentials, settings: Mapping[str, Any]) -> str:
-    """The base URI, or where it comes with a token what the definition says of it."""
-    try:
-        return base_of(definition, values_of(definition, credentials, settings))
-    except (expressions.MissingValue, CallError):
-        return definition.api_base_uri
-
-
-def default_credentials(integration_id: Any, definition: Definition) -> dict[str, str]:
-    """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`.
-
-    Where the connection names the server there are no secrets among them: whoever connects could have them sent to a
-    server of their own and read them there.
-    """
-    scheme = scheme_of(definition.auth)
-    found: dict[str, str] = {field.name: field.default for field in scheme.described if field.default}
-    known = {field.name for field in scheme.credential_fields()}
-    if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and "clientId" in known:
-        found["clientId"] = definition.auth.client_id
-    row = DefaultCredential.objects.filter(pk=integration_id).first()
-    if row and not definition.host_is_open:
-        found |= {name: value for name, value in open_sealed(row.sealed, context=row.context).items() if name in known}
-    return found
-
-
-def base_of(definition: Definition, values: Mapping[str, Any]) -> str:
-    """The base URI that a connection calls: the definition's, or the connection's own server with the definition's path.
-
-    Raises `MissingValue` for one that lacks a setting, `CallError` for a connection that was made before the definition
-    left the host open, or whose settings lead nowhere.
-    """
-    if definition.has_placeholders:
-        try:
-            return str(parse_base_uri(_with_scheme(expressions.render_url(definition.api_base_uri, values))))
-        except ValueError as error:
-            raise CallError(f"The settings of the connection make no address to call. {error}") from None
-    if not definition.host_at_connect:
-        return definition.api_base_uri
-    address = values.get("settings", {}).get("baseUri")
-    if not address:
-        raise CallError(
-            "The integration now asks each connection for the address of its own server, and this one has none. Add it to the connection."
-        )
-    own = parse_base_uri(str(address))
-    return f"{own.origin}{own.path or definition.base.path}"
-
-
-def called_at(definition: Definition, settings: Mapping[str, Any]) -> str:
-    """The base URI as people read it; one that is known only with a token's answer, or needs a secret, stands as it is written."""
-    try:
-        return base_of(definition, values_of(definition, {}, settings))
-    except (expressions.MissingValue, CallError):
-        return definition.api_base_uri
-
-
-def _with_scheme(url: str) -> str:
-    return url if "://" in url else f"https://{url}"
-
-
-def _lacks(missing: expressions.MissingValue) -> str:
-    name = missing.name
-    known = name.removeprefix(SECRET_FIELD).removeprefix("credentials.")
-    return f"The integration needs {known}, and this connection has no value for it. Add it to the connection, or authorize it again."
-
-
-def _message_in(document: Any, depth: int = 0) -> str:
-    if isinstance(document, str):
-        return document.strip() if depth else ""
-    if isinstance(document, list) and document and depth < 3:
-        return _message_in(document[0], depth + 1)
-    if isinstance(document, dict) and depth < 3:
-        for key in ("detail", "message", "error_description", "error_message", "reason", "title", "error", "errors"):
-            found = _message_in(document.get(key), depth + 1)
-            if found:
-                return found
-    return ""

@@ -6,6 +6,7 @@ A leaf, so that clients, OAuth and pagination can speak about requests and answe
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from email.message import Message
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from integrations.definition import BlameName
 from integrations.storable import mended
 
 Pairs = list[tuple[str, str]]
@@ -34,8 +36,15 @@ Kind = Literal[
     "too_large",
     "redirects",
     "redirect_elsewhere",
+    "proxy",  # the proxy on the way does not let the request through
 ]
+# Who can mend it; every other kind is the vendor's matter.
+_BLAMED: dict[str, BlameName] = {
+    "address": "us", "plain_http": "us", "invalid": "us", "proxy": "us", "dns": "you", "too_large": "you", "redirects": "you", "redirect_elsewhere": "you",
+}  # fmt: skip
 
+# UTF-32 begins with the mark of UTF-16, so that it goes first.
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 # How JSON writes NUL and halves of surrogate pairs; most of the latter come as whole pairs, and stay.
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -45,14 +54,26 @@ class TransportError(Exception):
 
     `sent` is True when the server may have received the request, so that only a request which is safe to repeat may
     be repeated. `permanent` is True when the same request will fail the same way until somebody changes something.
+    `detail` tells failures of one kind apart, for example `expired` among those of TLS.
     """
 
-    def __init__(self, message: str, *, kind: Kind, sent: bool, permanent: bool) -> None:
+    def __init__(self, message: str, *, kind: Kind, sent: bool, permanent: bool, detail: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.kind = kind
         self.sent = sent
         self.permanent = permanent
+        self.detail = detail
+
+    @property
+    def cause(self) -> str:
+        """The kind, with its detail where there is one."""
+        return f"{self.kind}_{self.detail}" if self.detail else self.kind
+
+    @property
+    def blame(self) -> BlameName:
+        """Who can mend it."""
+        return _BLAMED.get(self.kind, "vendor")
 
 
 class Headers:
@@ -115,7 +136,7 @@ class Additions:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that was read to its end, body decoded from gzip or deflate. `url` is the last one of a chain of redirects."""
+    """An answer that was read to its end, body decoded from gzip, deflate, br or zstd. `url` is the last one of a chain of redirects."""
 
     status: int
     reason: str
@@ -125,6 +146,15 @@ class Answer:
     elapsed_ms: int = 0
     attempts: int = 1
     """How often the request was sent until this answer came."""
+    ruled: Literal["", "success", "ignore"] = ""
+    """What a rule of the integration made of it, whatever its status says."""
+    fallback_charset: str = ""
+    """The character set where the answer names none."""
+
+    @property
+    def is_without_records(self) -> bool:
+        """Whether nothing is to be read from it."""
+        return self.ruled == "ignore" or self.status == 204 or (self.status >= 400 and self.ruled != "success")
 
     @property
     def content_type(self) -> str:
@@ -133,22 +163,29 @@ class Answer:
 
     @property
     def charset(self) -> str:
-        """The declared character set, UTF-8 where none (or an unknown one) is given."""
+        """The character set: a byte order mark, the declared one, `fallback_charset`, UTF-8; an unknown one is as good as none."""
+        for mark, marked in _MARKS:
+            if self.body.startswith(mark):
+                return marked
         message = Message()
         message["Content-Type"] = self.headers.get("Content-Type") or "text/plain"
-        name = message.get_content_charset() or "utf-8"
-        try:
-            b"".decode(name)
-        except LookupError:
-            return "utf-8"
-        return name
+        for name in (message.get_content_charset(), self.fallback_charset):
+            if name and is_charset(name):
+                return name
+        return "utf-8"
 
     @property
     def text(self) -> str:
         return self.body.decode(self.charset, "replace")
 
     def json(self) -> Any:
-        """The body as JSON values that can be stored. Raises ValueError with a sentence that says what came instead."""
+        """The body as JSON values that can be stored, read once: nobody may change them. Raises ValueError with a sentence
+        that says what came instead."""
+        if "_document" not in self.__dict__:
+            self.__dict__["_document"] = self._read_json()  # frozen is only what was given
+        return self.__dict__["_document"]
+
+    def _read_json(self) -> Any:
         try:
             # NaN and Infinity are no JSON, but some servers write them; as text nothing of the page is lost.
             document = json.loads(self.body, parse_constant=str)
@@ -175,6 +212,31 @@ class Answer:
             )
         kind = f" ({self.content_type})" if self.content_type else ""
         return f"The body of the answer{kind} is not valid JSON."
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request as it went over the wire, credentials included, and what came of it: an answer or an error.
+
+    Of a chain of redirects it is the last request. `at` is in seconds since 1970.
+    """
+
+    outgoing: Outgoing = field(repr=False)
+    at: float
+    elapsed_ms: int
+    answer: Answer | None = field(default=None, repr=False)
+    error: TransportError | None = None
+
+
+def is_charset(name: str) -> bool:
+    """Whether text can be read by this character set."""
+    try:
+        b"a".decode(name)
+    except UnicodeError:
+        return True
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def with_fields(outgoing: Outgoing, fields: Pairs) -> Outgoing:

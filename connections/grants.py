@@ -11,6 +11,7 @@ from connections import assertions, login, oauth, token_answers
 from connections.auth import Credentials, scheme_of
 from connections.auth.base import Values
 from connections.exchange import Answer, Outgoing
+from connections.network import Network
 from connections.token_answers import Token, TokenError
 from connections.transport import Transport
 from connections.values import stamp, values_of
@@ -41,12 +42,14 @@ class Held:
 
 @dataclass(frozen=True)
 class Issuer:
-    """Whoever gives a connection its tokens. `redirect_uri` is Junction's own address for answers of the browser."""
+    """Whoever gives a connection its tokens. `redirect_uri` is Junction's own address for answers of the browser, `way` what
+    the connection sets for the network."""
 
     definition: Definition
     credentials: Credentials = field(repr=False)
     settings: Mapping[str, Any] = field(repr=False)
     redirect_uri: str = ""
+    way: Network = field(default_factory=Network, repr=False)
 
     @property
     def auth(self) -> Part:
@@ -58,10 +61,10 @@ class Issuer:
         return isinstance(self.auth, OAuth2Auth) and self.auth.grant_type in ("authorization_code", "refresh_token")
 
     @property
-    def certificate(self) -> str:
-        """The client certificate with its key, PEM; "" where there is none."""
+    def network(self) -> Network:
+        """The way to the vendor. A certificate among the credentials goes before the connection's own."""
         parts = [self.credentials.get("clientCertificate", ""), self.credentials.get("clientKey", "")]
-        return "\n".join(part.strip() for part in parts) + "\n" if all(parts) else ""
+        return replace(self.way, certificate="\n".join(part.strip() for part in parts) + "\n", passphrase="") if all(parts) else self.way
 
     def values(self, held: Held | None = None, **more: Any) -> dict[str, Any]:
         """What placeholders read while a token is fetched."""

@@ -44,6 +44,12 @@ class Connection(models.Model):
     destinations = models.JSONField(default=list, blank=True)
     concurrency = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Requests at once, 1 to 50; null: the default.")
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Null: as many as the vendor takes.")
+    options = models.JSONField(default=dict, blank=True, help_text="ConnectionOptions: headers, a test of its own, formats.")
+    shares_limit_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="shared_by",
+        help_text="The connection whose requests at once are borrowed; the vendor counts both together.",
+    )  # fmt: skip
+    debug_until = models.DateTimeField(null=True, blank=True, help_text="Until then the request log keeps whole bodies.")
     message = models.TextField(blank=True, help_text="What the last test said, or why it has to be authorized again.")
     tested_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -79,6 +85,38 @@ class Connection(models.Model):
         return str(self.State(self.state).label)
 
 
+class ConnectionEvent(models.Model):
+    """A connection got from one state into another."""
+
+    # What was going on.
+    REASONS = {
+        "test": "Somebody tested it",
+        "schedule": "The regular check",
+        "call": "A call",
+        "token": "The token",
+        "person": "Somebody changed it",
+    }
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    before = models.CharField(max_length=20, choices=Connection.State.choices)
+    after = models.CharField(max_length=20, choices=Connection.State.choices)
+    reason = models.CharField(max_length=20)
+    message = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["connection", "-at"], name="events_of_connection")]
+
+    def __str__(self) -> str:
+        return f"{self.before} to {self.after} of {self.connection_id}"
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return self.REASONS.get(self.reason, self.reason)
+
+
 class CredentialQuerySet(models.QuerySet["Credential"]):
     def due(self, now: Any) -> Self:
         """Tokens to renew before they end, that nobody is renewing and no cool-down holds back."""
@@ -103,6 +141,7 @@ class Credential(models.Model):
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="credential", primary_key=True)
     sealed = models.TextField()
     token_sealed = models.TextField(blank=True)
+    network_sealed = models.TextField(blank=True, help_text="Secrets of the way there: a certificate's key, a proxy's password.")
     token_expires_at = models.DateTimeField(null=True, blank=True)
     refresh_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     generation = models.PositiveIntegerField(default=0)
@@ -113,7 +152,7 @@ class Credential(models.Model):
     queued_until = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    SEALED = ("sealed", "token_sealed")
+    SEALED = ("sealed", "token_sealed", "network_sealed")
 
     objects = CredentialQuerySet.as_manager()
 
@@ -216,3 +255,56 @@ class DefaultCredential(models.Model):
     def context(self) -> str:
         """What the ciphertext is bound to."""
         return f"default:{self.integration_id}"
+
+
+class LoggedRequestQuerySet(models.QuerySet["LoggedRequest"]):
+    def visible_to(self, user: Any) -> Self:
+        """Requests of connections that the user may use: what vendors answered is seen by whoever could ask for it."""
+        return self.filter(connection__organization__in=Organization.objects.visible_to(user, Role.OPERATOR))
+
+
+class LoggedRequest(models.Model):
+    """One request to a vendor and its answer, without secrets; of bodies the beginning.
+
+    `subject` is what was called, for people (an action's name); `subject_id` its id, `run_id` the run that called. They are
+    no foreign keys: actions and runs are of a later stage, and may go while the log stays.
+    """
+
+    class Source(models.TextChoices):
+        RUN = "run", "Run"
+        TEST = "test", "Test"
+        CHECK = "check", "Regular check"
+        PROXY = "proxy", "Proxy request"
+        TOKEN = "token", "Token"
+        TRIAL = "trial", "Trial"
+        OTHER = "other", "Other"
+
+    id = models.BigAutoField(primary_key=True)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="logged_requests")
+    at = models.DateTimeField()
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.OTHER)
+    subject = models.CharField(max_length=200, blank=True)
+    subject_id = models.CharField(max_length=40, blank=True)
+    run_id = models.CharField(max_length=40, blank=True)
+    method = models.CharField(max_length=10)
+    url = models.TextField()
+    status = models.PositiveSmallIntegerField(null=True, help_text="Null: no answer came; `error` says why.")
+    error = models.TextField(blank=True)
+    cause = models.CharField(max_length=40, blank=True)
+    elapsed_ms = models.PositiveIntegerField()
+    request_size = models.PositiveBigIntegerField(default=0)
+    answer_size = models.PositiveBigIntegerField(default=0)
+    content = models.JSONField(default=dict, help_text="Headers and the beginnings of the bodies, of request and answer.")
+
+    objects = LoggedRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [
+            models.Index(fields=["connection", "-at"], name="requests_of_connection"),
+            models.Index(fields=["at"], name="requests_by_time"),
+            models.Index(fields=["run_id"], name="requests_of_run", condition=~Q(run_id="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}"

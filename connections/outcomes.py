@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -11,8 +11,9 @@ from enum import Enum
 import regex
 
 from connections.exchange import Answer, Headers, Outgoing, TransportError
+from connections.rules import Rules, rule_on
 from integrations import paths
-from integrations.definition import BodyWait, RateLimit
+from integrations.definition import BlameName, BodyWait, RateLimit
 
 # RFC 9110 9.2.1 and 9.2.2: repeating these changes nothing more than sending them once.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -36,39 +37,100 @@ _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 
 
 class Outcome(Enum):
+    """What to do about an answer. The values are the words of rules; UNAUTHORIZED is what a 401 means where nothing else is said."""
+
     SUCCESS = "success"
+    IGNORE = "ignore"
     RETRY = "retry"
-    RATE_LIMITED = "rate limited"
+    RATE_LIMITED = "rate_limited"
+    REFRESH_TOKEN = "refresh_token"
+    REAUTHORIZE = "reauthorize"
     UNAUTHORIZED = "unauthorized"
     FAIL = "fail"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """An outcome, how many seconds the vendor asks to wait (None: says nothing), and a sentence for people."""
+    """An outcome, how many seconds the vendor asks to wait (None: says nothing), and a sentence for people.
+
+    `blame` says who can mend a failure. `ruled` tells that a rule of the integration decided, `decided_by` by what of the
+    answer; `is_worded` that the message is the rule's.
+    """
 
     outcome: Outcome
     wait: float | None = None
     message: str = ""
+    blame: BlameName | None = None
+    ruled: bool = False
+    decided_by: str = ""
+    is_worded: bool = False
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether the call is over and needs nobody's attention."""
+        return self.outcome in (Outcome.SUCCESS, Outcome.IGNORE)
 
 
-def read(answer: Answer, limit: RateLimit | None = None, *, now: datetime | None = None) -> Reading:
-    """What an answer's status, headers and, where it is a refusal, text mean; `limit` is what the integration says about limits."""
+def read(answer: Answer, limit: RateLimit | None = None, rules: Rules | None = None, *, now: datetime | None = None) -> Reading:
+    """What an answer means: by the rules of the integration, else by its status, headers and, where it is a refusal, text.
+
+    `limit` is what the integration says about limits.
+    """
+    now, limit = now or datetime.now(UTC), limit or RateLimit()
+    ruling = rule_on(answer, rules) if rules else None
+    if ruling is None:
+        return _by_status(answer, limit, now)
+    if ruling.status is not None:
+        found = _by_status(replace(answer, status=ruling.status), limit, now)
+        worded = bool(ruling.message)
+        return replace(found, message=ruling.message or found.message, ruled=True, decided_by=ruling.decided_by, is_worded=worded)
+    outcome = Outcome(ruling.outcome)
+    if outcome in (Outcome.SUCCESS, Outcome.IGNORE):
+        return Reading(outcome, ruled=True, decided_by=ruling.decided_by)
+    waits = outcome in (Outcome.RETRY, Outcome.RATE_LIMITED)
+    told = [wait for wait in (longest_wait(answer, now=now), own_wait(answer, limit, now=now)) if wait is not None] if waits else []
+    message = ruling.message or _USUAL.get(outcome) or (explain(answer) if answer.status >= 400 else _REPORTED.format(status=answer.status))
+    blame = ruling.blame or _BLAMED.get(outcome) or (blame_of(answer.status) if answer.status >= 400 else "vendor")
+    return Reading(outcome, max(told, default=None), message, blame, True, ruling.decided_by, bool(ruling.message))
+
+
+_REPORTED = "The vendor reported an error in its answer, although the status is {status}."
+_USUAL = {
+    Outcome.REAUTHORIZE: "The vendor no longer accepts the authorization. Authorize the connection again, or enter its credentials anew.",
+    Outcome.REFRESH_TOKEN: "The vendor does not accept the token, not even a new one. Check the credentials.",
+}
+_BLAMED: dict[Outcome, BlameName] = {
+    Outcome.REAUTHORIZE: "you",
+    Outcome.REFRESH_TOKEN: "you",
+    Outcome.RATE_LIMITED: "vendor",
+    Outcome.RETRY: "vendor",
+}
+# Refusals of the request's form: the integration is described wrongly, whoever runs it can do nothing.
+_OURS = frozenset({405, 406, 407, 411, 415, 421, 426, 431, 505})
+
+
+def blame_of(status: int) -> BlameName:
+    """Who can mend a refusal with this status: whoever calls, whoever keeps the integration, the vendor."""
+    if status in _OURS:
+        return "us"
+    return "vendor" if status >= 500 or status in LIMITED_STATUSES or status in RETRIED_STATUSES else "you"
+
+
+def _by_status(answer: Answer, limit: RateLimit, now: datetime) -> Reading:
     if answer.status < 400:
         return Reading(Outcome.SUCCESS)
-    now, limit = now or datetime.now(UTC), limit or RateLimit()
-    message = explain(answer)
+    message, blame = explain(answer), blame_of(answer.status)
     own = own_wait(answer, limit, now=now)
     spent = bool(limit.remaining_header) and answer.headers.get(limit.remaining_header).strip() == "0"
     told = own is not None and limit.names(answer.status)
     if answer.status in LIMITED_STATUSES or _is_hidden_limit(answer) or spent or told:
         waits = [wait for wait in (longest_wait(answer, now=now), own) if wait is not None]
-        return Reading(Outcome.RATE_LIMITED, max(waits, default=None), LIMITED.format(status=answer.status))
+        return Reading(Outcome.RATE_LIMITED, max(waits, default=None), LIMITED.format(status=answer.status), "vendor")
     if answer.status == 401:
-        return Reading(Outcome.UNAUTHORIZED, None, message)
+        return Reading(Outcome.UNAUTHORIZED, None, message, blame)
     if limit.names(answer.status) if limit.statuses else answer.status in RETRIED_STATUSES:
-        return Reading(Outcome.RETRY, retry_after(answer.headers.get("Retry-After"), now=now), message)
-    return Reading(Outcome.FAIL, None, message)
+        return Reading(Outcome.RETRY, retry_after(answer.headers.get("Retry-After"), now=now), message, "vendor")
+    return Reading(Outcome.FAIL, None, message, blame)
 
 
 def _is_hidden_limit(answer: Answer) -> bool:

@@ -27,11 +27,13 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from connections import tokens
+from connections import states, tokens
 from connections.client import CallError, check_destinations, default_credentials, opened, redirect_uri
 from connections.exchange import TransportError
 from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, Credential, TokenEvent
+from connections.network import Network
+from connections.network_settings import network_of
 from connections.secrets import SecretError
 from connections.token_answers import Token, TokenError
 from connections.transport import Transport
@@ -178,7 +180,7 @@ class _Definitions:
         definition, defaults = self._known[owner.integration_id]
         credentials = opened(owner, definition, defaults=defaults)
         check_destinations(owner, definition, credentials)
-        return Issuer(definition, credentials, owner.settings, redirect_uri())
+        return Issuer(definition, credentials, owner.settings, redirect_uri(), network_of(owner))
 
 
 def _cannot(row: Credential, holder: str, message: str) -> None:
@@ -186,7 +188,7 @@ def _cannot(row: Credential, holder: str, message: str) -> None:
     Credential.objects.filter(pk=row.pk, lease_holder=holder).update(
         lease_holder="", lease_until=None, retry_at=timezone.now() + timedelta(seconds=tokens.LONGEST_PAUSE)
     )
-    Connection.objects.filter(pk=row.pk).update(state=Connection.State.FAILING, message=message)
+    states.become(row.pk, Connection.State.FAILING, message, reason="token")
 
 
 # --- the request ----------------------------------------------------------------------------------------------------
@@ -216,9 +218,9 @@ def _ask(job: Job, transports: _Transports, done: queue.SimpleQueue[Job]) -> Non
     PACE.wait(job.host)
     started = time.monotonic()
     try:
-        certificate = job.issuer.certificate
-        if certificate:
-            with Transport(certificate=certificate) as own:
+        network = job.issuer.network
+        if network != Network():
+            with Transport(network=network) as own:
                 job.token = job.issuer.obtain(job.held, own, secrets=job.secrets)
         else:
             job.token = job.issuer.obtain(job.held, transports.mine(), secrets=job.secrets)
@@ -281,8 +283,8 @@ def _store_together(jobs: list[Job], holder: str) -> None:
         raise _Changed
     _update_each(TokenEvent, events)
     again = [job.row.pk for job in jobs if job.row.connection.state == Connection.State.REAUTHORIZE]
-    if again:
-        Connection.objects.filter(pk__in=again).update(state=Connection.State.UNTESTED, message="")
+    for connection_id in again:
+        states.become(connection_id, Connection.State.UNTESTED, "", reason="token")
 
 
 def _update_each(model: type[Credential | TokenEvent], rows: list[tuple[dict[str, Any], dict[str, Any]]]) -> int:

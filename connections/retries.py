@@ -10,26 +10,39 @@ from connections import outcomes
 from connections.exchange import Answer, Outgoing, TransportError
 from connections.outcomes import Outcome, Reading
 from connections.rates import Gate
-from integrations.definition import RateLimit
+from integrations.definition import BlameName
 
 ATTEMPTS = 4  # of one request, the first included
 
 
 class CallError(Exception):
-    """A call ended without a usable answer. The message is a sentence without secrets; `status` is the vendor's, if it answered."""
+    """A call ended without a usable answer. The message is a sentence without secrets; `status` is the vendor's, if it answered.
 
-    def __init__(self, message: str, *, status: int | None = None, answer: Answer | None = None) -> None:
+    `blame` says who can mend it, None where nobody knows; `cause` is what `connections.advice` knows it by, "" for no answer of these.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        answer: Answer | None = None,
+        blame: BlameName | None = None,
+        cause: str = "",
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.answer = answer
+        self.blame = blame
+        self.cause = cause
 
 
 class Limited(CallError):
     """The vendor takes no calls for the next `wait` seconds, which is longer than the caller waits. Nothing is wrong otherwise."""
 
     def __init__(self, message: str, *, wait: float, status: int | None = None, answer: Answer | None = None) -> None:
-        super().__init__(message, status=status, answer=answer)
+        super().__init__(message, status=status, answer=answer, blame="vendor")
         self.wait = wait
 
 
@@ -38,7 +51,7 @@ def repeated(
     outgoing: Outgoing,
     *,
     gate: Gate,
-    limit: RateLimit,
+    judge: Callable[[Answer], Reading],
     key_header: str,
     pause: Callable[[float], None],
     longest_wait: float,
@@ -46,7 +59,7 @@ def repeated(
 ) -> Answer:
     """The successful answer of `send`, after as many repetitions as are safe. Raises `CallError` and `Limited`.
 
-    `limit` is what the integration says about limits; `key_header` makes a request that carries it safe to repeat; `said` gives the vendor's own words in an answer.
+    `judge` says what an answer means; `key_header` makes a request that carries it safe to repeat; `said` gives the vendor's own words in an answer.
     """
     for attempt in range(1, ATTEMPTS + 1):
         _pass(gate, pause, longest_wait)
@@ -57,22 +70,34 @@ def repeated(
             if not error.permanent:
                 gate.failed()
             if attempt == ATTEMPTS or not outcomes.may_repeat(outgoing, error, key_header=key_header):
-                raise CallError(error.message + (_doubt(outgoing) if error.sent else "")) from None
+                message = error.message + (_doubt(outgoing) if error.sent else "")
+                raise CallError(message, blame=error.blame, cause=error.cause) from None
         else:
-            reading = outcomes.read(answer, limit)
-            if reading.outcome is Outcome.SUCCESS:
+            reading = judge(answer)
+            if reading.is_fine:
                 gate.succeeded()
-                return dataclasses.replace(answer, attempts=attempt) if attempt > 1 else answer
+                return _ended(answer, reading, attempt)
             wait = _reported(gate, reading)
             again = reading.outcome in (Outcome.RETRY, Outcome.RATE_LIMITED)
-            safe = again and outcomes.may_repeat(outgoing, answer, key_header=key_header)
+            safe = again and (outcomes.may_repeat(outgoing, answer, key_header=key_header) or _was_not_done(reading))
             if safe and (wait or 0) > longest_wait:
                 raise Limited(_sentence(reading, answer, said), wait=wait or 0, status=answer.status, answer=answer)
             if attempt == ATTEMPTS or not safe:
                 message = _sentence(reading, answer, said) + (_doubt(outgoing) if again and not safe else "")
-                raise CallError(message, status=answer.status, answer=dataclasses.replace(answer, attempts=attempt))
+                raise CallError(message, status=answer.status, answer=dataclasses.replace(answer, attempts=attempt), blame=reading.blame)
         pause(wait if wait is not None else outcomes.FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
     raise AssertionError("the last attempt returns or raises")
+
+
+def _ended(answer: Answer, reading: Reading, attempt: int) -> Answer:
+    if reading.ruled:
+        answer = dataclasses.replace(answer, ruled="ignore" if reading.outcome is Outcome.IGNORE else "success")
+    return dataclasses.replace(answer, attempts=attempt) if attempt > 1 else answer
+
+
+def _was_not_done(reading: Reading) -> bool:
+    """Whether a rule of the integration says that the vendor turned the call away, whatever the status is."""
+    return reading.ruled and reading.outcome is Outcome.RATE_LIMITED
 
 
 def _pass(gate: Gate, pause: Callable[[float], None], longest_wait: float) -> None:
@@ -95,7 +120,7 @@ def _reported(gate: Gate, reading: Reading) -> float | None:
 def _sentence(reading: Reading, answer: Answer, said: Callable[[Answer], str]) -> str:
     if reading.outcome is Outcome.RATE_LIMITED and reading.wait:
         return f"The vendor limits how often it may be called ({answer.status}) and asks to wait {reading.wait:.0f} seconds."
-    words = said(answer)
+    words = "" if reading.is_worded else said(answer)
     return f"{reading.message} It said: {words}" if words else reading.message
 
 

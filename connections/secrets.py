@@ -15,11 +15,12 @@ from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 from django.conf import settings
 
 from connections.redaction import MASK, redact
 
-__all__ = ["MASK", "SecretError", "needs_reseal", "open_sealed", "redact", "seal"]
+__all__ = ["MASK", "SecretError", "needs_reseal", "open_sealed", "pem_of_pkcs12", "redact", "seal"]
 
 _VERSION: Final = "v1"
 _NONCE_BYTES: Final = 12
@@ -57,6 +58,19 @@ def open_sealed(text: str, *, context: str) -> Any:
 def needs_reseal(text: str) -> bool:
     """Whether another key than the first one of ENCRYPTION_KEYS sealed this text."""
     return _split(text)[0] != _first_key()[0]
+
+
+def pem_of_pkcs12(content: bytes, passphrase: str) -> tuple[str, str]:
+    """Certificate with its chain, and private key, of a PKCS #12 file (.pfx, .p12), in PEM form. Raises SecretError."""
+    try:
+        key, certificate, others = pkcs12.load_key_and_certificates(content, passphrase.encode() or None)
+    except (ValueError, TypeError):
+        raise SecretError("The PFX file cannot be read: it is damaged, or its passphrase is another one.") from None
+    if key is None or certificate is None:
+        raise SecretError("The PFX file holds no certificate with its private key. Export it again, with the key.")
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    chain = [one.public_bytes(Encoding.PEM).decode() for one in others]
+    return certificate.public_bytes(Encoding.PEM).decode() + "".join(chain), private
 
 
 def _first_key() -> tuple[str, bytes]:

@@ -9,11 +9,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from connections import connection_settings, tokens
+from connections import connection_settings, limit_sharing, network_settings, states, tokens
 from connections.auth import scheme_of
 from connections.client import CallError, Client, client_for, default_credentials, destinations_of, opened
 from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential, DefaultCredential
+from connections.network_settings import options_of
+from connections.options import ConnectionOptions
 from connections.ping import TestResult, ping
 from connections.rates import MAX_CONCURRENCY, MAX_REQUESTS_PER_MINUTE
 from connections.secrets import MASK, SecretError, open_sealed, seal
@@ -28,6 +30,8 @@ NAME_LENGTH = 100
 NOBODY_AGREED = "Nobody has agreed on the vendor's page yet. Authorize the connection."
 # How often a connection may call its vendor: JSON name, column, largest value.
 LIMITS = {"concurrency": ("concurrency", MAX_CONCURRENCY), "requestsPerMinute": ("requests_per_minute", MAX_REQUESTS_PER_MINUTE)}
+# The same with the connection whose limit is borrowed.
+LIMIT_FIELDS = (*LIMITS, limit_sharing.FIELD)
 
 
 def definition_of(integration: Integration) -> Definition:
@@ -48,15 +52,18 @@ def create(
     settings: dict[str, Any] | None = None,
     is_default: bool | None = None,
     limits: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    network_secrets: dict[str, str] | None = None,
 ) -> Connection:
     """Connect an organization to an integration that is published by it or above it. The first connection is the default."""
     check_installable(integration, organization)
     definition = definition_of(integration)
     name = _checked_name(name)
     settings, hidden = connection_settings.checked(definition, settings or {}, whole=True)
+    own, network = network_settings.checked(options or {}, network_secrets or {}, present={}, stored={})
     credentials = {**credentials, **hidden}
-    _check_credentials(integration, definition, credentials)
-    goes_to = destinations_of(definition, {**_defaults(integration, definition), **credentials}, settings)
+    _check_credentials(integration, definition, credentials, own)
+    goes_to = destinations_of(definition, {**_defaults(integration, definition, own), **credentials}, settings)
     credentials, held = tokens.pasted(definition.auth, credentials)
     with transaction.atomic():
         _one_at_a_time(organization.pk)
@@ -70,14 +77,17 @@ def create(
             integration=integration,
             name=name,
             settings=settings,
+            options=_kept(own),
             destinations=goes_to,
             is_default=is_default,
             created_by=user,
             **_first_state(definition, held),
             **_checked_limits(limits or {}),
         )
+        limit_sharing.check(connection)
         _save(connection)
         row = Credential(connection=connection, sealed=seal(credentials, context=f"credential:{connection.pk}"))
+        row.network_sealed = seal(network, context=row.context) if network else ""
         if held:
             row.token_sealed = tokens.sealed(connection.pk, held)
         row.save(force_insert=True)
@@ -91,6 +101,7 @@ def facts(connection: Connection) -> dict[str, Any]:
         "name": connection.name,
         "integration": connection.integration.name,
         "settings": connection.settings,
+        "options": connection.options,
         "isDefault": connection.is_default,
     }
 
@@ -107,8 +118,11 @@ def change(
     settings: dict[str, Any] | None = None,
     is_default: bool | None = None,
     limits: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    network_secrets: dict[str, str] | None = None,
 ) -> Connection:
     """Change what is given. `limits` holds some of LIMITS, None for the default. A credential that is left out, or is the mask, stays as it was; "" removes it.
+    Of `options` each that is given takes the place of the one before; `network_secrets` go by the rule of credentials.
 
     Another server gets no credential that was entered for the one before.
     """
@@ -117,13 +131,24 @@ def change(
         before = facts(Connection.objects.select_related("integration").get(pk=connection.pk))
         if name is not None:
             connection.name = _checked_name(name)
+        own = options_of(connection)
+        if options is not None or network_secrets is not None:
+            own, secrets = merged_options(connection, options or {}, network_secrets or {})
+            if _kept(own) != connection.options or secrets != _network_secrets(connection):
+                connection.options, connection.state, connection.message = _kept(own), *_untested(connection)
+                sealed = seal(secrets, context=connection.credential.context) if secrets else ""
+                Credential.objects.filter(pk=connection.pk).update(network_sealed=sealed)
+                connection.credential.network_sealed = sealed
+                if credentials is None and settings is None:
+                    credentials = {}  # whether the owner's defaults may still be used is looked at again
         if credentials is not None or settings is not None:
             settings, merged = merged_values(connection, definition, credentials or {}, settings or {})
-            _check_credentials(connection.integration, definition, merged)
-            connection.destinations = destinations_of(definition, {**_defaults(connection.integration, definition), **merged}, settings)
+            _check_credentials(connection.integration, definition, merged, own)
+            defaults = _defaults(connection.integration, definition, own)
+            connection.destinations = destinations_of(definition, {**defaults, **merged}, settings)
             merged, held = tokens.pasted(definition.auth, merged)
             token = tokens.kept_columns(connection.pk, held) if held else tokens.FORGOTTEN
-            if not held and settings == connection.settings and _outlives(definition, set(credentials or {})):
+            if not held and settings == connection.settings and (not credentials or _outlives(definition, set(credentials))):
                 token = {}
             else:
                 # What was said of the old values is not true of the new ones.
@@ -141,6 +166,7 @@ def change(
             connection.is_default = is_default
         for field, value in _checked_limits(limits or {}).items():
             setattr(connection, field, value)
+        limit_sharing.check(connection)
         _save(connection)
         _record(connection, "changed", before=before, after=facts(connection))
         if entered := sorted(field for field, value in (credentials or {}).items() if value != MASK):
@@ -207,29 +233,50 @@ def delete(*, connection: Connection) -> None:
 
 def test(*, connection: Connection) -> TestResult:
     """Test a stored connection and remember the outcome."""
+    return tested(connection, reason="test")
+
+
+def tested(connection: Connection, *, reason: str) -> TestResult:
+    """Test a stored connection and remember the outcome. `reason` is what the event says when its state changes."""
     try:
         with client_for(connection, definition_of(connection.integration)) as client:
             result = ping(client)
     except CallError as error:
-        result = TestResult(False, None, error.message)
-    now = timezone.now()
-    rows = Connection.objects.filter(pk=connection.pk)
+        result = TestResult(False, None, error.message, cause=error.cause, blame=error.blame)
+    now, state = timezone.now(), Connection.State
     if result.ok:
-        rows.update(state=Connection.State.WORKING, message=result.message, tested_at=now)
-    elif not rows.filter(state=Connection.State.REAUTHORIZE).update(tested_at=now):
-        rows.update(state=Connection.State.FAILING, message=result.message, tested_at=now)
+        states.become(connection.pk, state.WORKING, result.message, reason=reason, tested_at=now)
+    elif result.reauthorize:
+        states.become(connection.pk, state.REAUTHORIZE, result.message, reason=reason, tested_at=now)
+    else:
+        states.become(connection.pk, state.FAILING, result.message, reason=reason, tested_at=now, unless=[state.REAUTHORIZE])
     return result
 
 
-def try_out(*, integration: Integration, organization: Organization, credentials: dict[str, str], settings: dict[str, Any]) -> TestResult:
+def try_out(
+    *,
+    integration: Integration,
+    organization: Organization,
+    credentials: dict[str, str],
+    settings: dict[str, Any],
+    options: ConnectionOptions | None = None,
+    network_secrets: dict[str, str] | None = None,
+) -> TestResult:
     """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
     check_installable(integration, organization)
-    definition = definition_of(integration)
+    definition, own = definition_of(integration), options or ConnectionOptions()
     try:
-        with unsaved_client(integration=integration, definition=definition, credentials=credentials, settings=settings) as client:
+        with unsaved_client(
+            integration=integration,
+            definition=own.over(definition),
+            credentials=credentials,
+            settings=settings,
+            options=own,
+            network_secrets=network_secrets,
+        ) as client:
             return ping(client)
     except CallError as error:
-        return TestResult(False, error.status, error.message)
+        return TestResult(False, error.status, error.message, cause=error.cause, blame=error.blame)
 
 
 def agree_to_destinations(*, connection: Connection) -> Connection:
@@ -254,13 +301,50 @@ def new_destinations(connection: Connection) -> list[str]:
     return sorted(set(found) - set(connection.destinations)) if connection.destinations else []
 
 
-def unsaved_client(*, integration: Integration, definition: Definition, credentials: dict[str, str], settings: dict[str, Any]) -> Client:
+def unsaved_client(
+    *,
+    integration: Integration,
+    definition: Definition,
+    credentials: dict[str, str],
+    settings: dict[str, Any],
+    options: ConnectionOptions | None = None,
+    network_secrets: dict[str, str] | None = None,
+) -> Client:
     """A client with credentials that are not saved, also of a draft. Raises `Invalid` where they cannot even be sent, and `CallError`."""
+    own = options or ConnectionOptions()
     settings, hidden = connection_settings.checked(definition, settings, whole=True)
     credentials = {**credentials, **hidden}
-    _check_credentials(integration, definition, credentials)
-    together, held = tokens.pasted(definition.auth, {**_defaults(integration, definition), **credentials})
-    return Client(definition=definition, credentials=together, settings=settings, store=tokens.MemoryTokens(definition.auth, held))
+    _check_credentials(integration, definition, credentials, own)
+    together, held = tokens.pasted(definition.auth, {**_defaults(integration, definition, own), **credentials})
+    network = network_settings.as_network(own.network, network_secrets or {})
+    store = tokens.MemoryTokens(definition.auth, held)
+    return Client(definition=definition, credentials=together, settings=settings, store=store, network=network)
+
+
+def merged_options(
+    connection: Connection, options: dict[str, Any], network_secrets: dict[str, Any]
+) -> tuple[ConnectionOptions, dict[str, str]]:
+    """Stored options and secrets of the network with the given ones over them. Raises `Invalid`."""
+    return network_settings.checked(options, network_secrets, present=connection.options, stored=_network_secrets(connection))
+
+
+def _network_secrets(connection: Connection) -> dict[str, str]:
+    try:
+        return network_settings.secrets_of(connection)
+    except SecretError:
+        return {}  # what cannot be opened any more can be entered again
+
+
+def _kept(options: ConnectionOptions) -> dict[str, Any]:
+    """Options as they are stored: nothing where nothing is set."""
+    return options.dump() if options != ConnectionOptions() else {}
+
+
+def _untested(connection: Connection) -> tuple[str, str]:
+    """State and message after a change of the way there; who has to agree first still has to."""
+    if connection.needs_authorization:
+        return connection.state, connection.message
+    return Connection.State.UNTESTED, ""
 
 
 def draft_client(*, connection: Connection, definition: Definition) -> Client:
@@ -289,16 +373,16 @@ def check_installable(integration: Integration, organization: Organization) -> N
         raise Conflict(f"{integration} cannot be connected. {reason}")
 
 
-def _defaults(integration: Integration, definition: Definition) -> dict[str, str]:
+def _defaults(integration: Integration, definition: Definition, options: ConnectionOptions) -> dict[str, str]:
     try:
-        return default_credentials(integration.pk, definition)
+        return default_credentials(integration.pk, definition, opens_trust=options.network.opens_trust)
     except SecretError as error:
         raise Refusal(str(error)) from None
 
 
-def _check_credentials(integration: Integration, definition: Definition, credentials: dict[str, str]) -> None:
+def _check_credentials(integration: Integration, definition: Definition, credentials: dict[str, str], options: ConnectionOptions) -> None:
     own = {name: value for name, value in credentials.items() if not name.startswith(SECRET_FIELD)}
-    errors = scheme_of(definition.auth).check({**_defaults(integration, definition), **own})
+    errors = scheme_of(definition.auth).check({**_defaults(integration, definition, options), **own})
     if errors:
         raise Invalid({f"credentials.{field}".rstrip("."): sentences for field, sentences in errors.items()})
 
@@ -312,10 +396,13 @@ def _checked_name(name: str) -> str:
     return value
 
 
-def _checked_limits(given: dict[str, Any]) -> dict[str, int | None]:
+def _checked_limits(given: dict[str, Any]) -> dict[str, Any]:
     """The columns for limits by their JSON names."""
-    found: dict[str, int | None] = {}
+    found: dict[str, Any] = {}
     for name, value in given.items():
+        if name == limit_sharing.FIELD:
+            found["shares_limit_of"] = limit_sharing.found(value)
+            continue
         column, largest = LIMITS[name]
         text = "" if value is None else str(value).strip()
         if isinstance(value, bool) or (text and not (text.isascii() and text.isdecimal() and len(text) < 9 and 1 <= int(text) <= largest)):

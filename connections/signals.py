@@ -4,3 +4,6 @@ from django.dispatch import Signal
 
 # A vendor refuses a connection's grant for good: somebody has to authorize it again. Arguments: connection_id, message.
 authorization_needed = Signal()
+
+# A connection works no more, or works again. Arguments: connection_id, before, after, reason, message.
+state_changed = Signal()

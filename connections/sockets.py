@@ -17,11 +17,14 @@ from django.conf import settings
 
 from config import networks
 from connections.exchange import TransportError
+from connections.tunnels import Tunnel
 
 # When the exchange that runs in this thread has to be over, in seconds of time.monotonic().
 deadline: ContextVar[float] = ContextVar("deadline")
 # Whether this thread opened a socket since it last set this to False; if not, a kept one was used.
 opened: ContextVar[bool] = ContextVar("opened", default=False)
+# The proxy through which the exchange that runs in this thread goes, None for none.
+tunnel: ContextVar[Tunnel | None] = ContextVar("tunnel", default=None)
 
 
 def time_left(step: float) -> float:
@@ -86,10 +89,56 @@ def _permitted(host: str, port: int, *, encrypted: bool) -> list[tuple[socket.Ad
 
 
 def connect(host: str, port: int, options: Any, *, encrypted: bool) -> socket.socket:
-    """A connection to the first permitted address that answers."""
+    """A connection to the first permitted address that answers, through the proxy if there is one.
+
+    The proxy is told an address that was checked here, not the name, which might lead it elsewhere.
+    """
     opened.set(True)
+    way = tunnel.get()
+    if way is None:
+        return _first_of(_permitted(host, port, encrypted=encrypted), host, port, options)
+    if way.resolves and encrypted and not _is_address(host):
+        wanted = [(host.strip("[]"), port)]
+    else:
+        wanted = [(target[0], target[1]) for _, target in _permitted(host, port, encrypted=encrypted)]
+    failure: TransportError | None = None
+    for name, number in wanted:
+        sock = _first_of(_addresses_of(way), way.host, way.port, options)
+        try:
+            way.open(sock, name, number, shown=f"{host}:{port}")
+        except TransportError as error:
+            sock.close()
+            failure = error
+        except OSError as error:
+            sock.close()
+            if isinstance(error, TimeoutError):
+                raise connect_timeout(host, port) from None
+            failure = way.failed("closed the connection before it answered")
+        else:
+            return sock
+    raise failure or way.failed("did not answer")
+
+
+def _addresses_of(way: Tunnel) -> list[tuple[socket.AddressFamily, Any]]:
+    """Where the proxy is. The operator's may be anywhere; one that a connection names is a server like others, and its
+    password goes only to networks that EGRESS_ALLOW names, because it goes in the clear."""
+    if way.is_operators:
+        return _resolve(way.host, way.port)
+    return _permitted(way.host, way.port, encrypted=not way.authorization)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _first_of(addresses: list[tuple[socket.AddressFamily, Any]], host: str, port: int, options: Any) -> socket.socket:
+    """A connection to the first of these addresses that answers."""
     failure: OSError | None = None
-    for family, target in _permitted(host, port, encrypted=encrypted):
+    for family, target in addresses:
         sock = None
         try:
             sock = PlainSocket(family, socket.SOCK_STREAM)
@@ -125,21 +174,57 @@ def is_certificate(error: BaseException) -> bool:
     return isinstance(error, ssl.SSLCertVerificationError)
 
 
-def tls_sentence(host: str, error: BaseException) -> str:
-    """What is wrong with the encryption. The codes are OpenSSL's X509_V_ERR_*."""
-    code = getattr(error, "verify_code", 0)
-    if code == 10:
-        return f"The TLS certificate of {host} has expired. Its operator has to renew it."
-    if code == 9:
-        return f"The TLS certificate of {host} is not valid yet. Check the clocks of both servers."
-    if code in (62, 64):
-        return f"The TLS certificate of the server is not for {host}. Check the host name; it has to be the one in the certificate."
-    if code in (18, 19):
-        return f"The TLS certificate of {host} is self-signed. It needs one from an authority that this machine trusts."
-    if code in (2, 20, 21):
-        return f"The TLS certificate of {host} comes from an authority that this machine does not trust, or an intermediate certificate is missing."
+# OpenSSL's X509_V_ERR_*: what is wrong, and the sentence for it.
+_CERTIFICATES: dict[int, tuple[str, str]] = {
+    10: ("expired", "The TLS certificate of {host} has expired. Its operator has to renew it."),
+    9: ("not_yet_valid", "The TLS certificate of {host} is not valid yet. Check the clocks of both servers."),
+    62: (
+        "wrong_name",
+        "The TLS certificate of the server is not for {host}. Check the host name; it has to be the one in the certificate.",
+    ),
+    64: (
+        "wrong_name",
+        "The TLS certificate of the server is not for {host}. Check the host name; it has to be the one in the certificate.",
+    ),
+    18: ("self_signed", "The TLS certificate of {host} is self-signed. It needs one from an authority that this machine trusts."),
+    19: ("self_signed", "The TLS certificate of {host} is self-signed. It needs one from an authority that this machine trusts."),
+    **dict.fromkeys(
+        (2, 20, 21),
+        (
+            "unknown_authority",
+            "The TLS certificate of {host} comes from an authority that this machine does not trust, or an intermediate certificate is missing.",
+        ),
+    ),
+}
+
+
+def tls_failure(host: str, error: BaseException) -> tuple[str, str]:
+    """What is wrong with the encryption, as a word and as a sentence."""
+    known = _CERTIFICATES.get(getattr(error, "verify_code", 0))
+    if known:
+        return known[0], known[1].format(host=host)
     if is_certificate(error):
-        return f"The TLS certificate of {host} cannot be trusted: {getattr(error, 'verify_message', '') or 'verification failed'}."
-    if "WRONG_VERSION_NUMBER" in str(error) or "RECORD_LAYER" in str(error):
-        return f"{host} does not speak TLS on this port. Check the port, or whether the API is served over plain http."
-    return f"No encrypted connection to {host} could be made: the TLS handshake failed. Check host and port."
+        why = getattr(error, "verify_message", "") or "verification failed"
+        return "untrusted", f"The TLS certificate of {host} cannot be trusted: {why}."
+    text = str(error)
+    if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text:
+        return "not_spoken", f"{host} does not speak TLS on this port. Check the port, or whether the API is served over plain http."
+    if "PROTOCOL_VERSION" in text or "UNSUPPORTED_PROTOCOL" in text:
+        return (
+            "version",
+            f"{host} does not speak a version of TLS that is new enough. Its operator has to update it, or the smallest version be lowered.",
+        )
+    if is_client_certificate(text):
+        return (
+            "client_certificate",
+            f"{host} wants a client certificate, or does not accept the one that it was shown. Check certificate and key.",
+        )
+    return "", f"No encrypted connection to {host} could be made: the TLS handshake failed. Check host and port."
+
+
+def is_client_certificate(text: str) -> bool:
+    """Whether a TLS alert means that the server is not content with the client's certificate."""
+    return any(
+        word in text
+        for word in ("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA", "ALERT_CERTIFICATE", "ALERT_ACCESS_DENIED")
+    )

@@ -23,11 +23,11 @@ from django.db import DatabaseError, transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
+from connections import states
 from connections.exchange import TransportError
 from connections.grants import Held
 from connections.models import Connection, Credential, TokenEvent
 from connections.secrets import open_sealed, seal
-from connections.signals import authorization_needed
 from connections.token_answers import Token, TokenError
 from integrations.definition import TokenPart
 from integrations.definition.tokens import DEFAULT_LIFETIME
@@ -66,6 +66,10 @@ class TokenStore(Protocol):
         """A token to use; one that is equal to `rejected` is none. Raises `TokenError` and `TransportError`."""
         ...
 
+    def refuse(self, message: str) -> None:
+        """The vendor no longer accepts the grant, as an answer says: somebody has to authorize the connection again."""
+        ...
+
 
 class MemoryTokens:
     """For credentials that are being tried before they are saved."""
@@ -81,6 +85,9 @@ class MemoryTokens:
         if not self._held.fresh(timezone.now()) or self._held.value == rejected:
             self._held = as_held(self._auth, obtain(self._held))
         return self._held
+
+    def refuse(self, message: str) -> None:
+        """Nothing is stored, so that there is nobody to tell."""
 
 
 class StoredTokens:
@@ -121,6 +128,9 @@ class StoredTokens:
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             pause = min(pause * 1.5, 1.0)
         return self._renew_as(holder, obtain, rejected=rejected, reason=reason)
+
+    def refuse(self, message: str) -> None:
+        states.become(self._id, Connection.State.REAUTHORIZE, message, reason="call")
 
     def _renew_as(self, holder: str, obtain: Obtain, *, rejected: str, reason: str) -> Held:
         # The second look, under the lease.
@@ -279,7 +289,7 @@ def store(row: Credential, holder: str, event: TokenEvent, held: Held, *, elapse
             next_due_at=held.due_at,
         )
         if stored and row.connection.state == Connection.State.REAUTHORIZE:
-            Connection.objects.filter(pk=row.pk).update(state=Connection.State.UNTESTED, message="")
+            states.become(row.pk, Connection.State.UNTESTED, "", reason="token")
     return held if stored else None
 
 
@@ -318,9 +328,7 @@ def failure(
         if not mine:
             return message
         state = Connection.State.REAUTHORIZE if revoked else Connection.State.FAILING
-        Connection.objects.filter(pk=row.pk).update(state=state, message=message)
-        if revoked:
-            transaction.on_commit(lambda: authorization_needed.send(Connection, connection_id=row.pk, message=message))
+        states.become(row.pk, state, message, reason="token", tells=revoked)
     return message
 
 
@@ -364,7 +372,7 @@ def adopt(before: Snapshot, held: Held, *, reason: str, elapsed_ms: int = 0) -> 
                 elapsed_ms=elapsed_ms,
                 next_due_at=held.due_at,
             )
-            Connection.objects.filter(pk=row.connection_id).update(state=Connection.State.UNTESTED, message="")
+            states.become(row.connection_id, Connection.State.UNTESTED, "", reason="token")
         return True
 
 

@@ -3,7 +3,8 @@
 The address is checked at the socket: the name is resolved once, each address is compared with the network policy
 (public ones, and what EGRESS_ALLOW names), and the connection goes to exactly the address that was checked. So a name
 that resolves differently a moment later, a redirect, or an unusual notation of an address leads nowhere else.
-TLS is verified against the host name. No proxies, no netrc, no cookies, no credentials to another origin.
+TLS is verified against the host name, unless a connection says otherwise. No proxy but one that the operator or the
+connection names, no netrc, no cookies, no credentials to another origin.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import socket
 import ssl
 import tempfile
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from types import TracebackType
@@ -31,10 +33,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
-from connections import sockets
+from connections import sockets, tunnels
 from connections.exchange import (
     Additions,
     Answer,
+    Exchange,
     Headers,
     Kind,
     Outgoing,
@@ -46,14 +49,15 @@ from connections.exchange import (
     with_query,
     without_query,
 )
+from connections.network import Network
 
-__all__ = ["Additions", "Answer", "Headers", "Outgoing", "Transport", "TransportError"]
+__all__ = ["Additions", "Answer", "Exchange", "Headers", "Network", "Outgoing", "Transport", "TransportError"]
 
 MAX_REDIRECTS: Final = 5
 _CHUNK: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_DEFAULT_HEADERS: Final = (("User-Agent", "Junction"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"))
+_DEFAULT_HEADERS: Final = (("User-Agent", "Junction"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate, br, zstd"))
 # What follows a redirect to another origin; everything else may be a secret of this one.
 _HARMLESS: Final = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "range", "user-agent"})
 # RFC 9110 7.6.1: they belong to the connection, which is ours; two length declarations are a smuggling trick.
@@ -74,6 +78,8 @@ _HOP_BY_HOP: Final = frozenset(
 
 # urllib3 logs URLs with their query, where an API key may stand.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+# The page of a connection says that nothing is verified, which reaches those who can change it.
+warnings.filterwarnings("ignore", category=urllib3.exceptions.InsecureRequestWarning)
 
 
 class _GuardedHTTP(HTTPConnection):
@@ -91,9 +97,8 @@ class _GuardedHTTPS(HTTPSConnection):
         except TimeoutError:
             raise sockets.connect_timeout(self.host, self.port) from None
         except (ssl.SSLError, OSError, urllib3.exceptions.SSLError) as error:
-            raise TransportError(
-                sockets.tls_sentence(self.host, error), kind="tls", sent=False, permanent=sockets.is_certificate(error)
-            ) from None
+            detail, sentence = sockets.tls_failure(self.host, error)
+            raise TransportError(sentence, kind="tls", sent=False, permanent=sockets.is_certificate(error), detail=detail) from None
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -104,34 +109,49 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _GuardedHTTPS
 
 
-@lru_cache(maxsize=8)
-def _tls_context(ca_bundle: str) -> ssl.SSLContext:
-    """The authorities to trust; reading them takes longer than many a request, so all transports share them."""
+_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+@lru_cache(maxsize=32)
+def _tls_context(ca_bundle: str, network: Network) -> ssl.SSLContext:
+    """The authorities to trust and what the connection sets; reading them takes longer than many a request, so transports share them."""
     context = create_urllib3_context()
-    context.load_verify_locations(ca_bundle)
     context.sslsocket_class = sockets.TLSSocket
+    if network.minimum_tls:
+        context.minimum_version = _VERSIONS[network.minimum_tls]
+    if network.verifies:
+        context.load_verify_locations(ca_bundle)
+        if network.authorities:
+            try:
+                context.load_verify_locations(cadata=network.authorities)
+            except (ssl.SSLError, ValueError):
+                raise _unreadable("The certificate authority cannot be read. Enter its certificate in PEM form.", "authority") from None
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if network.certificate:
+        _show_certificate(context, network)
     return context
 
 
-def _context_with(ca_bundle: str, certificate: str) -> ssl.SSLContext:
-    """A context that shows the server a client certificate; `certificate` is the certificate and its key in PEM form."""
-    context = create_urllib3_context()
-    context.load_verify_locations(ca_bundle)
-    context.sslsocket_class = sockets.TLSSocket
+def _show_certificate(context: ssl.SSLContext, network: Network) -> None:
+    """Have the context show the server a client certificate."""
     # The ssl module reads files only; this one is gone before the first byte is sent.
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(certificate)
+        file.write(network.certificate)
         file.flush()
         try:
-            context.load_cert_chain(file.name, password=lambda: "")
+            context.load_cert_chain(file.name, password=lambda: network.passphrase)
         except (ssl.SSLError, OSError, ValueError):
-            raise TransportError(
-                "The client certificate or its key cannot be read. Enter both in PEM form, the key without a passphrase.",
-                kind="tls",
-                sent=False,
-                permanent=True,
+            raise _unreadable(
+                "The client certificate or its key cannot be read. Enter both in PEM form; the key has to belong to the certificate, "
+                "and its passphrase, if it has one, has to be right.",
+                "client_certificate",
             ) from None
-    return context
+
+
+def _unreadable(sentence: str, detail: str) -> TransportError:
+    return TransportError(sentence, kind="tls", sent=False, permanent=True, detail=detail)
 
 
 class Digest:
@@ -157,10 +177,10 @@ class Digest:
 
 
 class _GuardedAdapter(HTTPAdapter):
-    """requests' adapter with our connections, over one TLS context that always verifies."""
+    """requests' adapter with our connections, over one TLS context."""
 
-    def __init__(self, ca_bundle: str, certificate: str) -> None:
-        self._context = _context_with(ca_bundle, certificate) if certificate else _tls_context(ca_bundle)
+    def __init__(self, ca_bundle: str, network: Network) -> None:
+        self._context = _tls_context(ca_bundle, network.without_proxy)
         super().__init__(pool_connections=10, pool_maxsize=4)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
@@ -168,19 +188,23 @@ class _GuardedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave the pool alone: its context verifies always."""
+        """Leave the pool alone: its context says what is verified."""
 
 
 class Transport:
     """Sends requests over connections that are kept open; one per thread, used as a context manager.
 
-    `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests; `certificate`
-    a client certificate with its key, PEM. Raises TransportError for one that cannot be read.
+    `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests; `network` what
+    a connection sets for TLS and proxy. Raises TransportError for certificates that cannot be read. `observe` is told of
+    every exchange.
     """
 
-    def __init__(self, *, ca_bundle: str = "", certificate: str = "") -> None:
+    def __init__(self, *, ca_bundle: str = "", network: Network | None = None) -> None:
+        self._network = network or Network()
+        self._tunnel = tunnels.tunnel_of(self._network.proxy)
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
-        self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate)
+        self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, self._network)
+        self.observe: Callable[[Exchange], None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -207,30 +231,40 @@ class Transport:
         """
         extra = additions or Additions()
         home = credentials_origin or outgoing.url
-        started = time.monotonic()
-        token = sockets.deadline.set(started + settings.EGRESS_TOTAL_TIMEOUT)
+        at, started = time.time(), time.monotonic()
+        deadline = sockets.deadline.set(started + settings.EGRESS_TOTAL_TIMEOUT)
+        tunnel = sockets.tunnel.set(self._tunnel)
+        dressed = hop = outgoing
         try:
-            hop = outgoing
             for _ in range(MAX_REDIRECTS + 1):
                 dressed = _dress(hop, extra, home)
                 with self._exchange(dressed) as response:
                     target = _redirect_target(response, hop.url)
                     if not target:
                         body = b"" if hop.method == "HEAD" else _read(response, dressed.url)
-                        elapsed = round((time.monotonic() - started) * 1000)
                         headers = Headers((name, str(value)) for name, value in response.headers.items())
-                        return Answer(response.status, response.reason or "", headers, body, hop.url, elapsed)
+                        answer = Answer(response.status, response.reason or "", headers, body, hop.url, _since(started))
+                        self._tell(Exchange(dressed, at, answer.elapsed_ms, answer))
+                        return answer
                     hop = _redirected(hop, response.status, target, same_origin_only=same_origin_only)
                     # A chain that has left does not get the credentials back: the other server wrote that URL.
                     home = home if may_carry_credentials(target, home) else ""
+            raise TransportError(
+                f"{shown(outgoing.url)} was redirected more than {MAX_REDIRECTS} times. Check the host and the base path.",
+                kind="redirects",
+                sent=True,
+                permanent=True,
+            )
+        except TransportError as error:
+            self._tell(Exchange(dressed, at, _since(started), None, error))
+            raise
         finally:
-            sockets.deadline.reset(token)
-        raise TransportError(
-            f"{shown(outgoing.url)} was redirected more than {MAX_REDIRECTS} times. Check the host and the base path.",
-            kind="redirects",
-            sent=True,
-            permanent=True,
-        )
+            sockets.tunnel.reset(tunnel)
+            sockets.deadline.reset(deadline)
+
+    def _tell(self, exchange: Exchange) -> None:
+        if self.observe is not None:
+            self.observe(exchange)
 
     @contextmanager
     def _exchange(self, outgoing: Outgoing) -> Iterator[urllib3.HTTPResponse]:
@@ -258,11 +292,15 @@ class Transport:
         asked once more over a new one (RFC 9112 9.3.1)."""
         sockets.opened.set(False)
         try:
-            return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
+            return cast(
+                "urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts, verify=self._network.verifies).raw
+            )
         except requests.ConnectionError:
             if sockets.opened.get() or prepared.method not in _SAFE:
                 raise
-            return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
+            return cast(
+                "urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts, verify=self._network.verifies).raw
+            )
 
 
 def _prepare(outgoing: Outgoing) -> requests.PreparedRequest:
@@ -340,6 +378,8 @@ def _read(response: urllib3.HTTPResponse, url: str) -> bytes:
         "gzip",
         "x-gzip",
         "deflate",
+        "br",
+        "zstd",
     }
     if unknown:
         raise TransportError(
@@ -404,6 +444,10 @@ def _invalid(where: str) -> TransportError:
 
 def _sent(message: str, kind: Kind) -> TransportError:
     return TransportError(message, kind=kind, sent=True, permanent=False)
+
+
+def _since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
 
 
 def _causes(error: BaseException, depth: int = 0) -> Iterator[BaseException]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-
-from connections import authorization, oauth, services, tokens
+from connections import authorization, oauth, services, states, tokens
 from connections.client import CallError, check_destinations, client_for, opened, redirect_uri
 from connections.exchange import TransportError
 from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, Credential
+from connections.network_settings import network_of
 from connections.redaction import redact
 from connections.secrets import SecretError
 from connections.services import definition_of
@@ -79,7 +78,7 @@ def revoke(*, connection: Connection) -> str:
             return ""
         credentials = opened(connection, definition)
         check_destinations(connection, definition, credentials)
-        _revoke(definition, auth, Issuer(definition, credentials, connection.settings, redirect_uri()), held)
+        _revoke(definition, auth, Issuer(definition, credentials, connection.settings, redirect_uri(), network_of(connection)), held)
     except (Refusal, CallError, SecretError) as error:
         return f"The vendor could not be told that the tokens are no longer used. {error}"
     return ""
@@ -90,7 +89,7 @@ def _revoke(definition: Definition, auth: OAuth2Auth, issuer: Issuer, held: Held
     hidden = secrets_in(values, held, definition, issuer.credentials)
     pairs = [(held.refresh, "refresh_token"), (held.value, "access_token")]
     try:
-        with Transport(certificate=issuer.certificate) as transport:
+        with Transport(network=issuer.network) as transport:
             for token, hint in pairs:
                 if not token:
                     continue
@@ -139,7 +138,6 @@ def _text(given: dict[str, Any], name: str) -> str:
 
 
 def _needs_authorization(connection: Connection, message: str) -> Connection:
-    with transaction.atomic():
-        Connection.objects.filter(pk=connection.pk).update(state=Connection.State.REAUTHORIZE, message=message)
+    states.become(connection.pk, Connection.State.REAUTHORIZE, message, reason="person", tells=False)
     connection.refresh_from_db()
     return connection

@@ -1,4 +1,7 @@
-"""XML as the values that JSON has, both ways, for logins of older APIs (leaf)."""
+"""XML as the values that JSON has, both ways (leaf).
+
+Entities and external references are refused: they can fill the memory or read files.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,12 @@ from xml.etree import ElementTree as ET
 
 ATTRIBUTE = "$"  # before the name of what is an attribute of its element
 TEXT = "#text"  # the text of an element that has attributes or children as well
-_DEEPEST = 50
+_DEEPEST = 200  # levels; Python's own limit would end the work with a traceback
 _NAME = re.compile(r"[A-Za-z_][\w.:-]*")
+
+
+class NotXml(ValueError):
+    """The bytes are no XML."""
 
 
 class _DocumentType(Exception):
@@ -30,15 +37,19 @@ def write(document: dict[str, Any]) -> bytes:
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(_element(name, value), encoding="utf-8")
 
 
-def read(body: bytes) -> dict[str, Any]:
-    """The root of a document under its name, namespaces left out. Raises `ValueError` for what is no XML, or declares entities."""
+def read(body: bytes, *, attribute: str = ATTRIBUTE, empty: Any = "") -> dict[str, Any]:
+    """The root of a document under its name, namespaces left out: children by name, repeated ones as a list. Raises
+    `ValueError` for what declares entities or nests too deeply, and `NotXml`.
+
+    The names of attributes begin with `attribute`; `empty` is the value of an element that holds nothing.
+    """
     try:
         root = ET.fromstring(body, ET.XMLParser(target=_Plain()))  # noqa: S314 - without a document type there are no entities to expand
     except _DocumentType:
-        raise ValueError("The answer declares a document type, which is not read.") from None
+        raise ValueError("The XML of the answer declares entities or a document type, which Junction does not read.") from None
     except (ET.ParseError, ValueError, LookupError):
-        raise ValueError("The answer is not valid XML.") from None
-    return {_bare(root.tag): _value(root, 0)}
+        raise NotXml("The answer is not valid XML.") from None
+    return {_bare(root.tag): _value(root, 0, attribute, empty)}
 
 
 def _element(name: str, value: Any) -> ET.Element:
@@ -51,8 +62,8 @@ def _element(name: str, value: Any) -> ET.Element:
     for key, inner in value.items():
         if key == TEXT:
             element.text = _text(inner)
-        elif key.startswith(ATTRIBUTE):
-            element.set(key[len(ATTRIBUTE) :], _text(inner))
+        elif key.startswith((ATTRIBUTE, "@")):  # what was read from an answer can be sent back
+            element.set(key[1:], _text(inner))
         else:
             element.extend(_element(key, one) for one in (inner if isinstance(inner, list) else [inner]))
     return element
@@ -64,13 +75,13 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _value(element: ET.Element, depth: int) -> Any:
+def _value(element: ET.Element, depth: int, attribute: str, empty: Any) -> Any:
     text = (element.text or "").strip()
     if depth > _DEEPEST:
-        raise ValueError(f"The answer nests more than {_DEEPEST} levels.")
-    found: dict[str, Any] = {ATTRIBUTE + _bare(name): value for name, value in element.attrib.items()}
+        raise ValueError(f"The XML of the answer is nested deeper than {_DEEPEST} levels.")
+    found: dict[str, Any] = {attribute + _bare(name): value for name, value in element.attrib.items()}
     for child in element:
-        name, value = _bare(child.tag), _value(child, depth + 1)
+        name, value = _bare(child.tag), _value(child, depth + 1, attribute, empty)
         if name not in found:
             found[name] = value
         elif isinstance(found[name], list):
@@ -78,7 +89,7 @@ def _value(element: ET.Element, depth: int) -> Any:
         else:
             found[name] = [found[name], value]
     if not found:
-        return text
+        return text or empty
     return {**found, TEXT: text} if text else found
 
 

@@ -110,6 +110,24 @@ def render(text: str, values: Mapping[str, Any]) -> str:
     return parse(text).render(values)
 
 
+def value_of(text: str, values: Mapping[str, Any]) -> Any:
+    """What a text stands for: of a single placeholder that is a path the JSON value itself, else the rendered text.
+
+    None where a placeholder has no value. Raises `ValueError` for a text that cannot be read.
+    """
+    for nodes in parse(text).alternatives:
+        if len(nodes) == 1 and isinstance(nodes[0], Path):
+            found = _found(nodes[0], values)
+        else:
+            try:
+                found = "".join(_evaluate(node, values) for node in nodes)
+            except MissingValue:
+                found = None
+        if found is not None:
+            return found
+    return None
+
+
 def render_url(text: str, values: Mapping[str, Any]) -> str:
     """A URL with its values, each percent-encoded for its place.
 
@@ -338,7 +356,7 @@ def _evaluate(node: Node, values: Mapping[str, Any]) -> str:
     raise missing or MissingValue("it")
 
 
-def _look_up(path: Path, values: Mapping[str, Any]) -> str:
+def _found(path: Path, values: Mapping[str, Any]) -> Any:
     found: Any = values
     for key in path.keys:
         if isinstance(found, Mapping):
@@ -347,6 +365,11 @@ def _look_up(path: Path, values: Mapping[str, Any]) -> str:
             found = found[int(key)]
         else:
             found = None
+    return found
+
+
+def _look_up(path: Path, values: Mapping[str, Any]) -> str:
+    found = _found(path, values)
     if isinstance(found, bool):
         return "true" if found else "false"
     if found is None or found == "" or isinstance(found, Mapping | list):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from integrations.definition import JSON_TYPE, Pagination, Part, Path
+from integrations.definition import JSON_TYPE, ErrorRules, Pagination, Part, Path, Template
 
 PLACES = ("path", "query", "header", "cookie")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
@@ -56,7 +56,10 @@ class PaginationSuggestion(Part):
 
 
 class Operation(Part):
-    """An operation as a template for requests. `key` is unique within its integration and locked by finalizing."""
+    """An operation as a template for requests. `key` is unique within its integration and locked by finalizing.
+
+    Its `errors` go before the integration's, and its `error_expression`, if it has one, takes the place of that one.
+    """
 
     key: Annotated[str, Field(max_length=200)] = ""
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -75,6 +78,8 @@ class Operation(Part):
     pagination: Pagination | None = None
     results_key: Path | None = None
     suggestion: PaginationSuggestion | None = None
+    errors: ErrorRules = Field(default_factory=list)
+    error_expression: Template = ""
 
     @field_validator("path")
     @classmethod

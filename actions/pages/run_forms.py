@@ -15,12 +15,12 @@ from django import forms
 from django.utils.html import strip_tags
 from django.utils.text import Truncator
 
-from actions.bodies import MULTIPART_TYPE, is_json
 from actions.examples import example
-from actions.inputs import convert, is_given, text_of
+from actions.inputs import convert, is_given
 from actions.models import Run
 from actions.requests import BODY, labelled
 from actions.runs import DEFAULT_LIMIT, PageLimit, Plan
+from connections.bodies import MULTIPART_TYPE, is_json, text_of
 from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE, LARGEST_PAGE_SIZE
 from integrations.forms import RefusableForm

@@ -34,7 +34,7 @@ class Fetched:
 
     @property
     def past_the_end(self) -> bool:
-        return self.answer.status >= 400 or self.answer.status == 204
+        return self.answer.is_without_records
 
 
 class Fetcher:
@@ -47,16 +47,19 @@ class Fetcher:
         """Raises `CallError`, `PaginationError`, `ResultsKeyError`, `InputError`."""
         outgoing = self.request(token, client)
         try:
-            answer = client.call(outgoing, pause=pause, longest_wait=settings.RUN_PARK_SECONDS)
+            rules = client.rules_for(self._plan.operation)
+            answer = client.call(outgoing, pause=pause, longest_wait=settings.RUN_PARK_SECONDS, rules=rules)
         except CallError as error:
             if error.answer is None or not self._plan.strategy.ends_with(token, error.answer.status):
                 raise
             answer = error.answer
-        read = self._plan.read(answer, token["number"])
+        read = self._plan.read(answer, token["number"], types=client.definition.media_types)
         return Fetched(outgoing, answer, read.rows, read.seen, results.lines_of(read.rows))
 
     def request(self, token: Token, client: Client) -> Outgoing:
-        outgoing = self._plan.request(self._run.inputs, token, base=client.base, headers=dict(client.headers))
+        outgoing = self._plan.request(
+            self._run.inputs, token, base=client.base, headers=dict(client.headers), types=client.definition.media_types
+        )
         name = self._plan.definition.idempotency_header
         if self.is_kept_apart and name:
             # The same page of the same run has the same key, whichever worker sends it.

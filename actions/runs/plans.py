@@ -11,8 +11,9 @@ from django.conf import settings
 from actions import page_requests, reading
 from actions.models import Action
 from actions.pagination import Strategy, Token, strategy_of
+from connections.bodies import in_format
 from connections.exchange import Answer, Outgoing
-from integrations.definition import Definition, NoPagination
+from integrations.definition import Definition, MediaTypes, NoPagination
 from integrations.operation import Operation
 from integrations.refusals import Invalid
 
@@ -33,14 +34,20 @@ class Plan:
     def is_paged(self) -> bool:
         return not isinstance(self.strategy.pagination, NoPagination)
 
-    def request(self, inputs: dict[str, Any], token: Token, *, base: str, headers: Mapping[str, str]) -> Outgoing:
-        """The request for the page of a token. Raises `requests.InputError`."""
+    def request(
+        self, inputs: dict[str, Any], token: Token, *, base: str, headers: Mapping[str, str], types: MediaTypes | None = None
+    ) -> Outgoing:
+        """The request for the page of a token. `types` are the formats of the connection. Raises `requests.InputError`."""
         page, trusted = self.strategy.request(token), self.definition.credential_origins
-        return page_requests.build(self.operation, inputs, page, base=base, headers=headers, trusted=trusted)
+        operation, kind = self.operation, (types or self.definition.media_types).request
+        if operation.body and kind:
+            operation = operation.model_copy(update={"body": in_format(operation.body, kind)})
+        return page_requests.build(operation, inputs, page, base=base, headers=headers, trusted=trusted)
 
-    def read(self, answer: Answer, number: int) -> reading.PageRead:
-        """The records of an answer. Raises `PaginationError` and `ResultsKeyError`."""
-        return reading.page_of(answer, results_key=self.results_key, is_paged=self.is_paged, number=number)
+    def read(self, answer: Answer, number: int, *, types: MediaTypes | None = None) -> reading.PageRead:
+        """The records of an answer. `types` are the formats of the connection. Raises `PaginationError` and `ResultsKeyError`."""
+        types = types or self.definition.media_types
+        return reading.page_of(answer, results_key=self.results_key, is_paged=self.is_paged, number=number, types=types)
 
 
 def plan_of(action: Action) -> Plan:

@@ -27,7 +27,7 @@ from actions.runs.pages import Fetched, Fetcher, ids_digest, ledger_row
 from actions.runs.plans import plan_of
 from actions.runs.store import Store
 from connections.client import CallError, Client, Limited, client_for
-from connections.rates import DEFAULT_CONCURRENCY, Slots
+from connections.limit_sharing import slots_of
 
 Verdict = Run.Verdict
 SLOT_WAIT_SECONDS = 5  # for a free slot of the connection; then the run is parked
@@ -45,10 +45,9 @@ class Walk:
         self.caps = Caps(run, max_pages=run.max_pages)
         self.guards = Guards(run, self.strategy)
         self.store = Store(run, lease)
-        limit = run.connection.concurrency or DEFAULT_CONCURRENCY
-        self.slots = Slots(str(run.connection_id), limit, holder=str(run.pk))
+        self.slots = slots_of(run.connection, holder=str(run.pk))
         self.queue: deque[tuple[str, bool, Job[Fetched]]] = deque()  # position, whether it was foreseen, and the job
-        self.width = limit if self._may_look_ahead else 1
+        self.width = self.slots.limit if self._may_look_ahead else 1
 
     def to_the_end(self) -> None:
         """Walk until there is no next page, a limit is met, or something goes wrong. Raises what the exceptions of `execute` say."""

@@ -31,6 +31,9 @@ OTHER_FIELDS = (
     "pagination",
     "rateLimit",
     "credentialOrigins",
+    "mediaTypes",
+    "errors",
+    "errorExpression",
 )
 KNOWN_FIELDS = frozenset(
     (
@@ -83,6 +86,12 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
         parts["connection_fields"] = payload["connectionFields"] or []
     if "rateLimit" in payload:
         parts["rate_limit"] = payload["rateLimit"] or {}
+    if "mediaTypes" in payload:
+        parts["media_types"] = payload["mediaTypes"] or {}
+    if "errors" in payload:
+        parts["errors"] = payload["errors"] or []
+    if "errorExpression" in payload:
+        parts["error_expression"] = payload["errorExpression"] or ""
     if "ping" in payload:
         parts["ping"] = payload["ping"]
     if "pagination" in payload:
@@ -126,6 +135,9 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
         "pagination": definition.pagination.dump(),
         "rateLimit": definition.rate_limit.dump(),
         "credentialOrigins": definition.credential_origins,
+        "mediaTypes": definition.media_types.dump(),
+        "errors": [rule.dump() for rule in definition.errors],
+        "errorExpression": definition.error_expression,
         "revision": {
             "number": revision.number,
             "state": "finalized" if revision.finalized_at else "draft",

@@ -22,7 +22,9 @@ from integrations.definition.auth import (
     OAuth2Auth,
     Placement,
 )
+from integrations.definition.errors import BlameName, ErrorRule, ErrorRules, OutcomeName
 from integrations.definition.fields import ConnectionField
+from integrations.definition.media import MEDIA_KINDS, MediaTypes
 from integrations.definition.pagination import (
     DEFAULT_PAGE_SIZE,
     LARGEST_PAGE_SIZE,
@@ -38,8 +40,21 @@ from integrations.definition.pagination import (
     RangePagination,
     pagination_gaps,
 )
-from integrations.definition.parts import HeaderName, Name, Part, Path, Url, absolute_url, header_name, header_value, json_path
+from integrations.definition.parts import (
+    HeaderName,
+    HeaderTemplates,
+    Name,
+    Part,
+    Path,
+    Template,
+    Url,
+    absolute_url,
+    header_name,
+    header_value,
+    json_path,
+)
 from integrations.definition.rate_limit import BodyWait, RateLimit
+from integrations.definition.statuses import names as names_status
 from integrations.definition.tokens import Assertion, LoginStep, Signal, TokenPart
 from integrations.definition.whole import AUTH, PAGINATION, Definition, Gap, Ping, missing, problems
 
@@ -52,6 +67,7 @@ __all__ = [
     "LARGEST_PAGE_SIZE",
     "MAX_DEFAULT_PAGE_LIMIT",
     "MAX_DEFAULT_PAGE_SIZE",
+    "MEDIA_KINDS",
     "PAGINATION",
     "PAGINATION_CLASSES",
     "QUERY_TYPE",
@@ -60,21 +76,27 @@ __all__ = [
     "Auth",
     "BasicAuth",
     "BearerAuth",
+    "BlameName",
     "BodyWait",
     "ConnectionField",
     "Definition",
     "DigestAuth",
+    "ErrorRule",
+    "ErrorRules",
     "Gap",
     "HeaderName",
+    "HeaderTemplates",
     "IndexPagination",
     "JwtAuth",
     "LinkPagination",
     "LoginAuth",
     "LoginStep",
+    "MediaTypes",
     "Name",
     "NoAuth",
     "NoPagination",
     "OAuth2Auth",
+    "OutcomeName",
     "PagePagination",
     "Pagination",
     "Part",
@@ -85,6 +107,7 @@ __all__ = [
     "RangePagination",
     "RateLimit",
     "Signal",
+    "Template",
     "TokenPart",
     "Url",
     "absolute_url",
@@ -92,6 +115,7 @@ __all__ = [
     "header_value",
     "json_path",
     "missing",
+    "names_status",
     "pagination_gaps",
     "problems",
 ]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 import regex
 from pydantic import BeforeValidator, Field, field_validator
 
 from integrations.definition.parts import HeaderName, Part, Path, choice
-
-STATUS = re.compile(r"[1-5]([0-9]{2}|xx)")
+from integrations.definition.statuses import StatusPatterns, names
 
 
 class BodyWait(Part):
@@ -46,20 +44,9 @@ class RateLimit(Part):
     retry_after_headers: list[HeaderName] = Field(default_factory=list, max_length=10)
     reset_headers: list[HeaderName] = Field(default_factory=list, max_length=10)
     remaining_header: HeaderName = ""
-    statuses: list[str] = Field(default_factory=list, max_length=50)
+    statuses: StatusPatterns = Field(default_factory=list)
     body: BodyWait | None = None
-
-    @field_validator("statuses", mode="before")
-    @classmethod
-    def _patterns(cls, value: object) -> object:
-        if not isinstance(value, list):
-            return value
-        found = [str(one).strip().lower() for one in value]
-        odd = [one for one in found if not STATUS.fullmatch(one)]
-        if odd:
-            raise ValueError(f"{odd[0][:20]!r} is no status. Write for example 429 or 5xx.")
-        return found
 
     def names(self, status: int) -> bool:
         """Whether a status is among `statuses`."""
-        return any(one in (str(status), f"{str(status)[0]}xx") for one in self.statuses)
+        return names(self.statuses, status)

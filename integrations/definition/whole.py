@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from integrations import addresses, expressions
 from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, auth_gaps
+from integrations.definition.errors import ErrorRules, Value
 from integrations.definition.fields import ConnectionField
+from integrations.definition.media import MediaTypes
 from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination, Pagination, pagination_gaps
-from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, UrlTemplate, url_template
+from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, Path, Template, UrlTemplate, url_template
 from integrations.definition.rate_limit import RateLimit
 from integrations.definition.tokens import JsonTemplate
 
@@ -20,7 +22,13 @@ from integrations.definition.tokens import JsonTemplate
 class Ping(Part):
     """The request that tests a connection. `uri` is relative to the base URI, or to `base_uri` where the test lives elsewhere.
 
-    `body` is sent as JSON. `alternatives` are further URIs of the same kind: the first that the vendor accepts counts.
+    `body` is sent as JSON, or as the integration's requests are. `alternatives` are further URIs of the same kind: the
+    first that the vendor accepts counts.
+
+    For APIs that answer 200 whatever happens: the value at `success_path` has to be one of `success_values` (exactly, in
+    upper and lower case; without values: something has to be there), and one of `fail_values` at `fail_path` means failure
+    before anything else. `allow_array_for_success_path` takes a list there, of which one value has to fit. `error_path`
+    is where the vendor says why.
     """
 
     method: Annotated[Literal["GET", "HEAD", "POST", "PUT"], BeforeValidator(lambda v: v.strip().upper() if isinstance(v, str) else v)] = (
@@ -31,6 +39,20 @@ class Ping(Part):
     base_uri: UrlTemplate = ""
     headers: HeaderTemplates = Field(default_factory=dict)
     body: JsonTemplate | None = None
+    success_path: Path = ""
+    success_values: list[Value] = Field(default_factory=list, max_length=100)
+    allow_array_for_success_path: bool = False
+    fail_path: Path = ""
+    fail_values: list[Value] = Field(default_factory=list, max_length=100)
+    error_path: Path = ""
+
+    @model_validator(mode="after")
+    def _values_have_paths(self) -> Self:
+        if self.success_values and not self.success_path:
+            raise ValueError("Success values are compared with what stands at the success path. Enter the path, for example ok.")
+        if self.fail_values and not self.fail_path:
+            raise ValueError("Fail values are compared with what stands at the fail path. Enter the path, for example error.")
+        return self
 
     @field_validator("uri")
     @classmethod
@@ -46,6 +68,8 @@ class Definition(Part):
     `connection_fields` are what a connection is asked for besides its credentials; their values stand in base URI,
     headers, query and everything else that takes placeholders. `query` and `headers` go along with every request.
     `credential_origins` get the credentials as well when a next link of a list leads there; no other origin does.
+    `errors` say what answers mean, the first that fits counts; `error_expression` makes a successful answer for which it
+    gives a value a failure.
     """
 
     api_base_uri: Annotated[str, Field(max_length=2000)] = ""
@@ -59,6 +83,9 @@ class Definition(Part):
     # The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again, for example Idempotency-Key; "": it has none.
     idempotency_header: HeaderName = ""
     credential_origins: list[Origin] = Field(default_factory=list, max_length=20)
+    media_types: MediaTypes = Field(default_factory=MediaTypes)
+    errors: ErrorRules = Field(default_factory=list)
+    error_expression: Template = ""
 
     @field_validator("api_base_uri")
     @classmethod

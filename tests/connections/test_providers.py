@@ -532,9 +532,9 @@ def test_xml_is_read_as_values(body: bytes, found: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "The answer declares a document type, which is not read."),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "The XML of the answer declares entities or a document type, which Junction does not read."),
         (b"<a>", "The answer is not valid XML."),
-        (b"<a>" * 60 + b"</a>" * 60, "The answer nests more than 50 levels."),
+        (b"<a>" * 300 + b"</a>" * 300, "The XML of the answer is nested deeper than 200 levels."),
     ],
 )
 def test_xml_that_is_broken_or_hostile_is_refused(body: bytes, sentence: str) -> None:

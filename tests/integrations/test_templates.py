@@ -266,5 +266,5 @@ def test_integration_can_be_given_its_rate_limit_by_the_api(imported: None, bob:
     )
     assert (refused.status_code, refused.json()["errors"]) == (
         422,
-        [{"field": "rateLimit.statuses", "message": "'often' is no status. Write for example 429 or 5xx."}],
+        [{"field": "rateLimit.statuses", "message": "'often' is no status. Write for example 429, 5xx or 400-403."}],
     )

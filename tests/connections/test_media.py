@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actions.reading import value_of
+from connections.media import value_of
 from connections.exchange import Answer, Headers
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "xxxxxxxxxx"><!ENTITY y "&x;&x;&x;&x;&x;&x;&x;&x;">]><a>&y;</a>"""
@@ -42,7 +42,7 @@ def answer(content_type: str, body: bytes) -> Answer:
     ],
 )  # fmt: skip
 def test_body_is_read_by_its_media_type(content_type: str, body: bytes, key: str, value: Any) -> None:
-    assert value_of(answer(content_type, body), key) == value
+    assert value_of(answer(content_type, body), list_at=key) == value
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_body_is_read_by_its_media_type(content_type: str, body: bytes, key: str
 )  # fmt: skip
 def test_body_that_cannot_be_read_says_why(content_type: str, body: bytes, sentence: str) -> None:
     with pytest.raises(ValueError) as caught:
-        value_of(answer(content_type, body), "a.b")
+        value_of(answer(content_type, body), list_at="a.b")
     assert str(caught.value) == sentence
 
 

@@ -1,9 +1,11 @@
-"""Request bodies: JSON, form, multipart with files, and text as it is."""
+"""Request bodies: JSON, form, multipart with files, XML, CSV, NDJSON, and text as it is (leaf)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -12,11 +14,22 @@ from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
-from actions.inputs import text_of
+from connections import xml_bodies
 from connections.exchange import Pairs
 from integrations.definition import FORM_TYPE, JSON_TYPE
+from integrations.operation import Body
 
 MULTIPART_TYPE = "multipart/form-data"
+# The media type for each of MEDIA_KINDS.
+TYPES = {
+    "json": JSON_TYPE,
+    "xml": "application/xml",
+    "csv": "text/csv; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+    "urlencoded": FORM_TYPE,
+    "multipart": MULTIPART_TYPE,
+    "plaintext": "text/plain; charset=utf-8",
+}
 _FILE_KEYS = frozenset({"filename", "content", "contentType", "encoding"})
 _MEDIA_TYPE = re.compile(r"^[\w!#$&^.+-]+/[\w!#$&^.+*-]+(\s*;[^\x00-\x1f\x7f]*)?$")
 
@@ -34,7 +47,8 @@ def encode(value: Any, content_type: str, schema: dict[str, Any]) -> Encoded:
     """The body for a media type. Raises ValueError with one sentence.
 
     JSON and forms may also come as text, as a person types them. A file, or a whole binary body, is
-    {"filename", "content", "contentType", "encoding"}, where encoding "base64" says how its content is written.
+    {"filename", "content", "contentType", "encoding"}, where encoding "base64" says how its content is written. An object
+    makes XML below its one root, a list NDJSON, a list of objects CSV.
     """
     media = content_type.partition(";")[0].strip().lower()
     if is_json(media):
@@ -44,7 +58,34 @@ def encode(value: Any, content_type: str, schema: dict[str, Any]) -> Encoded:
     if media == MULTIPART_TYPE:
         # A document that declares the whole body as a binary string means one file; `file` is the usual name of such a part.
         return _multipart({"file": value} if schema.get("type") == "string" else _object(value))
+    if _is_file(value) or isinstance(value, str):
+        return Encoded(_sendable(content_type), _raw(value))
+    if media in ("application/xml", "text/xml") or media.endswith("+xml"):
+        return Encoded(_sendable(content_type), xml_bodies.write(_object(value)))
+    if media in ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"):
+        items = value if isinstance(value, list) else [value]
+        return Encoded(_sendable(content_type), b"".join(_json(item, {"type": "string"}) + b"\n" for item in items))
+    if media in ("text/csv", "application/csv") and isinstance(value, list):
+        return Encoded(_sendable(content_type), _csv(value))
     return Encoded(_sendable(content_type), _raw(value))
+
+
+def in_format(body: Body, kind: str) -> Body:
+    """The body as an integration sends it that sets one format for all requests: what says JSON, because most do, becomes that."""
+    if not kind or body.content_type.partition(";")[0].strip().lower() not in (JSON_TYPE, "", "*/*"):
+        return body
+    return body.model_copy(update={"content_type": TYPES[kind]})
+
+
+def text_of(value: Any) -> str:
+    """A value as it stands in a URL, a header or a form."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if isinstance(value, dict | list) else str(value)
 
 
 def is_json(media: str) -> bool:
@@ -130,9 +171,25 @@ def _part(value: Any) -> tuple[str, str, bytes]:
     return "", "", text_of(value).encode()
 
 
+def _csv(rows: list[Any]) -> bytes:
+    """A table with the names of all rows in its first line."""
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError('body takes a list of objects, one a row, for example [{"id": 1, "name": "A"}].')
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(names)
+    writer.writerows([text_of(row.get(name)) for name in names] for row in rows)
+    return text.getvalue().encode()
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, dict) and "content" in value and set(value) <= _FILE_KEYS
+
+
 def _raw(value: Any) -> bytes:
     """Text as it is, or the content of a file object."""
-    if isinstance(value, dict) and "content" in value and set(value) <= _FILE_KEYS:
+    if _is_file(value):
         content = str(value["content"])
         if value.get("encoding") != "base64":
             return content.encode()

@@ -1,0 +1,86 @@
+"""Where a connection's calls go, and its credentials with them: the base URI, every server, what the owner's defaults may reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connections.auth import Credentials, scheme_of
+from connections.models import DefaultCredential
+from connections.retries import CallError
+from connections.secrets import open_sealed
+from connections.values import SECRET_FIELD, destinations, values_of
+from integrations import expressions
+from integrations.addresses import parse_base_uri
+from integrations.definition import Definition, OAuth2Auth
+
+
+def destinations_of(definition: Definition, credentials: Credentials, settings: Mapping[str, Any]) -> list[str]:
+    """The servers to which a connection's credentials go."""
+    return destinations(definition, values_of(definition, credentials, settings), base_known(definition, credentials, settings))
+
+
+def base_known(definition: Definition, credentials: Credentials, settings: Mapping[str, Any]) -> str:
+    """The base URI, or where it comes with a token what the definition says of it."""
+    try:
+        return base_of(definition, values_of(definition, credentials, settings))
+    except (expressions.MissingValue, CallError):
+        return definition.api_base_uri
+
+
+def default_credentials(integration_id: Any, definition: Definition, *, opens_trust: bool = False) -> dict[str, str]:
+    """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`.
+
+    Where the connection names the server, or `opens_trust` by saying whose certificates are taken, there are no secrets
+    among them: whoever connects could have them sent to a server of their own and read them there.
+    """
+    scheme = scheme_of(definition.auth)
+    found: dict[str, str] = {field.name: field.default for field in scheme.described if field.default}
+    known = {field.name for field in scheme.credential_fields()}
+    if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and "clientId" in known:
+        found["clientId"] = definition.auth.client_id
+    row = DefaultCredential.objects.filter(pk=integration_id).first()
+    if row and not definition.host_is_open and not opens_trust:
+        found |= {name: value for name, value in open_sealed(row.sealed, context=row.context).items() if name in known}
+    return found
+
+
+def base_of(definition: Definition, values: Mapping[str, Any]) -> str:
+    """The base URI that a connection calls: the definition's, or the connection's own server with the definition's path.
+
+    Raises `MissingValue` for one that lacks a setting, `CallError` for a connection that was made before the definition
+    left the host open, or whose settings lead nowhere.
+    """
+    if definition.has_placeholders:
+        try:
+            return str(parse_base_uri(_with_scheme(expressions.render_url(definition.api_base_uri, values))))
+        except ValueError as error:
+            raise CallError(f"The settings of the connection make no address to call. {error}") from None
+    if not definition.host_at_connect:
+        return definition.api_base_uri
+    address = values.get("settings", {}).get("baseUri")
+    if not address:
+        raise CallError(
+            "The integration now asks each connection for the address of its own server, and this one has none. Add it to the connection."
+        )
+    own = parse_base_uri(str(address))
+    return f"{own.origin}{own.path or definition.base.path}"
+
+
+def called_at(definition: Definition, settings: Mapping[str, Any]) -> str:
+    """The base URI as people read it; one that is known only with a token's answer, or needs a secret, stands as it is written."""
+    try:
+        return base_of(definition, values_of(definition, {}, settings))
+    except (expressions.MissingValue, CallError):
+        return definition.api_base_uri
+
+
+def _with_scheme(url: str) -> str:
+    return url if "://" in url else f"https://{url}"
+
+
+def lacks(missing: expressions.MissingValue) -> str:
+    """What to do about a placeholder without a value."""
+    name = missing.name
+    known = name.removeprefix(SECRET_FIELD).removeprefix("credentials.")
+    return f"The integration needs {known}, and this connection has no value for it. Add it to the connection, or authorize it again."

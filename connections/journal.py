@@ -1,0 +1,180 @@
+"""What one client sent and got, for people to read: kept in memory until somebody takes it, secrets out.
+
+Taking down an exchange costs a few microseconds; texts are made and cleaned of secrets when they are taken out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
+
+from connections.exchange import Answer, Exchange, Headers, Outgoing, Pairs
+from connections.redaction import MASK, redact
+from integrations.definition import FORM_TYPE
+from integrations.masking import is_secret
+from integrations.storable import mended
+
+KEPT_BYTES: Final = 2 * 1024  # of a body
+DEBUG_BYTES: Final = 64 * 1024  # the same while somebody looks for a fault
+_SPARE: Final = 4 * 1024  # bytes beyond what is kept, so that a secret at the edge is still found
+MOST: Final = 1000  # exchanges that wait; a client whose journal nobody takes keeps the last ones
+# A member of a JSON object, or a field of a form, that is named like a secret, whatever it holds.
+_MEMBER: Final = re.compile(r'"([^"\\\n]{1,80})"(\s*:\s*)"((?:[^"\\]|\\.)*)("?)')
+_FIELD: Final = re.compile(r"(?<![^&\s])([\w.\[\]%-]{1,80})=([^&\s]+)")
+_TEXTUAL: Final = re.compile(
+    r"^(text/|application/(.*\+)?(json|xml|x-www-form-urlencoded|x-ndjson|ndjson|jsonl|graphql|javascript)|multipart/|$)"
+)
+NOT_KEPT: Final = "Not kept: it holds tokens."
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One exchange without secrets. `status` is None where no answer came; then `error` says why and `cause` is its kind.
+
+    Bodies are the beginning, as text; the sizes are those of the whole, in bytes.
+    """
+
+    at: datetime
+    method: str
+    url: str
+    elapsed_ms: int
+    status: int | None = None
+    error: str = ""
+    cause: str = ""
+    for_token: bool = False
+    request_headers: Pairs = field(default_factory=list)
+    request_body: str = ""
+    request_size: int = 0
+    answer_headers: Pairs = field(default_factory=list)
+    answer_body: str = ""
+    answer_size: int = 0
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """An exchange as it waits: the beginnings of the bodies only, so that a long journal holds no long answers."""
+
+    exchange: Exchange
+    asked: tuple[str, str, Headers, bytes, int] = field(repr=False)
+    answered: tuple[int, Headers, bytes, int] | None = field(repr=False)
+    secrets: list[str] = field(repr=False)
+    for_token: bool
+
+
+class Journal:
+    """Exchanges that wait to be taken; several threads may add. `keeps_bytes` is how much of a body is kept."""
+
+    def __init__(self) -> None:
+        self.keeps_bytes = KEPT_BYTES
+        self._waiting: deque[_Noted] = deque(maxlen=MOST)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, exchange: Exchange, secrets: list[str], *, for_token: bool) -> None:
+        self._waiting.append(_noted(exchange, secrets, for_token, self.keeps_bytes))
+
+    def last(self) -> Entry | None:
+        """The newest exchange; it stays here."""
+        calls = [noted for noted in reversed(self._waiting) if not noted.for_token] or list(reversed(self._waiting))
+        return _entry(calls[0], self.keeps_bytes) if calls else None
+
+    def take(self) -> list[Entry]:
+        """What waits, oldest first; it is forgotten here."""
+        found = []
+        while self._waiting:
+            found.append(_entry(self._waiting.popleft(), self.keeps_bytes))
+        return found
+
+
+def entry_of(exchange: Exchange, secrets: list[str], *, for_token: bool = False, keeps: int = KEPT_BYTES) -> Entry:
+    """An exchange as it may be kept and shown."""
+    return _entry(_noted(exchange, secrets, for_token, keeps), keeps)
+
+
+def _noted(exchange: Exchange, secrets: list[str], for_token: bool, keeps: int) -> _Noted:
+    sent, answer, limit = exchange.outgoing, exchange.answer, keeps + _SPARE
+    body = sent.body or b""
+    asked = (sent.method, sent.url, Headers(sent.headers), body[:limit], len(body))
+    answered = (answer.status, answer.headers, answer.body[:limit], len(answer.body)) if answer else None
+    slim = Exchange(Outgoing(sent.method, ""), exchange.at, exchange.elapsed_ms, None, exchange.error)
+    return _Noted(slim, asked, answered, secrets, for_token)
+
+
+def _entry(noted: _Noted, keeps: int) -> Entry:
+    method, url, asked, sent, sent_size = noted.asked
+    status, headers, got, got_size = noted.answered or (None, Headers(), b"", 0)
+    error, hidden = noted.exchange.error, noted.secrets
+    return Entry(
+        at=datetime.fromtimestamp(noted.exchange.at, UTC),
+        method=method,
+        url=mended(_url(url, hidden)),
+        elapsed_ms=noted.exchange.elapsed_ms,
+        status=status,
+        error=mended(redact(error.message, hidden)) if error else "",
+        cause=error.cause if error else "",
+        for_token=noted.for_token,
+        request_headers=_headers(asked, hidden),
+        request_body=NOT_KEPT if noted.for_token and sent else _body(sent, sent_size, asked, hidden, keeps),
+        request_size=sent_size,
+        answer_headers=_headers(headers, hidden),
+        answer_body=NOT_KEPT if noted.for_token and got else _body(got, got_size, headers, hidden, keeps),
+        answer_size=got_size,
+    )
+
+
+def _headers(headers: Headers, secrets: list[str]) -> Pairs:
+    return [(name, mended(_header(name, value, secrets))) for name, value in headers]
+
+
+def _header(name: str, value: str, secrets: list[str]) -> str:
+    """The value of a header; one that is named like a secret is masked but for its scheme."""
+    if not is_secret(name):
+        return redact(value, secrets)
+    scheme, blank, _ = value.partition(" ")
+    return f"{scheme} {MASK}" if blank and re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{1,20}", scheme) else MASK
+
+
+def _url(url: str, secrets: list[str]) -> str:
+    parts = urlsplit(redact(url, secrets))
+    if not parts.query:
+        return urlunsplit(parts._replace(fragment=""))
+    pieces = [
+        f"{name}={MASK}" if mark and is_secret(unquote_plus(name)) else piece
+        for piece in parts.query.split("&")
+        for name, mark, _ in [piece.partition("=")]
+    ]
+    return urlunsplit(parts._replace(query="&".join(pieces), fragment=""))
+
+
+def _body(content: bytes, size: int, headers: Headers, secrets: list[str], keeps: int) -> str:
+    """The beginning of a body as text. What is no text is not kept."""
+    if not content:
+        return ""
+    kind = headers.get("Content-Type").partition(";")[0].strip().lower()
+    if not _TEXTUAL.match(kind):
+        return f"Not kept: {kind}, {size:,} bytes."
+    answer = Answer(200, "", headers, content, "")
+    text = redact(answer.text, secrets)
+    if size > len(content):
+        # The beginning of a secret may be all that is left of it at the edge.
+        text = text[: max(0, len(text) - 3 * max(map(len, secrets), default=0))]
+    text = _FIELD.sub(_masked_field, text) if kind == FORM_TYPE else _MEMBER.sub(_masked_member, text)
+    return mended(text[:keeps])
+
+
+def _masked_member(found: re.Match[str]) -> str:
+    name, glue, value, end = found.groups()
+    return f'"{name}"{glue}"{MASK}{end}' if value and is_secret(name) else found[0]
+
+
+def _masked_field(found: re.Match[str]) -> str:
+    return f"{found[1]}={MASK}" if is_secret(unquote_plus(found[1])) else found[0]
