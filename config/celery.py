@@ -46,6 +46,12 @@ app.conf.update(
             "schedule": settings.TOKEN_REFRESH_SECONDS,
             "options": {"expires": settings.TOKEN_REFRESH_SECONDS},
         },
+        "check-connections": {
+            "task": "connections.tasks.check_connections",
+            "schedule": 60,
+            "options": {"expires": 60},
+        },
+        "trim-connection-events": {"task": "connections.tasks.trim_connection_events", "schedule": 3600, "options": {"expires": 3600}},
         "trim-token-events": {
             "task": "connections.tasks.trim_token_events",
             "schedule": 3600,

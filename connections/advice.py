@@ -25,6 +25,8 @@ ADVICE: Final[dict[str, str]] = {
     "address": "Junction does not call private networks by itself. Its operator can allow one with EGRESS_ALLOW.",
     "plain_http": "Enter the address with https://. Its operator can allow plain http to a network with EGRESS_ALLOW.",
     "invalid": "Check host, path and headers for blanks and control characters.",
+    "redirects": "The server sends calls in a circle. Compare host, path and http or https with the vendor's documentation.",
+    "redirect_elsewhere": "Enter the address to which the server redirects, if it is the vendor's: credentials do not follow to another host.",
     "proxy": "Check the address of the proxy, and whether its rules allow this host and port.",
     "proxy_credentials": "Enter the user name and the password of the proxy again.",
     # TLS.

@@ -72,7 +72,9 @@ class Client:
         try:
             self._transport = Transport(network=self.issuer.network)
         except TransportError as error:
-            raise CallError(error.message) from None
+            raise CallError(error.message, blame=error.blame, cause=error.cause) from None
+        except ValueError as error:
+            raise CallError(str(error), blame="us", cause="proxy") from None
         self._transport.observe = self._observed
         self._rules = rules_of(definition)
         self._fetches_token = False

@@ -13,8 +13,12 @@ from django import forms
 from connections import authorization
 from connections.auth import CredentialField, scheme_of
 from connections.auth.tokens import PASTED
+from connections.limit_sharing import FIELD as SHARES
+from connections.models import Connection
+from connections.option_forms import OptionFields, UnshownText
+from connections.options import ConnectionOptions
 from connections.rates import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
-from connections.services import LIMITS, NAME_LENGTH
+from connections.services import LIMIT_FIELDS, NAME_LENGTH
 from integrations.definition import ConnectionField, Definition
 from integrations.forms import RefusableForm
 from integrations.widgets import AffixedInput
@@ -39,15 +43,9 @@ class UnshownInput(forms.TextInput):
         return None
 
 
-class UnshownText(forms.Textarea):
-    """The same for what has several lines, such as a private key."""
-
-    def format_value(self, value: Any) -> None:  # noqa: ARG002 - the signature of Django
-        return None
-
-
-class ConnectionForm(RefusableForm):
-    """`stored` names the credentials that the connection has, `defaults` those that come with the integration.
+class ConnectionForm(OptionFields, RefusableForm):
+    """`stored` names the credentials that the connection has, `defaults` those that come with the integration. `options` are
+    what the connection sets for itself, `network_stored` the secrets of its network, `lenders` those whose limit it may borrow.
 
     No credential is ever sent back. Where htmx swaps the form, static/js/keep-typed.js carries over what was typed.
     """
@@ -58,6 +56,9 @@ class ConnectionForm(RefusableForm):
         definition: Definition,
         stored: Collection[str] = (),
         defaults: Collection[str] = (),
+        options: ConnectionOptions | None = None,
+        network_stored: Collection[str] = (),
+        lenders: Collection[Connection] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -83,11 +84,20 @@ class ConnectionForm(RefusableForm):
         for name, label, note in _LIMITS:
             widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
             self.fields[name] = forms.CharField(label=label, required=False, help_text=note, widget=widget)
+        if lenders:
+            choices = [("", "It has requests of its own"), *((str(one.pk), f"{one.name} ({one.integration})") for one in lenders)]
+            self.fields[SHARES] = forms.ChoiceField(
+                label="Share the requests at once of",
+                required=False,
+                choices=choices,
+                help_text="For several connections of which the vendor counts the requests together. The other one's number holds for both.",
+            )
+        self.add_options(definition, options or ConnectionOptions(), network_stored)
 
     @property
     def limit_fields(self) -> list[forms.BoundField]:
         """How often the vendor may be called; folded away, as most never need it."""
-        return [self[name] for name in LIMITS]
+        return [self[name] for name in LIMIT_FIELDS if name in self.fields]
 
     @property
     def shows_limits(self) -> bool:
@@ -97,14 +107,15 @@ class ConnectionForm(RefusableForm):
     def limits(self) -> dict[str, str]:
         """What was entered of LIMITS; empty for the default."""
         entered = self._entered()
-        return {name: entered[name] for name in LIMITS if self.add_prefix(name) in self.data}
+        return {name: entered[name] for name in LIMIT_FIELDS if self.add_prefix(name) in self.data}
 
     def json_name(self, field: str) -> str:
         return field
 
     @property
     def main_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.fields if name not in self._brought and name not in LIMITS]
+        apart = {*self._brought, *LIMIT_FIELDS, *self._option_names}
+        return [self[name] for name in self.fields if name not in apart]
 
     @property
     def brought_fields(self) -> list[forms.BoundField]:

@@ -52,6 +52,7 @@ class Connection(models.Model):
     debug_until = models.DateTimeField(null=True, blank=True, help_text="Until then the request log keeps whole bodies.")
     message = models.TextField(blank=True, help_text="What the last test said, or why it has to be authorized again.")
     tested_at = models.DateTimeField(null=True, blank=True)
+    check_at = models.DateTimeField(null=True, blank=True, db_index=True, help_text="When it is tested again; null: not planned yet.")
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -14,12 +14,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from connections import services, upkeep
+from connections import limit_sharing, services, upkeep
 from connections.auth import scheme_of
 from connections.authorization import needs_browser
 from connections.client import called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
 from connections.models import Connection
+from connections.network_settings import options_of
 from connections.permissions import connection_for, may_use
 from connections.ping import TestResult
 from connections.secrets import SecretError
@@ -70,6 +71,8 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 credentials=form.credentials,
                 settings=form.settings,
                 limits=form.limits,
+                options=form.options,
+                network_secrets=form.network_secrets,
             )
         except Refusal as refusal:
             form.refuse(refusal)
@@ -104,6 +107,8 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
                 credentials=form.credentials or None,
                 settings=moved or None,
                 limits=form.limits,
+                options=form.options or None,
+                network_secrets=form.network_secrets or None,
             )
         except Refusal as refusal:
             # What `change` tried stands on the instance; the page shows what is stored.
@@ -175,6 +180,8 @@ def _token_facts(request: HttpRequest, connection: Connection, definition: Defin
         "new_destinations": services.new_destinations(connection),
         "needs_browser": needs_browser(definition),
         "redirect_uri": redirect_uri(),
+        "insecure": not options_of(connection).network.verify_tls,
+        "state_events": connection.events.all()[:EVENTS_PER_PAGE],
     }
     if not scheme_of(definition.auth).needs_token:
         return facts
@@ -194,18 +201,24 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
         defaults = list(default_credentials(integration.pk, definition))
     except SecretError:
         defaults = []  # the service says what is wrong with them when the form is sent
+    sent = request.method == "POST"
     return ConnectionForm(
-        request.POST if request.method == "POST" else None,
+        request.POST if sent else None,
+        request.FILES if sent else None,
         initial={
             "name": connection.name,
             **{f"settings.{name}": value for name, value in connection.settings.items()},
             **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+            limit_sharing.FIELD: connection.shares_limit_of_id,
         }
         if connection
         else {},
         definition=definition,
         stored=services.stored_fields(connection) if connection else [],
         defaults=defaults,
+        options=options_of(connection) if connection else None,
+        network_stored=services.stored_network_secrets(connection) if connection else (),
+        lenders=limit_sharing.lenders(connection, connection.organization if connection else current(request)),
     )
 
 
@@ -224,14 +237,23 @@ def _tried(request: HttpRequest, integration: Integration, organization: Organiz
 
 
 def _test(form: ConnectionForm, integration: Integration, organization: Organization, connection: Connection | None) -> TestResult:
-    credentials, settings = form.credentials, form.settings
+    credentials, settings, options, secrets = form.credentials, form.settings, form.options, form.network_secrets
     if connection is None:
-        return services.try_out(integration=integration, organization=organization, credentials=credentials, settings=settings)
-    if not credentials and form.settings_unchanged(connection.settings):
-        return services.test(connection=connection)
-    definition = services.definition_of(integration)
-    settings, merged = services.merged_values(connection, definition, credentials, settings)
-    return services.try_out(integration=integration, organization=organization, credentials=merged, settings=settings)
+        own, secrets = services.checked_options(options, secrets)
+    else:
+        own, secrets = services.merged_options(connection, options, secrets)
+        same = own == options_of(connection) and not form.network_secrets
+        if not credentials and same and form.settings_unchanged(connection.settings):
+            return services.test(connection=connection)
+        settings, credentials = services.merged_values(connection, services.definition_of(integration), credentials, settings)
+    return services.try_out(
+        integration=integration,
+        organization=organization,
+        credentials=credentials,
+        settings=settings,
+        options=own,
+        network_secrets=secrets,
+    )
 
 
 def _show(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:

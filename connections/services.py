@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from types import EllipsisType
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +29,7 @@ from integrations.models import Integration, Organization, User
 from integrations.refusals import Conflict, Invalid, Refusal
 
 NAME_LENGTH = 100
+LONGEST_DEBUG = timedelta(days=7)
 NOBODY_AGREED = "Nobody has agreed on the vendor's page yet. Authorize the connection."
 # How often a connection may call its vendor: JSON name, column, largest value.
 LIMITS = {"concurrency": ("concurrency", MAX_CONCURRENCY), "requestsPerMinute": ("requests_per_minute", MAX_REQUESTS_PER_MINUTE)}
@@ -120,6 +123,7 @@ def change(
     limits: dict[str, Any] | None = None,
     options: dict[str, Any] | None = None,
     network_secrets: dict[str, str] | None = None,
+    debug_until: datetime | EllipsisType | None = ...,
 ) -> Connection:
     """Change what is given. `limits` holds some of LIMITS, None for the default. A credential that is left out, or is the mask, stays as it was; "" removes it.
     Of `options` each that is given takes the place of the one before; `network_secrets` go by the rule of credentials.
@@ -166,6 +170,8 @@ def change(
             connection.is_default = is_default
         for field, value in _checked_limits(limits or {}).items():
             setattr(connection, field, value)
+        if not isinstance(debug_until, EllipsisType):
+            connection.debug_until = _checked_debug(debug_until)
         limit_sharing.check(connection)
         _save(connection)
         _record(connection, "changed", before=before, after=facts(connection))
@@ -328,6 +334,16 @@ def merged_options(
     return network_settings.checked(options, network_secrets, present=connection.options, stored=_network_secrets(connection))
 
 
+def checked_options(options: dict[str, Any], network_secrets: dict[str, Any]) -> tuple[ConnectionOptions, dict[str, str]]:
+    """The same for a connection that is not saved. Raises `Invalid`."""
+    return network_settings.checked(options, network_secrets, present={}, stored={})
+
+
+def stored_network_secrets(connection: Connection) -> list[str]:
+    """The names of the network's secrets that a connection holds."""
+    return sorted(_network_secrets(connection))
+
+
 def _network_secrets(connection: Connection) -> dict[str, str]:
     try:
         return network_settings.secrets_of(connection)
@@ -409,6 +425,14 @@ def _checked_limits(given: dict[str, Any]) -> dict[str, Any]:
             raise Invalid({name: [f"Enter a whole number from 1 to {largest:,}, or leave it empty."]})
         found[column] = int(text) if text else None
     return found
+
+
+def _checked_debug(until: datetime | None) -> datetime | None:
+    """The end of capturing whole bodies: nobody needs it for longer than a week, and it fills the disk."""
+    now = timezone.now()
+    if until is not None and not now < until <= now + LONGEST_DEBUG:
+        raise Invalid({"debugUntil": [f"Choose a time to come, at most {LONGEST_DEBUG.days} days from now."]})
+    return until
 
 
 def _one_at_a_time(organization_id: UUID) -> None:

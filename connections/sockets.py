@@ -108,6 +108,8 @@ def connect(host: str, port: int, options: Any, *, encrypted: bool) -> socket.so
             way.open(sock, name, number, shown=f"{host}:{port}")
         except TransportError as error:
             sock.close()
+            if error.permanent:
+                raise
             failure = error
         except OSError as error:
             sock.close()
@@ -174,6 +176,10 @@ def is_certificate(error: BaseException) -> bool:
     return isinstance(error, ssl.SSLCertVerificationError)
 
 
+CLIENT_CERTIFICATE = (
+    "client_certificate",
+    "{host} wants a client certificate, or does not accept the one that it was shown. Check certificate and key.",
+)
 # OpenSSL's X509_V_ERR_*: what is wrong, and the sentence for it.
 _CERTIFICATES: dict[int, tuple[str, str]] = {
     10: ("expired", "The TLS certificate of {host} has expired. Its operator has to renew it."),
@@ -215,10 +221,7 @@ def tls_failure(host: str, error: BaseException) -> tuple[str, str]:
             f"{host} does not speak a version of TLS that is new enough. Its operator has to update it, or the smallest version be lowered.",
         )
     if is_client_certificate(text):
-        return (
-            "client_certificate",
-            f"{host} wants a client certificate, or does not accept the one that it was shown. Check certificate and key.",
-        )
+        return CLIENT_CERTIFICATE[0], CLIENT_CERTIFICATE[1].format(host=host)
     return "", f"No encrypted connection to {host} could be made: the TLS handshake failed. Check host and port."
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import shared_task
 
 from config.celery import app
-from connections import notices, renewals, tokens
+from connections import health, notices, renewals, states, tokens
 
 JITTER = 2.0  # seconds over which the batches of one look are spread
 
@@ -26,6 +26,25 @@ def renew_due_tokens() -> int:
 @shared_task(name="connections.tasks.renew_tokens")
 def renew_tokens(ids: list[str]) -> dict[str, Any]:
     return dict(renewals.renew_batch(ids))
+
+
+@shared_task(name="connections.tasks.check_connections")
+def check_connections() -> int:
+    """Hand out the connections whose regular test is due, several to a task; how many tasks."""
+    batches = health.due_batches()
+    for batch in batches:
+        app.send_task("connections.tasks.check_batch", [batch], countdown=random.uniform(0, health.JITTER))  # noqa: S311 - jitter
+    return len(batches)
+
+
+@shared_task(name="connections.tasks.check_batch")
+def check_batch(ids: list[str]) -> dict[str, int]:
+    return dict(health.check_batch(ids))
+
+
+@shared_task(name="connections.tasks.trim_connection_events")
+def trim_connection_events() -> int:
+    return states.trim_events()
 
 
 @shared_task(name="connections.tasks.trim_token_events")

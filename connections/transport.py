@@ -57,7 +57,11 @@ MAX_REDIRECTS: Final = 5
 _CHUNK: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_DEFAULT_HEADERS: Final = (("User-Agent", "Junction"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate, br, zstd"))
+# What can be unpacked, piece by piece, so that a small answer which unpacks to gigabytes ends at the limit. urllib3 would hand
+# on what it cannot unpack as it is.
+_ENCODINGS: Final = frozenset({"", "identity", "deflate", *urllib3.HTTPResponse.CONTENT_DECODERS})
+_ASKED_FOR: Final = ", ".join(name for name in ("gzip", "deflate", "br", "zstd") if name in _ENCODINGS)
+_DEFAULT_HEADERS: Final = (("User-Agent", "Junction"), ("Accept", "*/*"), ("Accept-Encoding", _ASKED_FOR))
 # What follows a redirect to another origin; everything else may be a secret of this one.
 _HARMLESS: Final = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "range", "user-agent"})
 # RFC 9110 7.6.1: they belong to the connection, which is ours; two length declarations are a smuggling trick.
@@ -372,15 +376,7 @@ def _redirected(hop: Outgoing, status: int, target: str, *, same_origin_only: bo
 def _read(response: urllib3.HTTPResponse, url: str) -> bytes:
     """The decoded body, at most EGRESS_MAX_BYTES of it."""
     limit: int = settings.EGRESS_MAX_BYTES
-    unknown = {part.strip().lower() for part in response.headers.get("Content-Encoding", "").split(",")} - {
-        "",
-        "identity",
-        "gzip",
-        "x-gzip",
-        "deflate",
-        "br",
-        "zstd",
-    }
+    unknown = {part.strip().lower() for part in response.headers.get("Content-Encoding", "").split(",")} - _ENCODINGS
     if unknown:
         raise TransportError(
             f"{shown(url)} answered in the encoding {', '.join(sorted(unknown))}, which Junction did not ask for and cannot read.",
@@ -393,6 +389,8 @@ def _read(response: urllib3.HTTPResponse, url: str) -> bytes:
     while declared <= limit and len(body) <= limit:
         chunk = response.read(_CHUNK, decode_content=True)
         if not chunk:
+            if response.tell() and _is_cut(response):
+                raise _sent(f"The compressed answer of {shown(url)} ends in the middle and cannot be unpacked.", "malformed")
             return bytes(body)
         body += chunk
     raise TransportError(
@@ -401,6 +399,14 @@ def _read(response: urllib3.HTTPResponse, url: str) -> bytes:
         sent=True,
         permanent=True,
     )
+
+
+def _is_cut(response: urllib3.HTTPResponse) -> bool:
+    """Whether a packed body ended before its own end: urllib3 hands on the beginning as if it were all."""
+    packed = getattr(getattr(response, "_decoder", None), "_obj", None)
+    if hasattr(packed, "is_finished"):
+        return not packed.is_finished()
+    return getattr(packed, "eof", True) is False
 
 
 def _failure(error: BaseException, where: str) -> TransportError:
@@ -420,6 +426,10 @@ def _failure(error: BaseException, where: str) -> TransportError:
         return _sent(
             f"{where} sent nothing for {settings.EGRESS_READ_TIMEOUT:g} seconds. Try again later, or ask for less.", "read_timeout"
         )
+    if any(isinstance(cause, ssl.SSLError) and sockets.is_client_certificate(str(cause)) for cause in causes):
+        # With TLS 1.3 a server says so after the handshake, with its first bytes; it has acted on nothing.
+        detail, sentence = sockets.CLIENT_CERTIFICATE
+        return TransportError(sentence.format(host=where), kind="tls", sent=False, permanent=True, detail=detail)
     if has(urllib3.exceptions.DecodeError):
         return _sent(f"The compressed answer of {where} is damaged and cannot be unpacked.", "malformed")
     if has(http.client.RemoteDisconnected):

@@ -49,6 +49,8 @@ _WRITABLE = {
     "paginated",
     "pagination",
     "resultsKey",
+    "errors",
+    "errorExpression",
     "deprecated",
     "tags",
     "responseSchema",

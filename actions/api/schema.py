@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from integrations.api.schema import IntegrationDocument, PaginationField
+from integrations.api.schema import ErrorRulesField, IntegrationDocument, PaginationField
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
@@ -99,6 +99,8 @@ class ActionRequest(serializers.Serializer):
     paginated = serializers.BooleanField(required=False)
     pagination = PaginationField(required=False, allow_null=True, help_text="Null: the integration's")
     resultsKey = serializers.CharField(required=False, allow_null=True)
+    errors = ErrorRulesField(required=False, help_text="They go before the integration's")  # type: ignore[assignment]  # a member of the document
+    errorExpression = serializers.CharField(required=False)
     deprecated = serializers.BooleanField(required=False)
     tags = serializers.ListField(child=serializers.CharField(), required=False)
 

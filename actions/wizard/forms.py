@@ -17,6 +17,7 @@ from integrations.models import Integration
 from integrations.openapi.answers import results_keys
 from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter, placeholders
 from integrations.refusals import Invalid, Refusal
+from integrations.wizard.answer_forms import expression_field, into_rows, rule_rows
 from integrations.wizard.inputs import text
 from integrations.wizard.paged_forms import PaginationForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
@@ -28,6 +29,7 @@ class ActionForm(RefusableForm):
         "body_content_type": "body.contentType",
         "body_required": "body.required",
         "body_schema": "body.schema",
+        "errors_": "errors",
     }
 
     name = forms.CharField(
@@ -47,6 +49,8 @@ class ActionForm(RefusableForm):
     paginated = forms.BooleanField(
         required=False, label="Paginated", help_text="The answer is a list that comes in pages; a run fetches them one after the other."
     )
+    error_expression = expression_field()
+    errors_ = rule_rows("They go before the integration's; the first that fits an answer counts.")
     deprecated = forms.BooleanField(
         required=False, label="Deprecated", help_text="It still works, but should not be used for anything new."
     )
@@ -179,6 +183,8 @@ class ActionEditor:
             "paginated": operation.paginated,
             "deprecated": operation.deprecated,
             "results_key": operation.results_key or "",
+            "error_expression": operation.error_expression,
+            "errors_": operation.errors,
             "pagination_type": getattr(operation.pagination, "type", ""),
             "body_content_type": body.content_type if body else "",
             "body_required": bool(body and body.required),
@@ -226,6 +232,9 @@ class ActionEditor:
         values: dict[str, Any] = {name: fields[name] for name in ("name", "description", "method", "path", "paginated", "deprecated")}
         values["key"] = fields["key"] or (self.operation.key if self.operation else "")
         values["resultsKey"] = fields["results_key"] or None
+        values["errorExpression"] = fields["error_expression"]
+        if "errors_-TOTAL_FORMS" in self.form.data:
+            values["errors"] = fields["errors_"]
         values["pagination"] = self.chosen_pagination.value(self.own_pagination) if self.chosen_pagination else None
         values["parameters"] = [row.value(self._present) for row in self._rows()]
         before = self.operation.body.dump() if self.operation and self.operation.body else {}
@@ -250,7 +259,7 @@ class ActionEditor:
             self.form.refuse(refusal)
             return
         rows = self._rows()
-        for where, sentences in refusal.errors.items():
+        for where, sentences in into_rows(self.form, "errors_", "errors", refusal.errors).items():
             part, _, rest = where.partition(".")
             number, _, field = rest.partition(".")
             if part == "parameters" and number.isdigit() and int(number) < len(rows):

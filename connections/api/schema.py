@@ -33,6 +33,42 @@ class SettingsField(serializers.JSONField):
     pass
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {
+            "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+            "ping": {"allOf": [{"$ref": "#/components/schemas/Ping"}], "nullable": True},
+            "mediaTypes": {"$ref": "#/components/schemas/MediaTypes"},
+            "network": {
+                "type": "object",
+                "properties": {
+                    "authorities": {"type": "string", "description": "PEM; trusted besides the usual ones"},
+                    "clientCertificate": {"type": "string", "description": "PEM"},
+                    "minimumTls": {"type": "string", "enum": ["", "1.2", "1.3"]},
+                    "verifyTls": {"type": "boolean"},
+                    "proxy": {"type": "string", "description": "http://user@host:port"},
+                },
+            },
+        },
+        "description": "What the connection sets for itself, over what the integration says.",
+    }
+)
+class OptionsField(serializers.JSONField):
+    pass
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("clientKey", "passphrase", "proxyPassword", "pfx")},
+        "description": "Write-only. pfx is a PKCS #12 file in Base64, instead of certificate and key.",
+    }
+)
+class NetworkSecretsField(serializers.JSONField):
+    pass
+
+
 class ConnectionRequest(serializers.Serializer):
     integration = serializers.CharField(help_text="Id or slug; only when creating")
     organization = serializers.CharField(
@@ -41,7 +77,15 @@ class ConnectionRequest(serializers.Serializer):
     name = serializers.CharField()
     credentials = CredentialsField(required=False, write_only=True)
     settings = SettingsField(required=False)
+    options = OptionsField(required=False)
+    networkSecrets = NetworkSecretsField(required=False, write_only=True)
     isDefault = serializers.BooleanField(required=False)
+    sharesLimitOf = serializers.UUIDField(
+        required=False, allow_null=True, help_text="A connection of the same organization whose requests at once are borrowed"
+    )
+    debugUntil = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Only when changing: until then the request log keeps whole bodies"
+    )
     concurrency = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=50, help_text="Requests at once, over all runs; null: 4"
     )
@@ -117,7 +161,11 @@ class ConnectionDocument(serializers.Serializer):
     authType = serializers.CharField()
     credentialFields = serializers.ListField(child=serializers.CharField(), help_text="Which credentials are stored; never their values")
     settings = SettingsField()
+    options = OptionsField()
+    networkSecretFields = serializers.ListField(child=serializers.CharField(), help_text="Which secrets of the network are stored")
     isDefault = serializers.BooleanField()
+    sharesLimitOf = serializers.UUIDField(allow_null=True)
+    debugUntil = serializers.DateTimeField(allow_null=True)
     concurrency = serializers.IntegerField(allow_null=True)
     requestsPerMinute = serializers.IntegerField(allow_null=True)
     state = serializers.ChoiceField(["untested", "working", "failing", "reauthorize"])
@@ -132,8 +180,40 @@ class ConnectionDocument(serializers.Serializer):
     updatedAt = serializers.DateTimeField()
 
 
+class ExchangePart(serializers.Serializer):
+    """One side of an exchange. Of a long body the beginning."""
+
+    method = serializers.CharField(required=False)
+    url = serializers.CharField(required=False)
+    status = serializers.IntegerField(required=False)
+    headers = serializers.ListField(child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2))
+    body = serializers.CharField()
+    size = serializers.IntegerField(help_text="Bytes of the whole body")
+
+
+class ExchangeDocument(serializers.Serializer):
+    """A request as it went out and what came back; secrets are masked."""
+
+    request = ExchangePart()
+    answer = ExchangePart(allow_null=True)
+    error = serializers.CharField(help_text="Why no answer came")
+
+
 class TestDocument(serializers.Serializer):
     ok = serializers.BooleanField()
     status = serializers.IntegerField(allow_null=True, help_text="The vendor's HTTP status; null where no answer came")
     message = serializers.CharField()
     elapsedMs = serializers.IntegerField()
+    decidedBy = serializers.CharField(help_text="The part of the answer that decided")
+    cause = serializers.CharField(help_text="dns, refused, tls_expired, 401, html, clock …; empty where it worked")
+    blame = serializers.ChoiceField(["you", "us", "vendor"], allow_null=True, help_text="Who can mend it")
+    advice = serializers.CharField(help_text="What to do about it")
+    exchange = ExchangeDocument(allow_null=True)
+
+
+class ConnectionEventDocument(serializers.Serializer):
+    at = serializers.DateTimeField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+    reason = serializers.CharField(help_text="test, schedule, call, token or person")
+    message = serializers.CharField()

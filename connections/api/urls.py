@@ -6,8 +6,10 @@ from connections.api import tokens, views
 
 urlpatterns = [
     path("connections", views.ConnectionsView.as_view(), name="api-connection-list"),
+    path("connections/try", views.ConnectionTryView.as_view(), name="api-connection-try"),
     path("connections/<str:key>", views.ConnectionView.as_view(), name="api-connection"),
     path("connections/<str:key>/test", views.ConnectionTestView.as_view(), name="api-connection-test"),
+    path("connections/<str:key>/events", views.ConnectionEventsView.as_view(), name="api-connection-event-list"),
     path("connections/<str:key>/authorize", tokens.AuthorizeView.as_view(), name="api-connection-authorize"),
     path("connections/<str:key>/renew", tokens.RenewView.as_view(), name="api-connection-renew"),
     path("connections/<str:key>/clear", tokens.ClearView.as_view(), name="api-connection-clear"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import Http404
@@ -10,22 +11,28 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from connections import services, upkeep
-from connections.api.schema import ConnectionDocument, ConnectionRequest, DisconnectDocument, TestDocument
+from connections import limit_sharing, network_settings, services, upkeep
+from connections.api.schema import ConnectionDocument, ConnectionEventDocument, ConnectionRequest, DisconnectDocument, TestDocument
 from connections.auth import scheme_of
 from connections.models import Connection
 from connections.permissions import connection_for
+from connections.ping import TestResult
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Role
 from integrations.permissions import integration_for, organization_for, signed_in
 from integrations.refusals import Invalid
 
-WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault", *services.LIMITS}
+WRITABLE = {
+    "integration", "organization", "name", "credentials", "settings", "isDefault", "options", "networkSecrets", "debugUntil",
+    *services.LIMIT_FIELDS,
+}  # fmt: skip
 READ_ONLY = {
     "id", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
-    "testedAt", "createdAt", "updatedAt",
+    "networkSecretFields", "testedAt", "createdAt", "updatedAt",
 }  # fmt: skip
+
+EVENTS = 200  # of a connection's state, in one answer
 
 
 def represent(connection: Connection) -> dict[str, Any]:
@@ -38,7 +45,11 @@ def represent(connection: Connection) -> dict[str, Any]:
         "authType": definition.auth.type,
         "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
+        "options": network_settings.options_of(connection).dump(),
+        "networkSecretFields": services.stored_network_secrets(connection),
         "isDefault": connection.is_default,
+        limit_sharing.FIELD: str(connection.shares_limit_of_id) if connection.shares_limit_of_id else None,
+        "debugUntil": connection.debug_until,
         **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
         "state": connection.state,
         "message": connection.message,
@@ -103,7 +114,9 @@ class ConnectionsView(APIView):
             credentials=payload.get("credentials") or {},
             settings=payload.get("settings") or {},
             is_default=payload.get("isDefault"),
-            limits={name: payload[name] for name in services.LIMITS if name in payload},
+            limits={name: payload[name] for name in services.LIMIT_FIELDS if name in payload},
+            options=payload.get("options"),
+            network_secrets=payload.get("networkSecrets"),
         )
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
 
@@ -141,7 +154,10 @@ class ConnectionView(APIView):
             credentials=payload.get("credentials"),
             settings=payload.get("settings"),
             is_default=payload.get("isDefault"),
-            limits={name: payload[name] for name in services.LIMITS if name in payload},
+            limits={name: payload[name] for name in services.LIMIT_FIELDS if name in payload},
+            options=payload.get("options"),
+            network_secrets=payload.get("networkSecrets"),
+            debug_until=_moment(payload["debugUntil"]) if "debugUntil" in payload else ...,
         )
         return Response(represent(connection_for(request.user, key)))
 
@@ -167,8 +183,92 @@ class ConnectionTestView(APIView):
         tags=["connections"],
     )
     def post(self, request: Request, key: str) -> Response:
-        result = services.test(connection=connection_for(request.user, key, use=True))
-        return Response({"ok": result.ok, "status": result.status, "message": result.message, "elapsedMs": result.elapsed_ms})
+        return Response(_result(services.test(connection=connection_for(request.user, key, use=True))))
+
+
+class ConnectionTryView(APIView):
+    @extend_schema(
+        operation_id="tryConnection",
+        summary="Test credentials and options without saving them",
+        request=ConnectionRequest,
+        responses={200: TestDocument, **problems(401, 403, 404, 409, 422)},
+        tags=["connections"],
+    )
+    def post(self, request: Request) -> Response:
+        payload = _payload(request)
+        organization = organization_for(request.user, Role.OPERATOR, payload.get("organization"))
+        integration = integration_for(request.user, str(payload.get("integration") or ""))
+        options, secrets = services.checked_options(payload.get("options") or {}, payload.get("networkSecrets") or {})
+        result = services.try_out(
+            integration=integration,
+            organization=organization,
+            credentials=payload.get("credentials") or {},
+            settings=payload.get("settings") or {},
+            options=options,
+            network_secrets=secrets,
+        )
+        return Response(_result(result))
+
+
+class ConnectionEventsView(APIView):
+    @extend_schema(
+        operation_id="listConnectionEvents",
+        summary="When the connection stopped working, and when it worked again; newest first",
+        responses={200: ConnectionEventDocument(many=True), **problems(401, 404)},
+        tags=["connections"],
+    )
+    def get(self, request: Request, key: str) -> Response:
+        rows = connection_for(request.user, key).events.all()[:EVENTS]
+        return Response(
+            [{"at": row.at, "before": row.before, "after": row.after, "reason": row.reason, "message": row.message} for row in rows]
+        )
+
+
+def _result(result: TestResult) -> dict[str, Any]:
+    return {
+        "ok": result.ok,
+        "status": result.status,
+        "message": result.message,
+        "elapsedMs": result.elapsed_ms,
+        "decidedBy": result.decided_by,
+        "cause": result.cause,
+        "blame": result.blame,
+        "advice": result.advice,
+        "exchange": exchange_document(result.sent) if result.sent else None,
+    }
+
+
+def exchange_document(entry: Any) -> dict[str, Any]:
+    """A request and its answer, secrets masked, as the API shows them."""
+    return {
+        "request": {
+            "method": entry.method,
+            "url": entry.url,
+            "headers": [list(pair) for pair in entry.request_headers],
+            "body": entry.request_body,
+            "size": entry.request_size,
+        },
+        "answer": {
+            "status": entry.status,
+            "headers": [list(pair) for pair in entry.answer_headers],
+            "body": entry.answer_body,
+            "size": entry.answer_size,
+        }
+        if entry.status
+        else None,
+        "error": entry.error,
+    }
+
+
+def _moment(value: Any) -> datetime | None:
+    """A time to come, or null. Raises `Invalid`."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise Invalid({"debugUntil": ["Send a time such as 2026-03-01T12:00:00Z, or null."]}) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _payload(request: Request) -> dict[str, Any]:
@@ -176,7 +276,7 @@ def _payload(request: Request) -> dict[str, Any]:
     unknown = sorted(set(payload) - WRITABLE - READ_ONLY)
     if unknown:
         raise Invalid({name: ["This field is not known."] for name in unknown})
-    for name in ("credentials", "settings"):
+    for name in ("credentials", "settings", "options", "networkSecrets"):
         if payload.get(name) is not None and not isinstance(payload[name], dict):
             raise Invalid({name: ["Enter an object."]})
     if payload.get("isDefault") is not None and not isinstance(payload["isDefault"], bool):

@@ -45,6 +45,16 @@ class PingField(serializers.JSONField):
     pass
 
 
+@extend_schema_field(reference("MediaTypes"))
+class MediaTypesField(serializers.JSONField):
+    pass
+
+
+@extend_schema_field({"type": "array", "items": reference("ErrorRule")})
+class ErrorRulesField(serializers.JSONField):
+    pass
+
+
 class ProblemError(serializers.Serializer):
     field = serializers.CharField()
     message = serializers.CharField()
@@ -100,6 +110,9 @@ class IntegrationRequest(serializers.Serializer):
     ping = PingField(required=False)
     pagination = PaginationField(required=False)
     rateLimit = serializers.DictField(required=False, help_text="What the vendor says about too many calls, besides Retry-After")
+    mediaTypes = MediaTypesField(required=False)
+    errors = ErrorRulesField(required=False)  # type: ignore[assignment]  # a member of the document
+    errorExpression = serializers.CharField(required=False, help_text="{{response.error}}: a value makes a successful answer a failure")
     organization = serializers.CharField(required=False, help_text="Only when creating: id or slug of the owner")
     apiKeyName = serializers.CharField(required=False)
     apiKeyLocation = serializers.CharField(required=False)
@@ -156,6 +169,9 @@ class IntegrationDocument(serializers.Serializer):
     ping = PingField(allow_null=True)
     pagination = PaginationField()
     rateLimit = serializers.DictField()
+    mediaTypes = MediaTypesField()
+    errors = ErrorRulesField()  # type: ignore[assignment]  # a member of the document
+    errorExpression = serializers.CharField()
     revision = RevisionReference()
     authChoices = AuthChoice(many=True)
     authUndecided = serializers.BooleanField(

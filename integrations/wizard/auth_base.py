@@ -118,6 +118,18 @@ _TEST = Group(
     ("ping_alternatives", "ping_headers", "ping_body", "ping_base_uri"),
     "For APIs whose test is no plain GET below the base URI.",
 )
+_VERDICT = Group(
+    "How the answer to the test is judged",
+    (
+        "ping_success_path",
+        "ping_success_values",
+        "ping_allow_array_for_success_path",
+        "ping_fail_path",
+        "ping_fail_values",
+        "ping_error_path",
+    ),
+    "Only for APIs that answer 200 whatever happens and say in the body whether it worked, as Slack does with ok.",
+)
 
 
 class AuthForm(PartForm):
@@ -132,7 +144,7 @@ class AuthForm(PartForm):
     only_for: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     beside = (
         "headers", "query", "connection_fields",
-        "ping_method", "ping_uri", "ping_alternatives", "ping_headers", "ping_body", "ping_base_uri",
+        "ping_method", "ping_uri", "ping_alternatives", "ping_headers", "ping_body", "ping_base_uri", *_VERDICT.fields,
     )  # fmt: skip
     json_names = {
         "headers": "headers",
@@ -144,6 +156,7 @@ class AuthForm(PartForm):
         "ping_headers": "ping.headers",
         "ping_body": "ping.body",
         "ping_base_uri": "ping.baseUri",
+        **{name: f"ping.{to_camel(name.removeprefix('ping_'))}" for name in _VERDICT.fields},
     }
 
     connection_fields = RowsField(ConnectionFieldRow, add="Add a field", label="Connection fields")
@@ -177,6 +190,32 @@ class AuthForm(PartForm):
         widget=text(placeholder="https://accounts.example.com"),
         help_text="Only where the test lives on another server than the API.",
     )
+    ping_success_path = forms.CharField(
+        required=False,
+        label="Success path",
+        widget=text(placeholder="ok"),
+        help_text="Where the answer says whether it worked.",
+    )
+    ping_success_values = LinesField(
+        label="Success values",
+        help_text="One a line, compared exactly, in upper and lower case. Any of them means success. None: anything but false, 0 and empty.",
+    )
+    ping_allow_array_for_success_path = forms.BooleanField(
+        required=False, label="A list may stand at the success path; one of its values has to fit"
+    )
+    ping_fail_path = forms.CharField(
+        required=False,
+        label="Fail path",
+        widget=text(placeholder="error.code"),
+        help_text="Where the answer says that it failed. It counts before anything else, even with status 200.",
+    )
+    ping_fail_values = LinesField(label="Fail values", help_text="One a line, compared exactly. None: anything but false, 0 and empty.")
+    ping_error_path = forms.CharField(
+        required=False,
+        label="Message path",
+        widget=text(placeholder="error.message"),
+        help_text="Where the answer says why, for people to read.",
+    )
 
     def json_name(self, field: str) -> str:
         return self.json_names.get(field) or f"{self.field}.{'.'.join(map(to_camel, field.split('__')))}"
@@ -189,7 +228,7 @@ class AuthForm(PartForm):
             "headers": definition.headers,
             "query": definition.query,
             "connection_fields": definition.connection_fields,
-            **{f"ping_{name}": getattr(ping, name) for name in ("method", "uri", "alternatives", "headers", "body", "base_uri")},
+            **{f"ping_{name}": getattr(ping, name) for name in Ping.model_fields},
         }
 
     def shown_part(self, part: Part | None) -> dict[str, Any]:
@@ -240,8 +279,8 @@ class AuthForm(PartForm):
         return [self._shown(group) for group in (*self.groups, _CONNECTION, _REQUEST)]
 
     @property
-    def test_section(self) -> Shown:
-        return self._shown(_TEST)
+    def test_sections(self) -> list[Shown]:
+        return [self._shown(_TEST), self._shown(_VERDICT)]
 
     def _shown(self, group: Group) -> Shown:
         defaults = self.shown_part(None)
@@ -266,7 +305,7 @@ class AuthForm(PartForm):
         given = {to_camel(name): self.cleaned_data[f"ping_{name}"] for name in sent}
         found = {**base, **given}
         # Without anything but a method nothing is tested but the base URI.
-        return found if any(value for name, value in found.items() if name != "method") else None
+        return found if any(value for name, value in found.items() if name != "method" and value is not False) else None
 
 
 def _look_up(part: BaseModel, name: str) -> Any:

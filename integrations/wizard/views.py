@@ -16,6 +16,7 @@ from integrations.models import Integration, Organization, Revision, Role
 from integrations.permissions import check_builder, integration_for
 from integrations.refusals import Refusal
 from integrations.wizard import shell, steps
+from integrations.wizard.answer_forms import AnswersForm
 from integrations.wizard.auth_forms import AUTH_FORMS
 from integrations.wizard.base_forms import StepForm
 from integrations.wizard.forms import DetailsForm, HostForm, PaginationTypeForm
@@ -157,6 +158,9 @@ def register() -> None:
                 _suggestion,
             ),
             _gaps_in("pagination"),
+        ),
+        steps.Step(
+            "answers", "Answers", form_step("answers", lambda _: AnswersForm, "integrations/step_answers.html"), _gaps_in("answers")
         ),
     ):
         steps.register(found)

@@ -93,9 +93,17 @@ def serving(answer: Callable[[Handler], Any], *, context: ssl.SSLContext | None 
         thread.join()
 
 
-def certificate(folder: Path, *, name: str = "localhost", days: int = 1) -> tuple[ssl.SSLContext, Path]:
-    """A self-signed certificate for a name, expired with negative days: the server's context and the file to trust."""
+def certificate(
+    folder: Path, *, name: str = "localhost", days: int = 1, starts: int = -10, signed_by_another: bool = False
+) -> tuple[ssl.SSLContext, Path]:
+    """A self-signed certificate for a name, expired with negative days: the server's context and the file to trust.
+
+    `starts` is the day of its beginning, from today. With `signed_by_another` an authority that nobody has signed it.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
+    signer, issuer = key, name
+    if signed_by_another:
+        signer, issuer = ec.generate_private_key(ec.SECP256R1()), "Somebody"
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
     names: list[x509.GeneralName] = [x509.DNSName(name)]
@@ -104,14 +112,14 @@ def certificate(folder: Path, *, name: str = "localhost", days: int = 1) -> tupl
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(subject)
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=10))
+        .not_valid_before(now + dt.timedelta(days=starts))
         .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
+        .sign(signer, hashes.SHA256())
     )
     path = folder / f"{name}{days}.pem"
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -657,7 +657,7 @@ def test_connection_test_calls_the_endpoints_of_the_entry_until_one_is_accepted(
         "POST",
         "/v1/keys/k-1",
         {"x-key": "k-1", "accept": "text/json", "content-type": "application/json"},
-        b'{"limit": 1}',
+        b'{"limit":1}',
     )
 
 

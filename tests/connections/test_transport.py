@@ -7,12 +7,15 @@ import json
 import socket
 import threading
 import time
+import tracemalloc
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
+from backports import zstd
 
 from config.networks import parse_networks
 from connections.exchange import Additions, Kind, Outgoing
@@ -31,6 +34,8 @@ def loopback(settings: Any) -> None:
 def transport() -> Iterator[Transport]:
     with Transport() as opened:
         yield opened
+
+NOISE = bytes(range(256)) * 40  # compresses to something whose half unpacks to something
 
 
 def failure(transport: Transport, url: str, method: str = "GET", **options: Any) -> TransportError:
@@ -65,11 +70,43 @@ def test_answer_holds_status_headers_and_body(transport: Transport) -> None:
 
 @pytest.mark.parametrize(
     ("encoding", "content"),
-    [("gzip", gzip.compress(b"[1]" * 99999)), ("deflate", zlib.compress(b"[1]" * 99999)), ("identity", b"[1]" * 99999)],
+    [
+        ("gzip", gzip.compress(b"[1]" * 99999)),
+        ("deflate", zlib.compress(b"[1]" * 99999)),
+        ("br", brotli.compress(b"[1]" * 99999)),
+        ("zstd", zstd.compress(b"[1]" * 99999)),
+        ("gzip, br", brotli.compress(gzip.compress(b"[1]" * 99999))),
+        ("identity", b"[1]" * 99999),
+    ],
 )
 def test_body_is_decoded(transport: Transport, encoding: str, content: bytes) -> None:
     with serving(lambda to: to.reply(body=content, Content_Encoding=encoding)) as server:
         assert transport.send(Outgoing("GET", server.url)).body == b"[1]" * 99999
+
+
+def test_packed_answers_are_asked_for(transport: Transport) -> None:
+    with serving(lambda to: to.reply()) as server:
+        transport.send(Outgoing("GET", server.url))
+    assert server.seen[0].headers["accept-encoding"] == "gzip, deflate, br, zstd"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [("gzip", gzip.compress), ("deflate", zlib.compress), ("br", brotli.compress), ("zstd", zstd.compress)],
+)
+def test_bomb_of_every_encoding_ends_at_the_limit_with_little_memory(
+    transport: Transport, settings: Any, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    bomb = pack(b"\0" * 200_000_000)
+    settings.EGRESS_MAX_BYTES = 1_000_000
+    with serving(lambda to: to.reply(body=bomb, Content_Encoding=encoding)) as server:
+        tracemalloc.start()
+        try:
+            error = failure(transport, server.url)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert (error.kind, error.permanent, len(bomb) < 300_000, peak < 10_000_000) == ("too_large", True, True, True)
 
 
 def test_connections_are_kept_open(transport: Transport) -> None:
@@ -353,7 +390,12 @@ def test_connection_serves_again_after_a_failure(transport: Transport, settings:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "closed"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "closed"),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain", "malformed"),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 5\r\n\r\nplain", "malformed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 5\r\n\r\nblank", "malformed"),
+        *(
+            (b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s" % (name, len(half), half), "malformed")
+            for name, whole in {b"gzip": gzip.compress(NOISE), b"br": brotli.compress(NOISE), b"zstd": zstd.compress(NOISE)}.items()
+            for half in [whole[: len(whole) // 2]]
+        ),
         (b"HTTP/1.1 abc\r\n\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n", "malformed"),
     ],

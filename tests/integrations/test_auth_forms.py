@@ -260,7 +260,9 @@ def test_form_that_is_sent_back_as_it_was_drawn_changes_nothing(kind: str, brows
         ],
         headers={"Accept": "application/json"},
         query={"api-version": "7"},
-        ping={"method": "POST", "uri": "/me", "alternatives": ["/a", "/b"], "headers": {"X": "1"}, "body": {"q": "{me}"}, "baseUri": "https://other.example.com"},
+        ping={"method": "POST", "uri": "/me", "alternatives": ["/a", "/b"], "headers": {"X": "1"}, "body": {"q": "{me}"}, "baseUri": "https://other.example.com",
+              "successPath": "ok", "successValues": ["true", "yes"], "allowArrayForSuccessPath": True,
+              "failPath": "error", "failValues": ["invalid_auth"], "errorPath": "error"},
     )  # fmt: skip
     before = saved(draft)
     assert before.auth.dump() == FULL[kind]

@@ -42,7 +42,27 @@ REST: dict[str, Any] = {
         "baseUri": "https://accounts.example.com",
         "headers": {"X-Test": "1"},
         "body": {"query": "{ me { id } }"},
+        "successPath": "ok",
+        "successValues": ["true"],
+        "allowArrayForSuccessPath": False,
+        "failPath": "error",
+        "failValues": ["invalid_auth"],
+        "errorPath": "error",
     },
+    "mediaTypes": {"request": "xml", "success": "json", "error": "plaintext", "charset": "iso8859-1"},
+    "errors": [
+        {
+            "statuses": ["404", "5xx", "400-403"],
+            "path": "error.code",
+            "values": ["rate_limited"],
+            "pattern": "",
+            "outcome": "rate_limited",
+            "message": "Slower: {{response.error.message}}",
+            "messagePath": "error.message",
+            "blame": "vendor",
+        }
+    ],
+    "errorExpression": "{{response.error}}",
 }
 
 
