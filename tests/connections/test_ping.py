@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -347,11 +348,27 @@ def _old_version(folder: Path) -> Result:
 
 
 def _wants_certificate(folder: Path) -> Result:
+    """A server that tells a client without a certificate so, and reads what still comes: one that hangs up at once is only `closed`."""
     context, path = certificate(folder)
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(path)
-    with serving(says({}), context=context) as server:
-        return outcome_of(server.url, way=Network(authorities=_public(path)))
+
+    def serve(server: socket.socket) -> None:
+        with server.accept()[0] as plain:
+            secured = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+            with suppress(ssl.SSLError):
+                secured.do_handshake()
+            raw = secured.detach()
+            with socket.socket(fileno=raw) as rest:
+                while rest.recv(65536):
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,), daemon=True)
+        thread.start()
+        result = outcome_of(f"https://localhost:{server.getsockname()[1]}", way=Network(authorities=_public(path)))
+        thread.join(10)
+    return result
 
 
 def _unreadable() -> Result:

@@ -92,9 +92,13 @@ def describe(page: Page, vendor: VendorServer) -> None:
     page.get_by_label("Default page size").fill("100")
     go_on(page)
 
+    # 6. Answers: nothing to say.
+    heading(page, "Answers")
+    go_on(page)
+
 
 def add_and_rename_actions(page: Page) -> None:
-    """Step 6: add two actions, rename both by a pattern with a live preview."""
+    """Step 7: add two actions, rename both by a pattern with a live preview."""
     heading(page, "Edit actions")
     for name in ("Photo Records Get", "Device Records Get"):
         page.get_by_role("link", name="Add action").first.click()
@@ -116,7 +120,7 @@ def add_and_rename_actions(page: Page) -> None:
 
 
 def finalize_and_publish(page: Page) -> None:
-    """Step 7: Finalize, Finalize again, then the status."""
+    """Step 8: Finalize, Finalize again, then the status."""
     page.get_by_role("link", name="Continue to Finalize").click()
     expect(page.get_by_text("Nothing is missing.")).to_be_visible()
     page.get_by_role("link", name="Finalize", exact=True).last.click()
