@@ -403,7 +403,7 @@ def _read(response: urllib3.HTTPResponse, url: str) -> bytes:
 
 def _is_cut(response: urllib3.HTTPResponse) -> bool:
     """Whether a packed body ended before its own end: urllib3 hands on the beginning as if it were all."""
-    packed = getattr(getattr(response, "_decoder", None), "_obj", None)
+    packed: Any = getattr(getattr(response, "_decoder", None), "_obj", None)
     if hasattr(packed, "is_finished"):
         return not packed.is_finished()
     return getattr(packed, "eof", True) is False

@@ -25,7 +25,13 @@ def go(make_integration: MakeIntegration, make_connection: MakeConnection, carol
     """Run one action against a vendor that gives these answers, the last one again and again."""
 
     def went(
-        answers: Answers, *, action: dict[str, Any] | None = None, inputs: Any = None, credentials: Any = None, options: Any = None, **more: Any
+        answers: Answers,
+        *,
+        action: dict[str, Any] | None = None,
+        inputs: Any = None,
+        credentials: Any = None,
+        options: Any = None,
+        **more: Any,
     ) -> Went:
         def answer(to: Handler) -> None:
             if callable(answers):
@@ -112,9 +118,7 @@ def test_refresh_token_rule_fetches_a_new_token_and_repeats_once(go: Callable[..
     assert [one.path for one in seen] == ["/token", "/things", "/token", "/things"]
 
 
-def test_reauthorize_rule_marks_the_connection_and_tells_people(
-    go: Callable[..., Went], django_capture_on_commit_callbacks: Any
-) -> None:
+def test_reauthorize_rule_marks_the_connection_and_tells_people(go: Callable[..., Went], django_capture_on_commit_callbacks: Any) -> None:
     told: list[str] = []
 
     def hear(sender: Any, *, message: str, **kwargs: Any) -> None:

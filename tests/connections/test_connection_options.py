@@ -18,7 +18,7 @@ from django.urls import reverse
 from config.networks import parse_networks
 from connections import health, limit_sharing, services
 from connections.client import client_for
-from connections.exchange import Outgoing
+from connections.exchange import Outgoing, TransportError
 from connections.models import Connection, ConnectionEvent
 from connections.network_settings import network_of
 from integrations.models import Integration, User
@@ -132,7 +132,9 @@ def test_row_98_success_values_need_a_success_path(connection: Connection, carol
     assert "Success values are compared with what stands at the success path." in text(refused)
 
 
-def test_row_100_connection_is_tested_before_it_is_saved_with_what_is_in_the_form(integration: Integration, slack: Any, carol: User) -> None:
+def test_row_100_connection_is_tested_before_it_is_saved_with_what_is_in_the_form(
+    integration: Integration, slack: Any, carol: User
+) -> None:
     slack[0].ok = False
     browser, address = signed_in(carol), reverse("connection-try", args=[integration.slug])
     sent = {
@@ -147,7 +149,9 @@ def test_row_100_connection_is_tested_before_it_is_saved_with_what_is_in_the_for
     seen = slack[1].seen[0]
     assert (seen.method, seen.path, seen.headers["x-tenant"]) == ("PUT", f"/check?token={KEY}", "acme")
     shown = text(page)
-    assert shown.startswith("The test failed The answer (200) has another value at ok. The test expects a value there. It said: invalid_auth")
+    assert shown.startswith(
+        "The test failed The answer (200) has another value at ok. The test expects a value there. It said: invalid_auth"
+    )
     for part in ("What to do:", "HTTP status 200", "decided by ok = false", "PUT", "X-API-Key: •••", "check?token=•••", "invalid_auth"):
         assert part in shown
     assert (KEY in page.content.decode(), Connection.objects.count()) == (False, 0)
@@ -279,8 +283,8 @@ def test_row_106_smallest_tls_version_is_kept(connection: Connection, tmp_path: 
             with client_for(row, services.definition_of(row.integration)) as client:
                 try:
                     found.append(str(client._transport.send(Outgoing("GET", server.url)).status))
-                except Exception as error:
-                    found.append(getattr(error, "cause", repr(error)))
+                except TransportError as error:
+                    found.append(error.cause)
     assert found == ["200", "200", "tls_version"]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from connections.media import value_of
 from connections.exchange import Answer, Headers
+from connections.media import value_of
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "xxxxxxxxxx"><!ENTITY y "&x;&x;&x;&x;&x;&x;&x;&x;">]><a>&y;</a>"""
 FILE = b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>"""

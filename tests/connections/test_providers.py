@@ -532,7 +532,10 @@ def test_xml_is_read_as_values(body: bytes, found: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "The XML of the answer declares entities or a document type, which Junction does not read."),
+        (
+            b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
+            "The XML of the answer declares entities or a document type, which Junction does not read.",
+        ),
         (b"<a>", "The answer is not valid XML."),
         (b"<a>" * 300 + b"</a>" * 300, "The XML of the answer is nested deeper than 200 levels."),
     ],

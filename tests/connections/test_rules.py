@@ -132,7 +132,8 @@ def test_blame_is_the_rules_or_follows_from_the_status(status: int, rule: dict[s
 
 
 @pytest.mark.parametrize(
-    ("status", "blame"), [(400, "you"), (401, "you"), (403, "you"), (404, "you"), (405, "us"), (415, "us"), (429, "vendor"), (500, "vendor")]
+    ("status", "blame"),
+    [(400, "you"), (401, "you"), (403, "you"), (404, "you"), (405, "us"), (415, "us"), (429, "vendor"), (500, "vendor")],
 )
 def test_blame_without_rules_follows_from_the_status(status: int, blame: str) -> None:
     assert read(answer(status)).blame == blame

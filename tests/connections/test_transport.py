@@ -35,6 +35,7 @@ def transport() -> Iterator[Transport]:
     with Transport() as opened:
         yield opened
 
+
 NOISE = bytes(range(256)) * 40  # compresses to something whose half unpacks to something
 
 

@@ -59,7 +59,9 @@ def test_every_setting_has_an_input() -> None:
 
 
 def test_form_that_is_sent_back_as_it_was_drawn_changes_nothing(browser: Client, draft: Integration) -> None:
-    services.change_definition(integration=draft, errors=[RULE, {"statuses": ["409"]}], error_expression="{{response.error}}", media_types=TYPES)
+    services.change_definition(
+        integration=draft, errors=[RULE, {"statuses": ["409"]}], error_expression="{{response.error}}", media_types=TYPES
+    )
     before = saved(draft)
     assert (before.errors[0].dump(), before.media_types.dump()) == (RULE, TYPES)
     assert browser.post(url(draft), as_sent(browser.get(url(draft)))).status_code == 302
@@ -94,7 +96,11 @@ def test_what_is_wrong_with_a_rule_stands_in_its_row(browser: Client, draft: Int
 def test_action_has_rules_of_its_own_in_form_and_api(browser: Client, draft: Integration, cast: Cast) -> None:
     action = Action.objects.get(revision__integration=draft)
     address = f"{reverse('wizard-step', args=[draft.slug, 'actions'])}?action={action.uid}"
-    sent: dict[str, Any] = {**as_sent(browser.get(address)), **row(statuses="404", outcome="ignore"), "error_expression": "{{response.fault}}"}
+    sent: dict[str, Any] = {
+        **as_sent(browser.get(address)),
+        **row(statuses="404", outcome="ignore"),
+        "error_expression": "{{response.fault}}",
+    }
     assert browser.post(address, sent).status_code == 302
     shown = Api(cast.bob)("GET", f"actions/{action.uid}")
     assert ([(rule["statuses"], rule["outcome"]) for rule in shown["errors"]], shown["errorExpression"]) == (
