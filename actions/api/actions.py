@@ -215,9 +215,8 @@ class ActionView(APIView):
         tags=["actions"],
     )
     def patch(self, request: Request, key: str) -> Response:
-        values = _values(request)
         with transaction.atomic():
-            changed = services.change(action=_unchanged(request, key), values=values)
+            changed = services.change(action=_unchanged(request, key), values=_values(request))
         return conditions.answer(request, represent(changed))
 
     @extend_schema(
