@@ -12,7 +12,7 @@ from integrations.definition import BodyWait
 from integrations.models import Integration
 from integrations.wizard.base_forms import StepForm
 from integrations.wizard.inputs import text
-from integrations.wizard.setting_fields import LinesField, option
+from integrations.wizard.setting_fields import WordsField, option
 
 _BODY = "body_"
 
@@ -28,23 +28,26 @@ class LimitsForm(StepForm):
         widget=text(placeholder="X-RateLimit-Remaining"),
         help_text="The header that says how many calls are left. A refused call with 0 in it was one too many.",
     )
-    retry_after_headers = LinesField(
+    retry_after_headers = WordsField(
         label="Retry after headers",
-        help_text="Headers that say how long to wait, in seconds or until a date, one a line. Of several the longest wait counts.",
+        placeholder="X-Retry-After",
+        help_text="Headers that say how long to wait, in seconds or until a date. Of several the longest wait counts.",
     )
-    reset_headers = LinesField(
+    reset_headers = WordsField(
         label="Reset headers",
-        help_text="Headers that say from when on calls are welcome again: seconds or milliseconds since 1970, or a date. One a line, for example X-RateLimit-Reset.",
+        placeholder="X-RateLimit-Reset",
+        help_text="Headers that say from when on calls are welcome again: seconds or milliseconds since 1970, or a date.",
     )
-    statuses = LinesField(
+    statuses = WordsField(
         label="Statuses that are sent again",
-        help_text="One a line, for example 503 or 5xx. They replace the usual ones: 408, 425, 500, 502, 503 and 504. 429 always means too many calls.",
+        placeholder="503, 5xx",
+        help_text="They replace the usual ones: 408, 425, 500, 502, 503 and 504. 429 always means too many calls.",
     )
     body_path = forms.CharField(
         required=False,
         label="Path to a text with the time",
         widget=text(placeholder="error.message"),
-        help_text="Where the time stands in the body of the answer, for vendors that say it nowhere else.",
+        help_text="Where that text stands in the body of the answer.",
     )
     body_pattern = forms.CharField(
         required=False,
@@ -60,14 +63,13 @@ class LimitsForm(StepForm):
         help_text="The header by which the vendor knows a repeated request again, as its documentation names it.",
     )
 
-    SECTIONS = (
+    SECTIONS: ClassVar[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         (
             "Too many calls",
             "Junction waits as long as the vendor asks and then goes on by itself. Status 429, the header Retry-After and the usual rate limit "
             "headers are understood already; fill in only what this vendor does differently.",
             ("remaining_header", "retry_after_headers", "reset_headers", "statuses"),
         ),
-        ("A time in the text of the answer", "", ("body_path", "body_pattern", "body_kind")),
         (
             "Requests that must not happen twice",
             "When the answer to a POST, PUT, PATCH or DELETE is lost, nobody knows whether the vendor acted on it. With this header each gets a key "
@@ -104,6 +106,15 @@ class LimitsForm(StepForm):
         body = {name: sent[f"{_BODY}{name}"] for name in BodyWait.model_fields}
         limit["body"] = {name: value for name, value in body.items() if value} if sent["body_path"] else None
         services.change_definition(integration=self.saved, rate_limit=limit, idempotency_header=sent["idempotency_header"])
+
+    @property
+    def text_fields(self) -> list[Any]:
+        """Where a text of the answer holds the time: rare, and folded away."""
+        return [self[name] for name in self.fields if name.startswith(_BODY)]
+
+    @property
+    def text_open(self) -> bool:
+        return bool(self.initial.get("body_path")) or any(field.errors for field in self.text_fields)
 
     @property
     def sections(self) -> list[dict[str, Any]]:
