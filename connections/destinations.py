@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import EllipsisType
 from typing import Any
 
 from connections.auth import Credentials, scheme_of
@@ -28,20 +29,25 @@ def base_known(definition: Definition, credentials: Credentials, settings: Mappi
         return definition.api_base_uri
 
 
-def default_credentials(integration_id: Any, definition: Definition, *, opens_trust: bool = False) -> dict[str, str]:
+def default_credentials(
+    integration_id: Any, definition: Definition, *, opens_trust: bool = False, row: DefaultCredential | EllipsisType | None = ...
+) -> dict[str, str]:
     """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`.
 
     Where the connection names the server, or `opens_trust` by saying whose certificates are taken, there are no secrets
-    among them: whoever connects could have them sent to a server of their own and read them there.
+    among them: whoever connects could have them sent to a server of their own and read them there. `row` is what is kept
+    of them, where a list has looked it up already.
     """
     scheme = scheme_of(definition.auth)
     found: dict[str, str] = {field.name: field.default for field in scheme.described if field.default}
     known = {field.name for field in scheme.credential_fields()}
     if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and "clientId" in known:
         found["clientId"] = definition.auth.client_id
-    row = DefaultCredential.objects.filter(pk=integration_id).first()
-    if row and not definition.host_is_open and not opens_trust:
-        found |= {name: value for name, value in open_sealed(row.sealed, context=row.context).items() if name in known}
+    if definition.host_is_open or opens_trust:
+        return found
+    kept = DefaultCredential.objects.filter(pk=integration_id).first() if row is ... else row
+    if kept:
+        found |= {name: value for name, value in open_sealed(kept.sealed, context=kept.context).items() if name in known}
     return found
 
 

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from integrations.models import Integration, Organization, Role, User
+from integrations.ordered_json import OrderedJSONField
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
@@ -39,12 +40,12 @@ class Connection(models.Model):
     integration = models.ForeignKey(Integration, on_delete=models.PROTECT, related_name="connections")
     name = models.CharField(max_length=200)
     is_default = models.BooleanField(default=False)
-    settings = models.JSONField(default=dict, blank=True)
+    settings = OrderedJSONField(default=dict, blank=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.UNTESTED)
-    destinations = models.JSONField(default=list, blank=True)
+    destinations = OrderedJSONField(default=list, blank=True)
     concurrency = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Requests at once, 1 to 50; null: the default.")
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Null: as many as the vendor takes.")
-    options = models.JSONField(default=dict, blank=True, help_text="ConnectionOptions: headers, a test of its own, formats.")
+    options = OrderedJSONField(default=dict, blank=True, help_text="ConnectionOptions: headers, a test of its own, formats.")
     shares_limit_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="shared_by",
         help_text="The connection whose requests at once are borrowed; the vendor counts both together.",
@@ -295,7 +296,7 @@ class LoggedRequest(models.Model):
     elapsed_ms = models.PositiveIntegerField()
     request_size = models.PositiveBigIntegerField(default=0)
     answer_size = models.PositiveBigIntegerField(default=0)
-    content = models.JSONField(default=dict, help_text="Headers and the beginnings of the bodies, of request and answer.")
+    content = OrderedJSONField(default=dict, help_text="Headers and the beginnings of the bodies, of request and answer.")
 
     objects = LoggedRequestQuerySet.as_manager()
 

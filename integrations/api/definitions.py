@@ -34,6 +34,7 @@ OTHER_FIELDS = (
     "mediaTypes",
     "errors",
     "errorExpression",
+    "idempotencyHeader",
 )
 KNOWN_FIELDS = frozenset(
     (
@@ -71,29 +72,25 @@ READ_ONLY_FIELDS = (
 )
 
 
+# Fields that a request replaces whole, null by nothing: of the API, of the definition, and what nothing is.
+_REPLACED: dict[str, tuple[str, Any]] = {
+    "apiBaseUri": ("api_base_uri", ""),
+    "headers": ("headers", {}),
+    "query": ("query", {}),
+    "connectionFields": ("connection_fields", []),
+    "rateLimit": ("rate_limit", {}),
+    "credentialOrigins": ("credential_origins", []),
+    "idempotencyHeader": ("idempotency_header", ""),
+    "mediaTypes": ("media_types", {}),
+    "errors": ("errors", []),
+    "errorExpression": ("error_expression", ""),
+    "ping": ("ping", None),
+}
+
+
 def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
     """The parts of the definition that a request changes, ready for `Definition.changed`; what it leaves out stays."""
-    parts: dict[str, Any] = {}
-    if "apiBaseUri" in payload:
-        parts["api_base_uri"] = payload["apiBaseUri"]
-    if "headers" in payload:
-        parts["headers"] = payload["headers"] or {}
-    if "credentialOrigins" in payload:
-        parts["credential_origins"] = payload["credentialOrigins"] or []
-    if "query" in payload:
-        parts["query"] = payload["query"] or {}
-    if "connectionFields" in payload:
-        parts["connection_fields"] = payload["connectionFields"] or []
-    if "rateLimit" in payload:
-        parts["rate_limit"] = payload["rateLimit"] or {}
-    if "mediaTypes" in payload:
-        parts["media_types"] = payload["mediaTypes"] or {}
-    if "errors" in payload:
-        parts["errors"] = payload["errors"] or []
-    if "errorExpression" in payload:
-        parts["error_expression"] = payload["errorExpression"] or ""
-    if "ping" in payload:
-        parts["ping"] = payload["ping"]
+    parts: dict[str, Any] = {part: payload[name] or empty for name, (part, empty) in _REPLACED.items() if name in payload}
     if "pagination" in payload:
         parts["pagination"] = _merged(payload["pagination"] or {"type": "none"}, current.pagination.dump(), "pagination")
     auth = _auth_of(payload, current)
@@ -138,6 +135,7 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
         "mediaTypes": definition.media_types.dump(),
         "errors": [rule.dump() for rule in definition.errors],
         "errorExpression": definition.error_expression,
+        "idempotencyHeader": definition.idempotency_header,
         "revision": {
             "number": revision.number,
             "state": "finalized" if revision.finalized_at else "draft",

@@ -142,7 +142,7 @@ class AnswersForm(StepForm):
         return {
             **{f"media_{name}": getattr(types, name) for name in ("request", "success", "error", "charset")},
             "error_expression": definition.error_expression,
-            "errors_": definition.errors,
+            "errors_": [rule.model_dump() for rule in definition.errors],
         }
 
     def save(self) -> None:

@@ -92,7 +92,11 @@ def describe(page: Page, vendor: VendorServer) -> None:
     page.get_by_label("Default page size").fill("100")
     go_on(page)
 
-    # 6. Answers: nothing to say.
+    # 6. Limits: this vendor does what most do.
+    heading(page, "Limits")
+    go_on(page)
+
+    # 7. Answers: nothing to say.
     heading(page, "Answers")
     go_on(page)
 
@@ -198,7 +202,7 @@ def test_import_to_published(page: Page, sign_in: SignIn, cast: Cast, worker: Wo
     expect(page.get_by_role("heading", name="Import report")).to_be_visible(timeout=20_000)  # the worker of the test may still be starting
     expect(page.get_by_text("14 operations").or_(page.get_by_text("14 actions")).first).to_be_visible()
     page.get_by_role("link", name="Continue").first.click()
-    for _ in range(5):
+    for _ in range(6):
         go_on(page)
     heading(page, "Edit actions")
     page.get_by_role("link", name="Continue to Finalize").click()
