@@ -24,7 +24,7 @@ from integrations.api import conditions
 from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order, Search
 from integrations.api.schema import problems
 from integrations.api.views import json_object
-from integrations.models import Role, look_up_revisions
+from integrations.models import Integration, Role, look_up_revisions
 from integrations.permissions import integration_for, organization_for, signed_in
 from integrations.refusals import Invalid
 
@@ -118,10 +118,7 @@ class ConnectionsView(APIView):
     def post(self, request: Request) -> Response:
         payload = _payload(request)
         organization = organization_for(request.user, Role.OPERATOR, payload.get("organization"))
-        try:
-            integration = integration_for(request.user, str(payload.get("integration") or ""))
-        except Http404:
-            raise Invalid({"integration": ["There is no such integration that you may see. Send its id or slug."]}) from None
+        integration = _named(request, payload)
         connection = services.create(
             organization=organization,
             user=signed_in(request),
@@ -219,7 +216,7 @@ class ConnectionTryView(APIView):
     def post(self, request: Request) -> Response:
         payload = _payload(request)
         organization = organization_for(request.user, Role.OPERATOR, payload.get("organization"))
-        integration = integration_for(request.user, str(payload.get("integration") or ""))
+        integration = _named(request, payload)
         options, secrets = services.checked_options(payload.get("options") or {}, payload.get("networkSecrets") or {})
         result = services.try_out(
             integration=integration,
@@ -291,6 +288,14 @@ def _moment(value: Any) -> datetime | None:
     except (TypeError, ValueError):
         raise Invalid({"debugUntil": ["Send a time such as 2026-03-01T12:00:00Z, or null."]}) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _named(request: Request, payload: dict[str, Any]) -> Integration:
+    """The integration that a request names. Raises `Invalid`."""
+    try:
+        return integration_for(request.user, str(payload.get("integration") or ""))
+    except Http404:
+        raise Invalid({"integration": ["There is no such integration that you may see. Send its id or slug."]}) from None
 
 
 def _unchanged(request: Request, connection: Connection) -> None:

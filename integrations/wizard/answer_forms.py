@@ -57,6 +57,7 @@ class StatusesField(forms.CharField):
 class ErrorRuleRow(RowForm):
     lead = ("statuses", "path", "values", "outcome")
     more = "Pattern, message, whose matter it is …"
+    shape = "four"
     statuses = StatusesField(label="Statuses")
     path = forms.CharField(required=False, label="Path", widget=text(placeholder="error.code"))
     values = LinesField(label="Values, one a line")

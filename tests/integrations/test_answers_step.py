@@ -108,5 +108,5 @@ def test_action_has_rules_of_its_own_in_form_and_api(browser: Client, draft: Int
     )  # fmt: skip
     Api(cast.bob)("PATCH", f"actions/{action.uid}", {"errors": [RULE], "errorExpression": ""})
     assert Action.objects.get(pk=action.pk).operation.errors == [ErrorRule.model_validate(RULE)]
-    refused = browser.post(address, {**sent, **row(statuses="often")})
+    refused = browser.post(address, {**as_sent(browser.get(address)), **row(statuses="often")})
     assert "is no status." in refused.content.decode()
