@@ -189,7 +189,7 @@ class ConnectionTestView(APIView):
         tags=["connections"],
     )
     def post(self, request: Request, key: str) -> Response:
-        result = services.test(connection=connection_for(request.user, key, use=True))
+        result = services.test(connection=connection_for(request.user, key, use=True), user=signed_in(request))
         return Response({"ok": result.ok, "status": result.status, "message": result.message, "elapsedMs": result.elapsed_ms})
 
 
