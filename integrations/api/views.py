@@ -165,7 +165,7 @@ class IntegrationView(APIView):
     )
     def delete(self, request: Request, key: str) -> Response:
         cascade = request.query_params.get("cascade", "").lower() == "true"
-        services.delete(integration=integration_for(request.user, key, edit=True), cascade=cascade)
+        services.delete(integration=integration_for(request.user, key, delete=True), cascade=cascade)
         return Response(status=204)
 
 
