@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.hal import HALRenderer, collection, link
+from config.hal import HALRenderer, array, link, paged
+from integrations.api.listing import Filters, Order, Search
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role, Share, Team
@@ -42,23 +43,31 @@ def _shares(request: Request, integration: Integration) -> Any:
     return rows.select_related("user", "team", "organization", "integration__organization")
 
 
+class ShareFilters(Filters):
+    q = Search("user__username", "user__display_name", "team__name", "organization__name", words="Text in the name of a principal")
+    ordering = Order({"created_at": "createdAt", "updated_at": "updatedAt", "level": "accessLevel"})
+
+
+class TeamFilters(Filters):
+    q = Search("name", "slug", words="Text in name or slug")
+    ordering = Order({"name": "name", "created_at": "createdAt"})
+
+
 class SharesView(APIView):
     renderer_classes = [JSONRenderer, HALRenderer]
 
     @extend_schema(
         operation_id="listIntegrationShares",
         summary="List with whom an integration is shared; who may not change it sees only the shares that concern them",
-        parameters=[
-            OpenApiParameter("start", int, description="From 0"),
-            OpenApiParameter("limit", int, description="1 to 500, default 50"),
-        ],
-        responses={200: schema.ShareCollection, **problems(401, 404)},
+        parameters=ShareFilters.parameters(),
+        responses={200: schema.ShareCollection, **problems(401, 404, 422)},
         tags=["integration shares"],
     )
     def get(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key)
         path = f"/api/integrations/{integration.pk}/shares"
-        return Response(collection(request, _shares(request, integration), rel=_REL, represent=represent, path=path))
+        rows = ShareFilters.narrow(request, _shares(request, integration))
+        return paged(request, rows, rel=_REL, represent=represent, path=path)
 
 
 class ShareView(APIView):
@@ -154,12 +163,14 @@ class TeamsView(APIView):
     @extend_schema(
         operation_id="listTeams",
         summary="List the teams of an organization",
-        responses={200: schema.TeamDocument(many=True), **problems(401, 404)},
+        parameters=TeamFilters.parameters(),
+        responses={200: schema.TeamDocument(many=True), **problems(401, 404, 422)},
         tags=["organizations"],
     )
     def get(self, request: Request, key: str) -> Response:
         organization = found_for(request.user, key)
-        return Response([_team(team) for team in organization.teams.select_related("organization").prefetch_related("members")])
+        rows = organization.teams.select_related("organization").prefetch_related("members")
+        return array(request, TeamFilters.narrow(request, rows), _team)
 
     @extend_schema(
         operation_id="createTeam",

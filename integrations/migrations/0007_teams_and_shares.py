@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0005_member_fields'),
+        ('integrations', '0006_member_fields'),
     ]
 
     operations = [

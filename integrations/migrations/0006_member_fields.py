@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0004_templates'),
+        ('integrations', "0005_json_keeps_its_order"),
     ]
 
     operations = [
