@@ -7,6 +7,7 @@ from types import EllipsisType
 from typing import Any
 
 from connections.auth import Credentials, scheme_of
+from connections.callers import ROOTS, said_of
 from connections.models import DefaultCredential
 from connections.retries import CallError
 from connections.secrets import open_sealed
@@ -88,5 +89,7 @@ def _with_scheme(url: str) -> str:
 def lacks(missing: expressions.MissingValue) -> str:
     """What to do about a placeholder without a value."""
     name = missing.name
+    if name.partition(".")[0] in ROOTS:
+        return said_of(name)
     known = name.removeprefix(SECRET_FIELD).removeprefix("credentials.")
     return f"The integration needs {known}, and this connection has no value for it. Add it to the connection, or authorize it again."

@@ -51,7 +51,7 @@ def check_batch(ids: Iterable[Any]) -> Counter[str]:
             if definition.ping is None and options_of(row).ping is None:
                 found["without a test"] += 1
                 continue
-            result = services.tested(row, reason="schedule")
+            result = services.tested(row, reason="schedule", user=None)
         except Refusal as refusal:
             logger.warning("Connection %s could not be tested: %s", row.pk, refusal)
             found["refused"] += 1

@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from connections import limit_sharing, services, upkeep
 from connections.auth import scheme_of
 from connections.authorization import needs_browser
-from connections.client import called_at, default_credentials, redirect_uri
+from connections.client import Caller, called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
 from connections.models import Connection
 from connections.network_settings import options_of
@@ -26,7 +26,7 @@ from connections.ping import TestResult
 from connections.secrets import SecretError
 from integrations.definition import Definition
 from integrations.models import Integration, Organization, User
-from integrations.permissions import integration_for
+from integrations.permissions import integration_for, may_run, signed_in
 from integrations.refusals import Invalid, Refusal
 
 PER_PAGE = 50
@@ -55,7 +55,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
     integration = _connectable(request, slug)
     context: dict[str, Any] = {"integration": integration}
     try:
-        services.check_installable(integration, current(request))
+        services.check_installable(integration, current(request), signed_in(request))
         definition = services.definition_of(integration)
         context |= {"definition": definition, "needs_browser": needs_browser(definition), "redirect_uri": redirect_uri()}
         form = _form(request, integration, definition)
@@ -191,7 +191,7 @@ def _token_facts(request: HttpRequest, connection: Connection, definition: Defin
 
 def _connectable(request: HttpRequest, slug: str) -> Integration:
     integration = integration_for(request.user, slug)
-    if not request.may_operate:  # type: ignore[attr-defined]
+    if not may_run(request.user, current(request), integration):
         raise PermissionDenied
     return integration
 
@@ -226,7 +226,7 @@ def _tried(request: HttpRequest, integration: Integration, organization: Organiz
     context: dict[str, Any] = {"connection": connection}
     try:
         form = _form(request, integration, services.definition_of(integration), connection)
-        context["result"] = _test(form, integration, organization, connection)
+        context["result"] = _test(form, integration, Caller(organization, signed_in(request)), connection)
         if connection:
             connection.refresh_from_db()
     except Invalid as refusal:
@@ -236,7 +236,7 @@ def _tried(request: HttpRequest, integration: Integration, organization: Organiz
     return render(request, "connections/test_result.html", context)
 
 
-def _test(form: ConnectionForm, integration: Integration, organization: Organization, connection: Connection | None) -> TestResult:
+def _test(form: ConnectionForm, integration: Integration, caller: Caller, connection: Connection | None) -> TestResult:
     credentials, settings, options, secrets = form.credentials, form.settings, form.options, form.network_secrets
     if connection is None:
         own, secrets = services.checked_options(options, secrets)
@@ -244,11 +244,11 @@ def _test(form: ConnectionForm, integration: Integration, organization: Organiza
         own, secrets = services.merged_options(connection, options, secrets)
         same = own == options_of(connection) and not form.network_secrets
         if not credentials and same and form.settings_unchanged(connection.settings):
-            return services.test(connection=connection)
+            return services.test(connection=connection, user=caller.user)
         settings, credentials = services.merged_values(connection, services.definition_of(integration), credentials, settings)
     return services.try_out(
         integration=integration,
-        organization=organization,
+        caller=caller,
         credentials=credentials,
         settings=settings,
         options=own,

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from connections import connection_settings, limit_sharing, network_settings, states, tokens
 from connections.auth import scheme_of
-from connections.client import CallError, Client, client_for, default_credentials, destinations_of, opened
+from connections.client import Caller, CallError, Client, client_for, default_credentials, destinations_of, opened
 from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential, DefaultCredential
 from connections.network_settings import options_of
@@ -59,7 +59,7 @@ def create(
     network_secrets: dict[str, str] | None = None,
 ) -> Connection:
     """Connect an organization to an integration that is published by it or above it. The first connection is the default."""
-    check_installable(integration, organization)
+    check_installable(integration, organization, user)
     definition = definition_of(integration)
     name = _checked_name(name)
     settings, hidden = connection_settings.checked(definition, settings or {}, whole=True)
@@ -237,15 +237,15 @@ def delete(*, connection: Connection) -> None:
         connection.delete()
 
 
-def test(*, connection: Connection) -> TestResult:
-    """Test a stored connection and remember the outcome."""
-    return tested(connection, reason="test")
+def test(*, connection: Connection, user: User | None = None) -> TestResult:  # noqa: PT028 - a service, no test of pytest
+    """Test a stored connection on a person's behalf and remember the outcome."""
+    return tested(connection, reason="test", user=user)
 
 
-def tested(connection: Connection, *, reason: str) -> TestResult:
+def tested(connection: Connection, *, reason: str, user: User | None) -> TestResult:
     """Test a stored connection and remember the outcome. `reason` is what the event says when its state changes."""
     try:
-        with client_for(connection, definition_of(connection.integration)) as client:
+        with client_for(connection, definition_of(connection.integration), caller=Caller(connection.organization, user)) as client:
             result = ping(client)
     except CallError as error:
         result = TestResult(False, None, error.message, cause=error.cause, blame=error.blame)
@@ -262,14 +262,14 @@ def tested(connection: Connection, *, reason: str) -> TestResult:
 def try_out(
     *,
     integration: Integration,
-    organization: Organization,
+    caller: Caller,
     credentials: dict[str, str],
     settings: dict[str, Any],
     options: ConnectionOptions | None = None,
     network_secrets: dict[str, str] | None = None,
 ) -> TestResult:
     """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
-    check_installable(integration, organization)
+    check_installable(integration, caller.organization, caller.user)
     definition, own = definition_of(integration), options or ConnectionOptions()
     try:
         with unsaved_client(
@@ -279,6 +279,7 @@ def try_out(
             settings=settings,
             options=own,
             network_secrets=network_secrets,
+            caller=caller,
         ) as client:
             return ping(client)
     except CallError as error:
@@ -318,6 +319,7 @@ def unsaved_client(
     settings: dict[str, Any],
     options: ConnectionOptions | None = None,
     network_secrets: dict[str, str] | None = None,
+    caller: Caller | None = None,
 ) -> Client:
     """A client with credentials that are not saved, also of a draft. Raises `Invalid` where they cannot even be sent, and `CallError`."""
     own = options or ConnectionOptions()
@@ -327,7 +329,7 @@ def unsaved_client(
     together, held = tokens.pasted(definition.auth, {**_defaults(integration, definition, own), **credentials})
     network = network_settings.as_network(own.network, network_secrets or {})
     store = tokens.MemoryTokens(definition.auth, held)
-    return Client(definition=definition, credentials=together, settings=settings, store=store, network=network)
+    return Client(definition=definition, credentials=together, settings=settings, store=store, network=network, caller=caller)
 
 
 def merged_options(
@@ -366,7 +368,7 @@ def _untested(connection: Connection) -> tuple[str, str]:
     return Connection.State.UNTESTED, ""
 
 
-def draft_client(*, connection: Connection, definition: Definition) -> Client:
+def draft_client(*, connection: Connection, definition: Definition, user: User | None = None) -> Client:
     """A client of a stored connection that follows a draft. Raises `Conflict` where the draft would send its secrets elsewhere
     than the definition for which they were entered, and `CallError` if they cannot be opened."""
     entered_for = definition_of(connection.integration)
@@ -377,7 +379,7 @@ def draft_client(*, connection: Connection, definition: Definition) -> Client:
             "The draft changes the host or the authentication, and a connection's credentials were entered for what is finalized. "
             "Enter credentials here instead."
         )
-    return client_for(connection, definition)
+    return client_for(connection, definition, caller=Caller(connection.organization, user))
 
 
 def set_default_credentials(*, integration: Integration, secrets: dict[str, str]) -> None:
@@ -386,9 +388,9 @@ def set_default_credentials(*, integration: Integration, secrets: dict[str, str]
     DefaultCredential.objects.update_or_create(integration=integration, defaults={"sealed": seal(secrets, context=context)})
 
 
-def check_installable(integration: Integration, organization: Organization) -> None:
+def check_installable(integration: Integration, organization: Organization, user: User | None = None) -> None:
     """Refuse drafts, hidden and deprecated integrations, those of organizations that are not above, and those not shared."""
-    if reason := why_not(integration, organization):
+    if reason := why_not(integration, organization, user):
         raise Conflict(f"{integration} cannot be connected. {reason}")
 
 

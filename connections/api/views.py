@@ -17,6 +17,7 @@ from config.hal import array, page_of
 from connections import limit_sharing, network_settings, services, upkeep
 from connections.api.schema import ConnectionDocument, ConnectionEventDocument, ConnectionRequest, DisconnectDocument, TestDocument
 from connections.auth import scheme_of
+from connections.callers import Caller
 from connections.models import Connection, DefaultCredential
 from connections.permissions import connection_for
 from connections.ping import TestResult
@@ -25,7 +26,7 @@ from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order, Sea
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role, look_up_revisions
-from integrations.permissions import integration_for, organization_for, signed_in
+from integrations.permissions import integration_for, organization_for, running_for, signed_in
 from integrations.refusals import Invalid
 
 WRITABLE = {
@@ -117,8 +118,8 @@ class ConnectionsView(APIView):
     )
     def post(self, request: Request) -> Response:
         payload = _payload(request)
-        organization = organization_for(request.user, Role.OPERATOR, payload.get("organization"))
         integration = _named(request, payload)
+        organization = running_for(request.user, integration, payload.get("organization"))
         connection = services.create(
             organization=organization,
             user=signed_in(request),
@@ -202,7 +203,7 @@ class ConnectionTestView(APIView):
         tags=["connections"],
     )
     def post(self, request: Request, key: str) -> Response:
-        return Response(_result(services.test(connection=connection_for(request.user, key, use=True))))
+        return Response(_result(services.test(connection=connection_for(request.user, key, use=True), user=signed_in(request))))
 
 
 class ConnectionTryView(APIView):
@@ -215,12 +216,12 @@ class ConnectionTryView(APIView):
     )
     def post(self, request: Request) -> Response:
         payload = _payload(request)
-        organization = organization_for(request.user, Role.OPERATOR, payload.get("organization"))
         integration = _named(request, payload)
+        organization = running_for(request.user, integration, payload.get("organization"))
         options, secrets = services.checked_options(payload.get("options") or {}, payload.get("networkSecrets") or {})
         result = services.try_out(
             integration=integration,
-            organization=organization,
+            caller=Caller(organization, signed_in(request)),
             credentials=payload.get("credentials") or {},
             settings=payload.get("settings") or {},
             options=options,
@@ -295,6 +296,8 @@ def _named(request: Request, payload: dict[str, Any]) -> Integration:
     try:
         return integration_for(request.user, str(payload.get("integration") or ""))
     except Http404:
+        # Whoever may connect nothing anywhere is told that, whatever they name.
+        organization_for(request.user, Role.OPERATOR, payload.get("organization"))
         raise Invalid({"integration": ["There is no such integration that you may see. Send its id or slug."]}) from None
 
 
