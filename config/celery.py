@@ -51,6 +51,7 @@ app.conf.update(
             "schedule": 60,
             "options": {"expires": 60},
         },
+        "trim-request-log": {"task": "connections.tasks.trim_request_log", "schedule": 600, "options": {"expires": 600}},
         "trim-connection-events": {"task": "connections.tasks.trim_connection_events", "schedule": 3600, "options": {"expires": 3600}},
         "trim-token-events": {
             "task": "connections.tasks.trim_token_events",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -14,13 +15,13 @@ from urllib.parse import parse_qsl, urlsplit
 from django.conf import settings as django_settings
 from django.urls import reverse
 
-from connections import outcomes, rates, tokens
+from connections import outcomes, rates, request_log, tokens
 from connections.auth import Credentials, scheme_of
 from connections.callers import Caller, reads_caller
 from connections.destinations import base_known, base_of, called_at, default_credentials, destinations_of, lacks
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
 from connections.grants import Held, Issuer, secrets_in
-from connections.journal import Journal
+from connections.journal import DEBUG_BYTES, KEPT_BYTES, Entry, Journal
 from connections.models import Connection
 from connections.network import Network
 from connections.network_settings import network_of, options_of
@@ -85,6 +86,8 @@ class Client:
         self._rules = rules_of(definition)
         self._fetches_token = False
         self.journal = Journal()
+        self._connection: Connection | None = None
+        self._log: Callable[[list[Entry]], None] | None = None
         self._secrets: list[str] = []
         self._digest = (
             Digest(credentials.get("username", ""), credentials.get("password", "")) if isinstance(definition.auth, DigestAuth) else None
@@ -97,6 +100,23 @@ class Client:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._transport.close()
+        self.write_log()
+
+    def write_log(self) -> None:
+        """Write down what was sent since the last time, where it is kept. Only in the thread that may use the database."""
+        if self._log is not None and len(self.journal):
+            self._log(self.journal.take())
+
+    def of_connection(self, connection: Connection) -> None:
+        """Have what is sent written into the request log of a stored connection."""
+        self._connection = connection
+        self.journal.keeps_bytes = DEBUG_BYTES if request_log.is_debugged(connection) else KEPT_BYTES
+        self.belongs_to(request_log.Label())
+
+    def belongs_to(self, label: request_log.Label) -> None:
+        """Have the request log say what the calls are for. For a client of a stored connection."""
+        if self._connection is not None:
+            self._log = partial(request_log.keep, self._connection.pk, label=label)
 
     @property
     def base(self) -> str:
@@ -379,6 +399,7 @@ def client_for(connection: Connection, definition: Definition, *, caller: Caller
         network=network,
         caller=caller or Caller(connection.organization),
     )
+    client.of_connection(connection)
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(
         rates.gate_of(base_known(definition, credentials, connection.settings), credentials, per_minute=connection.requests_per_minute)

@@ -14,11 +14,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from connections import limit_sharing, services, upkeep
+from connections import limit_sharing, request_log, services, upkeep
 from connections.auth import scheme_of
 from connections.authorization import needs_browser
 from connections.client import Caller, called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
+from connections.log_pages import DEBUG
 from connections.models import Connection
 from connections.network_settings import options_of
 from connections.permissions import connection_for, may_use
@@ -181,6 +182,8 @@ def _token_facts(request: HttpRequest, connection: Connection, definition: Defin
         "needs_browser": needs_browser(definition),
         "redirect_uri": redirect_uri(),
         "insecure": not options_of(connection).network.verify_tls,
+        "debugged": request_log.is_debugged(connection),
+        "debug_choices": DEBUG,
         "state_events": connection.events.all()[:EVENTS_PER_PAGE],
     }
     if not scheme_of(definition.auth).needs_token:

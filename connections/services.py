@@ -20,6 +20,7 @@ from connections.network_settings import options_of
 from connections.options import ConnectionOptions
 from connections.ping import TestResult, ping
 from connections.rates import MAX_CONCURRENCY, MAX_REQUESTS_PER_MINUTE
+from connections.request_log import Label
 from connections.secrets import MASK, SecretError, open_sealed, seal
 from connections.values import SECRET_FIELD
 from integrations import audit
@@ -246,6 +247,7 @@ def tested(connection: Connection, *, reason: str, user: User | None) -> TestRes
     """Test a stored connection and remember the outcome. `reason` is what the event says when its state changes."""
     try:
         with client_for(connection, definition_of(connection.integration), caller=Caller(connection.organization, user)) as client:
+            client.belongs_to(Label("check" if reason == "schedule" else "test"))
             result = ping(client)
     except CallError as error:
         result = TestResult(False, None, error.message, cause=error.cause, blame=error.blame)
@@ -379,7 +381,9 @@ def draft_client(*, connection: Connection, definition: Definition, user: User |
             "The draft changes the host or the authentication, and a connection's credentials were entered for what is finalized. "
             "Enter credentials here instead."
         )
-    return client_for(connection, definition, caller=Caller(connection.organization, user))
+    client = client_for(connection, definition, caller=Caller(connection.organization, user))
+    client.belongs_to(Label("trial"))
+    return client
 
 
 def set_default_credentials(*, integration: Integration, secrets: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import shared_task
 
 from config.celery import app
-from connections import health, notices, renewals, states, tokens
+from connections import health, notices, renewals, request_log, states, tokens
 
 JITTER = 2.0  # seconds over which the batches of one look are spread
 
@@ -40,6 +40,11 @@ def check_connections() -> int:
 @shared_task(name="connections.tasks.check_batch")
 def check_batch(ids: list[str]) -> dict[str, int]:
     return dict(health.check_batch(ids))
+
+
+@shared_task(name="connections.tasks.trim_request_log")
+def trim_request_log() -> int:
+    return request_log.trim()
 
 
 @shared_task(name="connections.tasks.trim_connection_events")

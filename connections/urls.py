@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connections import pages, token_pages
+from connections import log_pages, pages, token_pages
 
 urlpatterns = [
     path("integrations/<slug:slug>/connect/", pages.connection_new, name="connection-new"),
@@ -11,6 +11,9 @@ urlpatterns = [
     path("connections/<uuid:pk>/", pages.connection_detail, name="connection-detail"),
     path("connections/<uuid:pk>/test/", pages.connection_test, name="connection-test"),
     path("connections/<uuid:pk>/default/", pages.connection_make_default, name="connection-default"),
+    path("connections/<uuid:pk>/debug/", log_pages.debug, name="connection-debug"),
+    path("requests/", log_pages.request_list, name="request-list"),
+    path("requests/<int:pk>/", log_pages.request_detail, name="request-detail"),
     path("connections/<uuid:pk>/authorize/", token_pages.authorize, name="connection-authorize"),
     path("connections/<uuid:pk>/renew/", token_pages.renew, name="connection-renew"),
     path("connections/<uuid:pk>/clear/", token_pages.clear, name="connection-clear"),

@@ -5,6 +5,7 @@ Pages are stored in their order, whatever the order is in which they come; and w
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,8 +29,10 @@ from actions.runs.plans import plan_of
 from actions.runs.store import Store
 from connections.client import Caller, CallError, Client, Limited, client_for
 from connections.limit_sharing import slots_of
+from connections.request_log import Label
 
 Verdict = Run.Verdict
+LOG_SECONDS = 1  # that requests wait at most for being written down, while pages come
 SLOT_WAIT_SECONDS = 5  # for a free slot of the connection; then the run is parked
 
 
@@ -47,6 +50,7 @@ class Walk:
         self.store = Store(run, lease)
         self.slots = slots_of(run.connection, holder=str(run.pk))
         self.queue: deque[tuple[str, bool, Job[Fetched]]] = deque()  # position, whether it was foreseen, and the job
+        self._logged = time.monotonic()
         self.width = self.slots.limit if self._may_look_ahead else 1
 
     def to_the_end(self) -> None:
@@ -58,6 +62,8 @@ class Walk:
                 return
             caller = Caller(self.run.connection.organization, self.run.created_by)
             with client_for(self.run.connection, self.plan.definition, caller=caller) as client, Fetchers(client) as fetchers:
+                action = self.run.action
+                client.belongs_to(Label("run", action.name, str(action.uid), str(self.run.pk)))
                 if self._has_slot(fetchers):
                     self._pages(client, fetchers, token)
         except LeaseLost:
@@ -81,6 +87,7 @@ class Walk:
         last_link = ""
         while True:
             fetched = self._fetched(fetchers, token)
+            self._write_log(client)
             step = self.strategy.advance(token, fetched.seen)
             if isinstance(step, Next) and step.token.get("url"):
                 # Vendors repeat the key of the request in the next link, and the token goes into the database.
@@ -105,6 +112,12 @@ class Walk:
             if ending or not isinstance(step, Next):
                 return
             token = step.token
+
+    def _write_log(self, client: Client) -> None:
+        """Write down the requests so far, now and then: one statement for many."""
+        if time.monotonic() - self._logged > LOG_SECONDS:
+            self._logged = time.monotonic()
+            client.write_log()
 
     # --- fetching ---
 

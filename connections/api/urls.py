@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from connections.api import tokens, views
+from connections.api import requests, tokens, views
 
 urlpatterns = [
+    path("requests", requests.LoggedRequestsView.as_view(), name="api-request-list"),
+    path("requests/<int:pk>", requests.LoggedRequestView.as_view(), name="api-request"),
     path("connections", views.ConnectionsView.as_view(), name="api-connection-list"),
     path("connections/try", views.ConnectionTryView.as_view(), name="api-connection-try"),
     path("connections/<str:key>", views.ConnectionView.as_view(), name="api-connection"),

@@ -20,7 +20,7 @@ from django.db.models import BinaryField
 from actions import runs
 from actions.models import Run
 from connections import renewals, services
-from connections.models import Connection, Credential
+from connections.models import Connection, Credential, LoggedRequest
 from connections.rotation import sealed_models
 from connections.secrets import MASK
 from integrations.models import Integration, User
@@ -158,6 +158,8 @@ def answers_to(user: User, rows: list[Connection]) -> Iterator[bytes]:
     """Everything that somebody sees of these connections: pages, API, downloads."""
     client = signed_in(user)
     paths = ["/connections/", "/runs/", "/integrations/", "/api/connections", "/api/runs", "/api/integrations", "/api/integrations-list"]
+    paths += ["/requests/", "/api/requests", *(f"{start}/requests/{pk}{end}" for pk in LoggedRequest.objects.values_list("pk", flat=True)[:40]
+                                               for start, end in (("", "/"), ("/api", "")))]  # fmt: skip
     for row in rows:
         integration = Integration.objects.get(pk=row.integration_id)
         paths += [

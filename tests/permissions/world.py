@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from actions import runs
 from actions.models import Import, Run
-from connections.models import Connection
+from connections.models import Connection, LoggedRequest
 from integrations import services as integrations
 from integrations.models import InstallRequest, Integration, IntegrationTemplate, Invitation, Membership, Organization, Role, Team, User
 from integrations.organizations import members
@@ -40,6 +40,7 @@ class World:
     membership: Membership
     invitation: Invitation
     asked: InstallRequest
+    logged: LoggedRequest
     team: Team
     clients: dict[str, Client] = field(default_factory=dict)
 
@@ -84,6 +85,9 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         run=run,
         document=Import.objects.create(organization=here, created_by=people["builder"], kind="text", source="Pasted text"),
         membership=Membership.objects.get(user=somebody, organization=here),
+        logged=LoggedRequest.objects.create(
+            connection=connection, at=timezone.now(), method="GET", url="https://127.0.0.1:9/", elapsed_ms=1, cause="address"
+        ),
         asked=InstallRequest.objects.create(integration=integration, organization=branch),
         invitation=members.invite(organization=here, user=people["admin"], role=Role.VIEWER),
         clients={"anonymous": Client(), **{name: signed_in(person, here) for name, person in people.items()}},
@@ -102,6 +106,8 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/integrations/", "key", lambda world: world.integration.slug),
     ("connections/", "pk", lambda world: world.connection.pk),
     ("api/connections/", "key", lambda world: world.connection.pk),
+    ("requests/", "pk", lambda world: world.logged.pk),
+    ("api/requests/", "pk", lambda world: world.logged.pk),
     ("runs/", "pk", lambda world: world.run.pk),
     ("api/runs/", "key", lambda world: world.run.pk),
     ("api/actions/", "key", lambda world: action_of(world.integration).uid),
