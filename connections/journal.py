@@ -9,25 +9,28 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from connections.exchange import Answer, Exchange, Headers, Outgoing, Pairs
-from connections.redaction import MASK, redact
+from connections.redaction import MASK, may_hold, redact
 from integrations.definition import FORM_TYPE
 from integrations.masking import is_secret
 from integrations.storable import mended
 
 KEPT_BYTES: Final = 2 * 1024  # of a body
 DEBUG_BYTES: Final = 64 * 1024  # the same while somebody looks for a fault
-_SPARE: Final = 4 * 1024  # bytes beyond what is kept, so that a secret at the edge is still found
+_SPARE: Final = 1024  # bytes beyond what is kept, so that a secret at the edge is still found
 MOST: Final = 1000  # exchanges that wait; a client whose journal nobody takes keeps the last ones
 # A member of a JSON object, or a field of a form, that is named like a secret, whatever it holds.
-_MEMBER: Final = re.compile(r'"([^"\\\n]{1,80})"(\s*:\s*)"((?:[^"\\]|\\.)*)("?)')
+_MEMBER: Final = re.compile(r'"([^"\\\n]{1,80})"(\s*:\s*)"([^"\\]*(?:\\.[^"\\]*)*)("?)', re.DOTALL)
 _FIELD: Final = re.compile(r"(?<![^&\s])([\w.\[\]%-]{1,80})=([^&\s]+)")
 _TEXTUAL: Final = re.compile(
     r"^(text/|application/(.*\+)?(json|xml|x-www-form-urlencoded|x-ndjson|ndjson|jsonl|graphql|javascript)|multipart/|$)"
 )
+# The same names come again and again.
+_is_secret = lru_cache(maxsize=2048)(is_secret)
 NOT_KEPT: Final = "Not kept: it holds tokens."
 
 
@@ -113,19 +116,22 @@ def _entry(noted: _Noted, keeps: int) -> Entry:
     method, url, asked, sent, sent_size = noted.asked
     status, headers, got, got_size = noted.answered or (None, Headers(), b"", 0)
     error, hidden = noted.exchange.error, noted.secrets
+    # One look at all of the text; most of it holds no secret but in headers that are masked by their names.
+    plain = "\n".join([url, *(value for name, value in (*asked, *headers) if not _is_secret(name))])
+    shown = hidden if may_hold(plain, hidden) else []
     return Entry(
         at=datetime.fromtimestamp(noted.exchange.at, UTC),
         method=method,
-        url=mended(_url(url, hidden)),
+        url=mended(_url(url, shown)),
         elapsed_ms=noted.exchange.elapsed_ms,
         status=status,
         error=mended(redact(error.message, hidden)) if error else "",
         cause=error.cause if error else "",
         for_token=noted.for_token,
-        request_headers=_headers(asked, hidden),
+        request_headers=_headers(asked, shown),
         request_body=NOT_KEPT if noted.for_token and sent else _body(sent, sent_size, asked, hidden, keeps),
         request_size=sent_size,
-        answer_headers=_headers(headers, hidden),
+        answer_headers=_headers(headers, shown),
         answer_body=NOT_KEPT if noted.for_token and got else _body(got, got_size, headers, hidden, keeps),
         answer_size=got_size,
     )
@@ -137,7 +143,7 @@ def _headers(headers: Headers, secrets: list[str]) -> Pairs:
 
 def _header(name: str, value: str, secrets: list[str]) -> str:
     """The value of a header; one that is named like a secret is masked but for its scheme."""
-    if not is_secret(name):
+    if not _is_secret(name):
         return redact(value, secrets)
     scheme, blank, _ = value.partition(" ")
     return f"{scheme} {MASK}" if blank and re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{1,20}", scheme) else MASK
@@ -148,7 +154,7 @@ def _url(url: str, secrets: list[str]) -> str:
     if not parts.query:
         return urlunsplit(parts._replace(fragment=""))
     pieces = [
-        f"{name}={MASK}" if mark and is_secret(unquote_plus(name)) else piece
+        f"{name}={MASK}" if mark and _is_secret(unquote_plus(name)) else piece
         for piece in parts.query.split("&")
         for name, mark, _ in [piece.partition("=")]
     ]
@@ -166,15 +172,15 @@ def _body(content: bytes, size: int, headers: Headers, secrets: list[str], keeps
     text = redact(answer.text, secrets)
     if size > len(content):
         # The beginning of a secret may be all that is left of it at the edge.
-        text = text[: max(0, len(text) - 3 * max(map(len, secrets), default=0))]
+        text = text[: min(keeps, max(0, len(text) - 3 * max(map(len, secrets), default=0)))]
     text = _FIELD.sub(_masked_field, text) if kind == FORM_TYPE else _MEMBER.sub(_masked_member, text)
     return mended(text[:keeps])
 
 
 def _masked_member(found: re.Match[str]) -> str:
     name, glue, value, end = found.groups()
-    return f'"{name}"{glue}"{MASK}{end}' if value and is_secret(name) else found[0]
+    return f'"{name}"{glue}"{MASK}{end}' if value and _is_secret(name) else found[0]
 
 
 def _masked_field(found: re.Match[str]) -> str:
-    return f"{found[1]}={MASK}" if is_secret(unquote_plus(found[1])) else found[0]
+    return f"{found[1]}={MASK}" if _is_secret(unquote_plus(found[1])) else found[0]

@@ -24,13 +24,23 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     found = tuple(sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True))
     if not found or not text:
         return text
-    exact, folded, pattern = _search_for(found)
     # Most texts hold no secret, and looking for a fixed text is a hundred times as fast as the pattern.
-    if not any(needle in text for needle in exact):
-        lower = text.lower()
-        if not any(needle in lower for needle in folded):
-            return text
-    return pattern.sub(MASK, text)
+    return _search_for(found)[2].sub(MASK, text) if _may_hold(text, found) else text
+
+
+def may_hold(text: str, secrets: Iterable[str]) -> bool:
+    """Whether a text may hold one of these secrets; False is certain."""
+    return _may_hold(text, tuple(sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True)))
+
+
+def _may_hold(text: str, secrets: tuple[str, ...]) -> bool:
+    if not secrets:
+        return False
+    exact, folded, _ = _search_for(secrets)
+    if any(needle in text for needle in exact):
+        return True
+    lower = text.lower()
+    return any(needle in lower for needle in folded)
 
 
 @lru_cache(maxsize=128)

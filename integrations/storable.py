@@ -34,6 +34,8 @@ def mended(value: Any) -> Any:
     """The JSON value with U+FFFD in the place of NUL and of lone surrogates: for what others said and nobody can be asked to correct."""
     match value:
         case str():
+            if value.isascii():
+                return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
             whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
         case list():
