@@ -36,8 +36,17 @@ T = TypeVar("T")
 class Client:
     """Calls the API that `definition` describes, as whom `credentials` and `settings` say. Use it as a context manager; one per thread."""
 
-    def __init__(self, *, definition: Definition, credentials: Credentials, settings: Mapping[str, Any], store: tokens.TokenStore) -> None:
+    def __init__(
+        self,
+        *,
+        definition: Definition,
+        credentials: Credentials,
+        settings: Mapping[str, Any],
+        store: tokens.TokenStore,
+        mapping: Mapping[str, str] | None = None,
+    ) -> None:
         self.definition = definition
+        self._mapping = mapping or {}
         self.issuer = Issuer(definition, credentials, settings, redirect_uri())
         self._credentials = credentials
         self._settings = settings
@@ -110,7 +119,9 @@ class Client:
 
     def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
         """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
-        twin = Client(definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store)
+        twin = Client(
+            definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store, mapping=self._mapping
+        )
         twin._held, twin._gate, twin._through = self._held, self._gate, through
         twin._learn()
         return twin
@@ -194,7 +205,7 @@ class Client:
 
     def _values(self, **more: Any) -> dict[str, Any]:
         held = self._held
-        found = values_of(self.definition, self._credentials, self._settings, kept=held.kept, **more)
+        found = values_of(self.definition, self._credentials, self._settings, kept=held.kept, mapping=self._mapping, **more)
         if self._scheme.needs_token:
             found["token"] = held.value
             found["oauth"] = {"token": {"access_token": held.value, **held.kept}}
@@ -277,12 +288,16 @@ def redirect_uri() -> str:
     return f"{django_settings.PUBLIC_URL}{reverse('oauth2-callback')}"
 
 
-def client_for(connection: Connection, definition: Definition) -> Client:
-    """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there."""
+def client_for(connection: Connection, definition: Definition, *, mapping: Mapping[str, str] | None = None) -> Client:
+    """The client of a stored connection; `mapping` is who the organization that runs is at the vendor. Raises `CallError` if its secrets cannot be opened, or may not be sent there."""
     credentials = opened(connection, definition)
     check_destinations(connection, definition, credentials)
     client = Client(
-        definition=definition, credentials=credentials, settings=connection.settings, store=tokens.MemoryTokens(definition.auth)
+        definition=definition,
+        credentials=credentials,
+        settings=connection.settings,
+        store=tokens.MemoryTokens(definition.auth),
+        mapping=mapping,
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(
@@ -378,6 +393,8 @@ def _with_scheme(url: str) -> str:
 
 def _lacks(missing: expressions.MissingValue) -> str:
     name = missing.name
+    if name.startswith("mapping."):
+        return f"The integration needs {{{{{name}}}}}, which only a run for an organization that is mapped to a customer of the vendor has."
     known = name.removeprefix(SECRET_FIELD).removeprefix("credentials.")
     return f"The integration needs {known}, and this connection has no value for it. Add it to the connection, or authorize it again."
 

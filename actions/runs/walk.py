@@ -39,7 +39,7 @@ class Walk:
     def __init__(self, run: Run, lease: Lease) -> None:
         self.run = run
         self.lease = lease
-        self.plan = plan_of(run.action)
+        self.plan = plan_of(run.action, run.mapped)
         self.strategy = self.plan.strategy
         self.fetcher = Fetcher(self.plan, run)
         self.caps = Caps(run, max_pages=run.max_pages)
@@ -57,7 +57,7 @@ class Walk:
             self.lease.look()
             if self._ends_before(token):
                 return
-            with client_for(self.run.connection, self.plan.definition) as client, Fetchers(client) as fetchers:
+            with client_for(self.run.connection, self.plan.definition, mapping=self.run.mapped) as client, Fetchers(client) as fetchers:
                 if self._has_slot(fetchers):
                     self._pages(client, fetchers, token)
         except LeaseLost:
