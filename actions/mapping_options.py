@@ -56,7 +56,8 @@ def start(*, mapping: Mapping, user: User) -> Mapping:
         raise Conflict("The action that gave the options is no longer part of the integration. Choose another one.")
     with transaction.atomic():
         mapping = stored(mapping)
-        if mapping.state == State.REFRESHING and Run.objects.filter(pk=mapping.run).exclude(state=Run.State.FINISHED).exists():
+        running = _run_of(mapping) if mapping.state == State.REFRESHING else None
+        if running and not running.is_finished:
             raise Conflict("The options are being refreshed already.")
         run = runs.start(
             action=action,
@@ -86,9 +87,10 @@ def refresh(mapping_id: UUID) -> None:
     mapping = _refreshing(mapping_id)
     if mapping is None:
         return
-    if Run.objects.filter(pk=mapping.run).exclude(state=Run.State.FINISHED).exists():
-        runs.execute(mapping.run)
-    run = Run.objects.filter(pk=mapping.run).first()
+    run = _run_of(mapping)
+    if run and not run.is_finished:
+        runs.execute(run.pk)
+        run = _run_of(mapping)
     mapping = _refreshing(mapping_id)
     if mapping is None or (run and not run.is_finished):
         return  # it waits for the vendor, or another worker has it: `recover` comes back to it
@@ -160,6 +162,10 @@ def _take_over(mapping: Mapping, run: Run | None) -> None:
     if run.verdict == Run.Verdict.AMBIGUOUS:
         notes.append(run.message)
     Mapping.objects.filter(pk=mapping.pk).update(message=" ".join(notes))
+
+
+def _run_of(mapping: Mapping) -> Run | None:
+    return Run.objects.filter(pk=mapping.run).first() if mapping.run else None
 
 
 def _refreshing(mapping_id: UUID) -> Mapping | None:

@@ -84,7 +84,9 @@ class ChoiceView(APIView):
         organization = asked_for(request, Role.VIEWER)
         action = action_in(integration, request.query_params.get("action"))
         return Response(
-            represent(choose(organization=organization, integration=integration, user=signed_in(request), action=action and action.uid))
+            represent(
+                choose(organization=organization, integration=integration, user=signed_in(request), action=action.uid if action else None)
+            )
         )
 
 

@@ -204,13 +204,12 @@ class SuggestionsView(APIView):
 
 
 class CsvParser(BaseParser):
-    """The body as bytes."""
+    """The body as bytes, whatever it is called."""
 
-    media_type = "text/csv"
+    media_type = "*/*"  # what programs send that do not say what it is
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> bytes:  # noqa: ARG002 - the signature of the library
-        data: bytes = stream.read(MAX_BYTES + 1)
-        return data
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:  # noqa: ARG002 - the signature of the library
+        return stream.read(MAX_BYTES + 1)
 
 
 class MappingCsvView(APIView):
@@ -231,7 +230,7 @@ class MappingCsvView(APIView):
         summary="Map by a CSV file as it is exported; errors by line, and either all lines are saved or none",
         parameters=[ORGANIZATION],
         request={"text/csv": OpenApiTypes.STR},
-        responses={200: schema.MapResult, **problems(401, 403, 404, 415, 422)},
+        responses={200: schema.MapResult, **problems(401, 403, 404, 422)},
         tags=["mapping"],
     )
     def put(self, request: Request, key: str) -> Response:

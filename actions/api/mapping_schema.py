@@ -55,7 +55,7 @@ class ChoiceDocument(serializers.Serializer):
 
 class MappingRequest(serializers.Serializer):
     organization = serializers.CharField(required=False, help_text="Id or slug; by default the caller's topmost one")
-    source = serializers.ChoiceField(["typed", "list", "action"])
+    source = serializers.ChoiceField(["typed", "list", "action"])  # type: ignore[assignment]  # a member of the document
     connection = serializers.UUIDField(required=False, allow_null=True, help_text="null: the organization's default")
     action = serializers.UUIDField(required=False, allow_null=True, help_text="With action: any action whose records are the customers")
     inputs = ObjectField(required=False, help_text="Of that action, by parameter name")
@@ -69,7 +69,7 @@ class MappingRequest(serializers.Serializer):
 class MappingDocument(serializers.Serializer):
     organization = serializers.UUIDField()
     integration = serializers.UUIDField()
-    source = serializers.ChoiceField(["typed", "list", "action"])
+    source = serializers.ChoiceField(["typed", "list", "action"])  # type: ignore[assignment]  # a member of the document
     connection = serializers.UUIDField(allow_null=True)
     action = serializers.UUIDField(allow_null=True)
     inputs = ObjectField()
@@ -89,7 +89,7 @@ class MappedDocument(serializers.Serializer):
     slug = serializers.CharField()
     name = serializers.CharField()
     id = serializers.CharField(allow_null=True, help_text="{{mapping.id}}; null: not mapped")
-    label = serializers.CharField(allow_null=True)
+    label = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # a member of the document
 
 
 class _MappedRows(serializers.Serializer):
@@ -106,7 +106,7 @@ class MappedCollection(serializers.Serializer):
 
 class OptionDocument(serializers.Serializer):
     value = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a member of the document
 
 
 class _OptionRows(serializers.Serializer):
@@ -124,7 +124,7 @@ class OptionCollection(serializers.Serializer):
 class MapChange(serializers.Serializer):
     organization = serializers.CharField(help_text="Id or slug of an organization below")
     id = serializers.CharField(allow_null=True, help_text="null takes the mapping away")
-    label = serializers.CharField(required=False, help_text="Where there are options, that of the option counts")
+    label = serializers.CharField(required=False, help_text="Where there are options, that of the option counts")  # type: ignore[assignment]  # a member of the document
 
 
 class MapRequest(serializers.Serializer):

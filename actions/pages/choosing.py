@@ -106,7 +106,9 @@ def why(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "is_set": overrides.override_of(here, integration, uid) is not None,
         "others": [
-            (one, names.get(one.action, "An action that is gone")) for one in overrides.overrides_of(here, integration) if one.action != uid
+            (one, names.get(one.action, "An action that is gone") if one.action else "")
+            for one in overrides.overrides_of(here, integration)
+            if one.action != uid
         ],
     }
     return render(request, "choosing/why.html", context, status=422 if form.errors or what_if.errors else 200)

@@ -76,7 +76,7 @@ class Sheet:
         """What stands in the rows of this page, beside the edits of the others. A row that is as it was is no edit."""
         post = self.request.POST
         shown = [UUID(key) for key in post.getlist("shown")[:PER_PAGE] if is_uuid(key)]
-        now = {row.pk: (row.value or "", row.label or "") for row in tables.children(self.mapping).filter(pk__in=shown)}  # type: ignore[attr-defined]
+        now = {row.pk: (row.value or "", row.label or "") for row in tables.children(self.mapping).filter(pk__in=shown)}
         for key, (value, label) in now.items():
             typed = " ".join(post.get(f"value.{key}", value).split())
             named = " ".join(post.get(f"label.{key}", label).split()) if self.is_typed else ""
@@ -213,7 +213,8 @@ def table(request: HttpRequest, slug: str) -> HttpResponse:
 def found_options(request: HttpRequest, slug: str) -> HttpResponse:
     """The options for what is typed into one row (`value.<id>`), and the label of the one that it names exactly."""
     mapping = tables.mapping_of(current(request), integration_for(request.user, slug))
-    name, text = next(((name, text) for name, text in request.GET.items() if name.startswith("value.")), ("", ""))
+    name = next((name for name in request.GET if name.startswith("value.")), "")
+    text = request.GET.get(name, "") if name else ""
     found = options.found(mapping, text)
     key = name.removeprefix("value.")
     exact = next((one for one in found if one.value == text.strip()), None)

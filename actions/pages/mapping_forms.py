@@ -71,18 +71,18 @@ class SetupForm(RefusableForm):
         self.mapping = mapping
         current = mapping.integration.current
         actions = sorted(current.actions.all(), key=lambda one: (not one.paginated, one.position)) if current else []
-        self.fields["action"].choices = [
+        choices = [
             ("", "Choose an action"),
             *((str(one.uid), f"{one.name} ({one.method} {one.path})") for one in actions),
-        ]  # type: ignore[attr-defined]
+        ]
+        self.fields["action"] = forms.ChoiceField(choices=choices, **_kept(self.fields["action"]))
         self.connections = {
             str(one.pk): one
             for one in Connection.objects.filter(organization=mapping.organization, integration=mapping.integration).order_by("name")
         }
-        self.fields["connection"].choices = [  # type: ignore[attr-defined]
-            ("", f"The default of {mapping.organization}"),
-            *((key, one.name) for key, one in self.connections.items()),
-        ]
+        own = [(key, one.name) for key, one in self.connections.items()]
+        own.insert(0, ("", f"The default of {mapping.organization}"))
+        self.fields["connection"] = forms.ChoiceField(choices=own, **_kept(self.fields["connection"]))
         self.initial = {
             "source": mapping.source if mapping.pk and mapping.source else Source.ACTION,
             "action": str(mapping.action or ""),
@@ -152,3 +152,8 @@ def _shown(mapping: Mapping) -> str:
     if mapping.source != Source.LIST or mapping.option_count > SHOWN_LIST:
         return ""
     return tables.list_as_text(mapping)
+
+
+def _kept(field: forms.Field) -> dict[str, Any]:
+    """What a field keeps when its choices become known."""
+    return {"label": field.label, "help_text": field.help_text, "required": field.required}

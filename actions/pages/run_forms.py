@@ -317,7 +317,7 @@ def _first_choice(connections: list[Connection], choice: Choice, again: Run | No
 
 def _why(choice: Choice, again: Run | None, *, automatic: bool) -> str:
     """Why the walk found what is chosen, unless that is the plain default."""
-    if again or automatic or not choice.connection or choice.steps[0].taken and choice.steps[0].rule == "default":
+    if again or automatic or not choice.connection or (choice.steps[0].taken and choice.steps[0].rule == "default"):
         return ""
     return choice.reason
 

@@ -228,7 +228,7 @@ class _Walk:
         for organization in self.above:
             if found := rows.get(organization.pk):
                 yield self._judged(
-                    "inherited", found, f"It is the default of {self._called(organization)}, which allows it for organizations below."
+                    "inherited", found, f"It is the default of {self._called(organization, begins=False)}, which allows it for organizations below."
                 )
         if not rows:
             yield Candidate("inherited", False, "No organization above has a default connection.")
@@ -250,8 +250,9 @@ class _Walk:
     def _may_know(self, connection: Connection) -> bool:
         return connection.organization_id == self.seeker.organization.pk or connection.organization_id in self.seen
 
-    def _called(self, organization: Organization) -> str:
-        return str(organization) if organization.pk in self.seen else "An organization above"
+    def _called(self, organization: Organization, *, begins: bool = True) -> str:
+        """Its name, or what a person who may not know it reads; `begins` a sentence."""
+        return str(organization) if organization.pk in self.seen else "An organization above" if begins else "an organization above"
 
 
 def usable_for(seeker: Seeker, *, limit: int = 500) -> list[Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 COLUMNS = ("organization", "name", "value", "label")
 MAX_BYTES = 20 * 2**20
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also as full-width characters
 _VALUE_NAMES = ("value", "id")
 _LABEL_NAMES = ("label", "customer", "company")
 _OPTION_LABELS = ("label", "name", "customer", "company")
@@ -99,10 +99,9 @@ def _lines(data: bytes) -> list[tuple[int, list[str]]]:
     first = text.partition("\n")[0]
     delimiter = max((",", ";", "\t"), key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    found = []
+    found: list[tuple[int, list[str]]] = []
     try:
-        for cells in reader:
-            found.append((reader.line_num, cells))
+        found.extend((reader.line_num, cells) for cells in reader)
     except csv.Error as error:
         raise CsvError(f"Line {reader.line_num} cannot be read: {error}.") from None
     return found

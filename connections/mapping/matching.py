@@ -50,7 +50,7 @@ def folded(text: str) -> str:
 def words(name: str) -> tuple[str, ...]:
     """The words of a name without punctuation; & is "and"."""
     text = folded(name).replace("&", " and ")
-    text = re.sub(r"(?<=\b\w)\.(?=\w\b)", "", re.sub(r"['’`´]", "", text))  # S.A. is sa, O'Neil is oneil
+    text = re.sub(r"(?<=\b\w)\.(?=\w\b)", "", re.sub("['`\u2019\u00b4]", "", text))  # S.A. is sa, O'Neil is oneil
     return tuple(re.sub(r"[\W_]+", " ", text).split())
 
 

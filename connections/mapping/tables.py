@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping as Items
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Items
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -55,10 +56,10 @@ def mapping_of(organization: Organization, integration: Integration) -> Mapping:
     )
 
 
-def children(mapping: Mapping, text: str = "", *, unmapped: bool = False) -> QuerySet[Organization]:
+def children(mapping: Mapping, text: str = "", *, unmapped: bool = False) -> QuerySet[Any]:
     """The organizations below, by name, each with `value` and `label` (None where it is not mapped). `text` is looked for in name and slug."""
-    rows = Organization.objects.below([mapping.organization]).exclude(pk=mapping.organization.pk)
-    rows = named(rows, text).annotate(
+    below = Organization.objects.below([mapping.organization]).exclude(pk=mapping.organization.pk)
+    rows: QuerySet[Any] = named(below, text).annotate(
         mine=FilteredRelation("mapped_in", condition=Q(mapped_in__mapping=mapping.pk)), value=F("mine__value"), label=F("mine__label")
     )
     return (rows.filter(value=None) if unmapped else rows).select_related("parent").order_by("name", "pk")
@@ -145,22 +146,19 @@ def save(*, mapping: Mapping, changes: Items[UUID, options.Pair], user: User | N
                 result.cleared += row is not None
                 result.unchanged += row is None
                 continue
-            if has_options and not (row and row.value == value):
-                if value not in known:
-                    errors[where] = [
-                        f"{value[:80]} is not among the options. Choose one of them, or refresh them if it is new at the vendor."
-                    ]
-                    continue
-            label = known.get(value, row.label if row and has_options else label)
-            if problem := options.problem_of(value, label):
+            if has_options and not (row and row.value == value) and value not in known:
+                errors[where] = [f"{value[:80]} is not among the options. Choose one of them, or refresh them if it is new at the vendor."]
+                continue
+            called = known.get(value, row.label if row and has_options else label)
+            if problem := options.problem_of(value, called):
                 errors[where] = [problem]
                 continue
-            if row and (row.value, row.label) == (value, label):
+            if row and (row.value, row.label) == (value, called):
                 result.unchanged += 1
                 continue
             before[names[key]], after[names[key]] = row.value if row else None, value
             MappedOrganization.objects.update_or_create(
-                mapping=mapping, organization_id=key, defaults={"value": value, "label": label, "updated_by": user}
+                mapping=mapping, organization_id=key, defaults={"value": value, "label": called, "updated_by": user}
             )
             result.mapped += 1
         if errors:
