@@ -228,7 +228,9 @@ class _Walk:
         for organization in self.above:
             if found := rows.get(organization.pk):
                 yield self._judged(
-                    "inherited", found, f"It is the default of {self._called(organization, begins=False)}, which allows it for organizations below."
+                    "inherited",
+                    found,
+                    f"It is the default of {self._called(organization, begins=False)}, which allows it for organizations below.",
                 )
         if not rows:
             yield Candidate("inherited", False, "No organization above has a default connection.")

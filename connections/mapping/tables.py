@@ -133,6 +133,8 @@ def save(*, mapping: Mapping, changes: Items[UUID, options.Pair], user: User | N
         errors: dict[str, list[str]] = {}
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
+        rows: list[MappedOrganization] = []
+        gone: list[int] = []
         for key, (value, label) in wanted.items():
             row = old.get(key)
             where = f"mappings.{key}"
@@ -142,7 +144,7 @@ def save(*, mapping: Mapping, changes: Items[UUID, options.Pair], user: User | N
             if not value:
                 if row:
                     before[names[key]], after[names[key]] = row.value, None
-                    row.delete()
+                    gone.append(row.pk)
                 result.cleared += row is not None
                 result.unchanged += row is None
                 continue
@@ -157,12 +159,18 @@ def save(*, mapping: Mapping, changes: Items[UUID, options.Pair], user: User | N
                 result.unchanged += 1
                 continue
             before[names[key]], after[names[key]] = row.value if row else None, value
-            MappedOrganization.objects.update_or_create(
-                mapping=mapping, organization_id=key, defaults={"value": value, "label": called, "updated_by": user}
-            )
-            result.mapped += 1
+            rows.append(MappedOrganization(mapping=mapping, organization_id=key, value=value, label=called, updated_by=user))
         if errors:
             raise Invalid(errors)
+        result.mapped = len(rows)
+        MappedOrganization.objects.filter(pk__in=gone).delete()
+        MappedOrganization.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["mapping", "organization"],
+            update_fields=["value", "label", "updated_by", "updated_at"],
+            batch_size=500,
+        )
         if after:
             _record(mapping, "mapped", before=before, after=after)
     return result
