@@ -15,11 +15,13 @@ from rest_framework.views import APIView
 from actions.api.mapping_schema import ChoiceDocument, OverrideDocument, OverrideRequest
 from actions.models import Action
 from actions.permissions import runnable_action
+from config.hal import array
 from connections.choosing import overrides
 from connections.choosing.models import Override
 from connections.choosing.walk import Choice, choose
 from connections.mapping.values import placeholders
 from connections.models import Connection
+from integrations.api.listing import PARTS
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role
@@ -94,13 +96,13 @@ class OverridesView(APIView):
     @extend_schema(
         operation_id="listConnectionOverrides",
         summary="List what an organization has set about which connection is used",
-        parameters=[ORGANIZATION],
+        parameters=[ORGANIZATION, *PARTS],
         responses={200: OverrideDocument(many=True), **problems(401, 403, 404, 422)},
         tags=["connections"],
     )
     def get(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key)
-        return Response([_override(row) for row in overrides.overrides_of(asked_for(request, Role.VIEWER), integration)])
+        return array(request, overrides.overrides_of(asked_for(request, Role.VIEWER), integration), _override, whole=True)
 
     @extend_schema(
         operation_id="setConnectionOverride",

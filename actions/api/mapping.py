@@ -18,11 +18,12 @@ from actions import mapping_options
 from actions.api import mapping_schema as schema
 from actions.api.choosing import ORGANIZATION, asked_for
 from actions.downloads import download_mapping
-from config.hal import collection
+from config.hal import paged
 from connections.mapping import options, tables
 from connections.mapping.csv_files import MAX_BYTES
 from connections.mapping.models import Mapping, MappingOption
 from connections.models import Connection
+from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Organization, Role
@@ -30,7 +31,6 @@ from integrations.permissions import integration_for, is_uuid, organization_for,
 from integrations.refusals import Invalid
 
 _SETTINGS = {"organization", "source", "connection", "action", "inputs", "valuePath", "labelPath", "options"}
-_WINDOW = [OpenApiParameter("start", int, description="From 0"), OpenApiParameter("limit", int, description="1 to 500, default 50")]
 
 
 def represent(mapping: Mapping) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class MappingOptionsView(APIView):
         parameters=[
             ORGANIZATION,
             OpenApiParameter("q", str, description="Words in value or label, whatever their case and accents"),
-            *_WINDOW,
+            *PAGING,
         ],
         responses={200: schema.OptionCollection, **problems(401, 403, 404, 422)},
         tags=["mapping"],
@@ -143,7 +143,7 @@ class MappingOptionsView(APIView):
         mapping = _mapping(request, key)
         rows = options.search(mapping, request.query_params.get("q", ""))
         path = f"/api/integrations/{key}/mapping/options"
-        return Response(collection(request, rows, rel="option", represent=represent_option, path=path))
+        return paged(request, rows, rel="option", represent=represent_option, path=path)
 
 
 class MappedView(APIView):
@@ -154,7 +154,7 @@ class MappedView(APIView):
             ORGANIZATION,
             OpenApiParameter("q", str, description="Text in name or slug"),
             OpenApiParameter("unmapped", bool, description="Only those that are not mapped"),
-            *_WINDOW,
+            *PAGING,
         ],
         responses={200: schema.MappedCollection, **problems(401, 403, 404, 422)},
         tags=["mapping"],
@@ -163,7 +163,7 @@ class MappedView(APIView):
         unmapped = request.query_params.get("unmapped", "").lower() in ("true", "1")
         rows = tables.children(_mapping(request, key), request.query_params.get("q", "").strip(), unmapped=unmapped)
         path = f"/api/integrations/{key}/mapping/organizations"
-        return Response(collection(request, rows, rel="mapping", represent=represent_row, path=path))
+        return paged(request, rows, rel="mapping", represent=represent_row, path=path)
 
     @extend_schema(
         operation_id="mapOrganizations",

@@ -8,6 +8,7 @@ from typing import Any, Self
 from django.db import models
 
 from integrations.models import Integration, Organization, User
+from integrations.ordered_json import OrderedJSONField
 
 VALUE_LENGTH = 500  # characters of a vendor's id for a customer
 LABEL_LENGTH = 500
@@ -51,7 +52,7 @@ class Mapping(models.Model):
     )
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.TYPED)
     action = models.UUIDField(null=True, blank=True)
-    inputs = models.JSONField(default=dict, blank=True)
+    inputs = OrderedJSONField(default=dict, blank=True)
     value_path = models.CharField(max_length=500, default="id")
     label_path = models.CharField(max_length=500, default="name")
     state = models.CharField(max_length=12, choices=State.choices, default=State.IDLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, Self
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db.models import Q
 
 from integrations.definition import Definition
 from integrations.models.organization import Organization, Role
+from integrations.ordered_json import OrderedJSONField
 
 LABEL_LENGTH = 100  # of type and category
 
@@ -90,10 +92,10 @@ class Integration(models.Model):
     description = models.TextField(blank=True)
     type = models.CharField(max_length=LABEL_LENGTH, default="custom")
     category = models.CharField(max_length=LABEL_LENGTH, blank=True)
-    tags = models.JSONField(default=list, blank=True, help_text="Short texts by which it is found.")
+    tags = OrderedJSONField(default=list, blank=True, help_text="Short texts by which it is found.")
     is_beta = models.BooleanField(default=False, help_text="Perhaps not tested completely; not recommended for production.")
     sharing = models.CharField(max_length=10, choices=SharingPolicy.choices, default=SharingPolicy.ALLOW)
-    extra = models.JSONField(default=dict, blank=True, help_text="Fields of the API that are kept and given back: mode, imageUrl, data.")
+    extra = OrderedJSONField(default=dict, blank=True, help_text="Fields of the API that are kept and given back: mode, imageUrl, data.")
     icon = models.TextField(blank=True, help_text="A checked SVG document, or empty for the default icon.")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -101,6 +103,8 @@ class Integration(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = IntegrationQuerySet.as_manager()
+    # The newest revision and the newest finalized one where `look_up_revisions` has them; None: each question is a query.
+    looked_up: list[Revision] | None = None
 
     class Meta:
         ordering = ["name", "id"]
@@ -117,12 +121,14 @@ class Integration(models.Model):
     @property
     def current(self) -> Revision | None:
         """The newest finalized revision, the one that connections use; None before the first finalizing."""
+        if self.looked_up is not None:
+            return next((row for row in self.looked_up if row.finalized_at), None)
         return self.revisions.exclude(finalized_at=None).order_by("-number").first()
 
     @property
     def working(self) -> Revision:
         """What an editor sees: the open draft, else the current revision."""
-        return self.revisions.order_by("-number")[0]
+        return self.looked_up[0] if self.looked_up else self.revisions.order_by("-number")[0]
 
 
 class InstallRequestQuerySet(models.QuerySet["InstallRequest"]):
@@ -170,13 +176,13 @@ class Revision(models.Model):
 
     integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField(default=1)
-    content = models.JSONField(default=dict, help_text="A Definition as JSON.")
+    content = OrderedJSONField(default=dict, help_text="A Definition as JSON.")
     source = models.CharField(max_length=2000, blank=True, help_text="File name or URL of the document it was imported from.")
-    findings = models.JSONField(default=list, blank=True)
-    repairs = models.JSONField(default=list, blank=True)
+    findings = OrderedJSONField(default=list, blank=True)
+    repairs = OrderedJSONField(default=list, blank=True)
     note = models.CharField(max_length=500, blank=True, help_text="What changed, in the words of whoever finalized it.")
-    linter = models.JSONField(default=dict, blank=True, help_text="Which linter found the findings: name, and version if it has one.")
-    auth_choices = models.JSONField(
+    linter = OrderedJSONField(default=dict, blank=True, help_text="Which linter found the findings: name, and version if it has one.")
+    auth_choices = OrderedJSONField(
         default=list, blank=True, help_text='The ways to authenticate that the document describes: {"scheme", "auth"} each.'
     )
     auth_undecided = models.BooleanField(
@@ -203,3 +209,16 @@ class Revision(models.Model):
     @definition.setter
     def definition(self, value: Definition) -> None:
         self.content = value.dump()
+
+
+def look_up_revisions(integrations: Iterable[Integration]) -> None:
+    """One query for the revisions of a whole list: `current` and `working` of these objects then ask no more. Only for reading."""
+    known = list(integrations)
+    of_same = Revision.objects.filter(integration=models.OuterRef("integration")).order_by("-number").values("number")
+    newest = Q(number=models.Subquery(of_same[:1])) | Q(number=models.Subquery(of_same.exclude(finalized_at=None)[:1]))
+    found: dict[uuid.UUID, list[Revision]] = {}
+    rows = Revision.objects.filter(newest, integration__in={row.pk for row in known}).defer("findings", "repairs")
+    for row in rows.order_by("-number"):
+        found.setdefault(row.integration_id, []).append(row)
+    for integration in known:
+        integration.looked_up = found.get(integration.pk, [])

@@ -550,7 +550,8 @@ def test_api_does_what_the_pages_do(integration: Integration, connection: Connec
         "unchanged": 0,
     }
     assert alice.get(f"{url}/organizations?unmapped=true").json()["total"] == 0
-    csv = b"".join(alice.get(f"{url}/csv").streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    export: Any = alice.get(f"{url}/csv")
+    csv = b"".join(export.streaming_content).decode("utf-8-sig")
     assert csv.splitlines() == ["organization,name,value,label", "client-a,Client A,1,Client A", "client-b,Client B,2,2"]
     put = alice.put(f"{url}/csv", csv.replace("client-b,Client B,2,2", "client-b,Client B,,"), content_type="text/csv")
     assert put.json() == {"mapped": 0, "cleared": 1, "unchanged": 1}

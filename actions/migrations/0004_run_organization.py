@@ -16,9 +16,9 @@ def fill(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("actions", "0002_ledger_and_resume"),
-        ("connections", "0004_choosing_and_mapping"),
-        ("integrations", "0004_templates"),
+        ("actions", "0003_json_keeps_its_order"),
+        ("connections", "0005_choosing_and_mapping"),
+        ("integrations", "0006_member_fields"),
     ]
 
     operations = [
