@@ -514,10 +514,8 @@ def test_each_organization_has_a_mapping_of_its_own_that_those_below_do_not_see(
         name: reverse(name, args=[integration.slug])
         for name in ("integration-mapping", "mapping-export", "api-mapping-csv", "api-mapping-options")
     }
-    said = "".join(
-        b"".join(answer.streaming_content).decode() if answer.streaming else answer.content.decode()
-        for answer in map(carol.get, urls.values())
-    )
+    answers: list[Any] = list(map(carol.get, urls.values()))
+    said = "".join(b"".join(one.streaming_content if one.streaming else [one.content]).decode() for one in answers)
     assert [word for word in ("Client B", "client-b", "Zenith", "Acme") if word in said] == []
     assert {name: eve.get(url).status_code for name, url in urls.items()} == dict.fromkeys(urls, 404)
     assert carol.get(f"{urls['api-mapping-csv']}?organization={cast.msp.pk}").status_code == 422
