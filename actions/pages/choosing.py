@@ -48,12 +48,12 @@ class OverrideForm(RefusableForm):
     """What an organization says about which connection is used."""
 
     selection = forms.ChoiceField(label="First try", choices=Override.Selection.choices)
-    connection = forms.ChoiceField(label="Connection", required=False, help_text="Only for a certain connection.")
+    connection = forms.ChoiceField(label="Connection", required=False)
     name = forms.CharField(
         label="Text in its name",
         required=False,
         max_length=100,
-        help_text="Only for a search by name: the whole name, or a part that only one connection has.",
+        help_text="The whole name, or a part that only one connection has.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     fallback = forms.ChoiceField(label="If that finds none", choices=Override.Fallback.choices)

@@ -93,7 +93,8 @@ class Sheet:
         for key, several in found.ambiguous.items():
             names = ", ".join(f"{label} ({value})" for value, label in several[:4])
             more = f" and {len(several) - 4} more" if len(several) > 4 else ""
-            self.notes[key] = f"{len(several)} options fit equally well: {names}{more}. Choose one."
+            said = f"{len(several)} options fit equally well: {names}{more}. Choose one."
+            self.notes[key] = said if len(several) > 1 else f"{names} fits other organizations equally well. Choose for which one."
         parts = [f"{len(found.clear):,} suggested"]
         parts += [f"{len(found.ambiguous):,} with several that fit equally well"] if found.ambiguous else []
         parts += [f"{found.none:,} without one that fits"] if found.none else []

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from connections.mapping import csv_files, options
-from connections.mapping.matching import Matcher, Suggestion
+from connections.mapping.matching import Matcher
 from connections.mapping.models import MappedOrganization, Mapping
 from connections.models import Connection
 from integrations import audit, paths
@@ -41,7 +41,8 @@ class Saved:
 
 @dataclass
 class Suggestions:
-    """For each organization that has none yet: the option that fits and its score, or the several that fit equally well."""
+    """For each organization that has none yet: the option that fits and its score, or the several that fit equally well. A single one
+    that is ambiguous fits several organizations equally well."""
 
     clear: dict[UUID, tuple[str, str, int]] = field(default_factory=dict)
     ambiguous: dict[UUID, list[options.Pair]] = field(default_factory=dict)
@@ -182,16 +183,38 @@ def suggest(*, mapping: Mapping, text: str = "") -> Suggestions:
     if not rows:
         raise Conflict("There is nothing to suggest from. Set up where the options come from, and refresh them.")
     matcher = Matcher([label for _, label in rows])
+    taken = set(MappedOrganization.objects.filter(mapping=mapping).values_list("value", flat=True))
     found = Suggestions()
     for key, name in children(mapping, text, unmapped=True).values_list("pk", "name"):
-        match matcher.suggest(name):
-            case Suggestion(options=()):
+        best = matcher.suggest(name)
+        # Who is another organization already is hardly this one as well.
+        match [rows[number] for number in best.options if rows[number][0] not in taken]:
+            case []:
                 found.none += 1
-            case Suggestion(score=score, options=(only,)):
-                found.clear[key] = (*rows[only], score)
-            case Suggestion(options=several):
-                found.ambiguous[key] = [rows[number] for number in several]
+            case [only]:
+                found.clear[key] = (*only, best.score)
+            case several:
+                found.ambiguous[key] = several
+    _keep_the_best(found)
     return found
+
+
+def _keep_the_best(found: Suggestions) -> None:
+    """Of several organizations that an option fits, only the one that it fits best has it suggested; where they are equal, none has."""
+    by_value: dict[str, list[UUID]] = {}
+    for key, (value, _, _) in found.clear.items():
+        by_value.setdefault(value, []).append(key)
+    for keys in by_value.values():
+        best = max(found.clear[key][2] for key in keys)
+        first = [key for key in keys if found.clear[key][2] == best]
+        for key in keys:
+            if len(first) == 1 and key == first[0]:
+                continue
+            value, label, score = found.clear.pop(key)
+            if score == best:
+                found.ambiguous[key] = [(value, label)]
+            else:
+                found.none += 1
 
 
 def export(mapping: Mapping) -> Iterator[str]:

@@ -231,6 +231,19 @@ def test_suggestions_are_never_saved_and_name_ties(mapping: Mapping, integration
     assert MappedOrganization.objects.count() == 0
 
 
+def test_option_that_fits_several_organizations_goes_to_the_one_that_it_fits_best(
+    mapping: Mapping, integration: Integration, cast: Cast
+) -> None:
+    acme, longer = (Organization.objects.create(name=name, parent=cast.msp) for name in ("Acme", "Acme Holding"))
+    assert set(tables.suggest(mapping=mapping).clear) == {cast.client_a.pk, acme.pk}
+    twin = Organization.objects.create(name="ACME GmbH", parent=cast.msp)
+    found = tables.suggest(mapping=mapping)
+    assert (found.ambiguous, longer.pk in found.clear) == ({acme.pk: [("1", "Acme Ltd")], twin.pk: [("1", "Acme Ltd")]}, False)
+    # What is somebody's already is suggested to nobody else.
+    tables.save(mapping=mapping, changes={acme.pk: ("1", "")}, user=cast.alice)
+    assert set(tables.suggest(mapping=mapping).clear) == {cast.client_a.pk}
+
+
 # --- CSV -------------------------------------------------------------------------------------------------------------------
 
 
@@ -423,7 +436,7 @@ def test_edits_of_several_pages_and_searches_are_saved_together(mapping: Mapping
     page = send(page, {many[9]: "2"}, do="search", q="practice 02")
     page = send(page, {many[20]: "3"}, do="page:1", q="")
     assert MappedOrganization.objects.count() == 0
-    assert "3 changes not saved yet" in text(page)
+    assert "3 not saved, on all pages" in text(page)
     page = send(page, {}, do="save", q="")
     assert "Saved: 3 mapped." in text(page)
     assert stored(integration, cast) == {
@@ -500,7 +513,10 @@ def test_page_sets_up_an_action_and_begins_to_fetch(integration: Integration, co
     mapping = tables.mapping_of(cast.msp, integration)
     mapping_options.refresh(mapping.pk)
     status = alice.get(reverse("mapping-status", args=[integration.slug]))
-    assert (status.headers["HX-Trigger"], "257 options from List customers" in text(status)) == ("options-came", True)
+    assert (status.headers["HX-Trigger"], "257 options , fetched just now. They come from the action List customers." in text(status)) == (
+        "options-came",
+        True,
+    )
     wrong = alice.post(reverse("mapping-setup", args=[integration.slug]), {**values, "inputs": "{", "value_path": "$.["})
     assert (wrong.status_code, "This is no JSON" in text(wrong)) == (422, True)
 

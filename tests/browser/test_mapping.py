@@ -69,7 +69,7 @@ def test_suggested_and_searched_values_are_kept_over_pages_until_they_are_saved(
     field.fill("998")
     expect(page.locator(f"#label-{cast.client_a.pk}")).to_have_text("Customer 998")
     page.get_by_role("button", name="Next").click()
-    expect(page.locator("#mapping")).to_contain_text("2 changes not saved yet, also on other pages")
+    expect(page.locator("#mapping")).to_contain_text("2 not saved, on all pages")
     page.get_by_role("button", name="Save mappings").click()
     expect(page.locator("#mapping")).to_contain_text("Saved: 2 mapped.")
     assert dict(tables.children(mapping).exclude(value=None).values_list("slug", "value")) == {"client-a": "998", "client-b": "1"}
