@@ -80,8 +80,9 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(organization__in=Organization.objects.visible_to(user))
 
     def usable_by(self, user: Any) -> Self:
-        """Runs that the user may cancel and resume."""
-        return self.filter(organization__in=Organization.objects.visible_to(user, Role.OPERATOR))
+        """Runs that the user may cancel and resume: by a role, or because the integration is shared with the person."""
+        lent = Q(connection__integration__in=Integration.objects.lent_to(user), organization__in=Organization.objects.visible_to(user))
+        return self.filter(Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR)) | lent)
 
     def orphaned(self, now: Any) -> Self:
         """Unfinished runs that nobody holds: never started, or their worker's lease has run out."""

@@ -29,8 +29,8 @@ from connections.permissions import may_use
 from integrations.api.listing import Choice, Filters, Order
 from integrations.api.schema import problems
 from integrations.api.views import json_object
-from integrations.models import Organization, Role, User
-from integrations.permissions import is_uuid, organization_for, signed_in
+from integrations.models import Integration, Organization, Role, User
+from integrations.permissions import is_uuid, organization_for, running_for, signed_in
 from integrations.refusals import Conflict, Invalid
 
 _ACCEPTED = {
@@ -130,16 +130,27 @@ class RunsView(APIView):
         """The organization that it runs for and the connection that is named, if any: one that the user may use, or one that the
         organization may."""
         key, named = payload.get("connection"), payload.get("organization")
-        organization = organization_for(user, Role.OPERATOR, str(named)) if named else None
+        rows = Connection.objects.select_related("integration", "organization")
+        found = rows.filter(pk=key).first() if key is not None and is_uuid(key) else None
+        action = (
+            Action.objects.visible_to(user).filter(uid=payload.get("action")) if is_uuid(payload.get("action")) else Action.objects.none()
+        )
+        integration = found.integration if found else Integration.objects.filter(revisions__actions__in=action).first()
+
+        def running() -> Organization:
+            given = str(named) if named else None
+            return running_for(user, integration, given) if integration else organization_for(user, Role.OPERATOR, given)
+
         if key is None:
-            return organization or organization_for(user, Role.OPERATOR), None
-        found = Connection.objects.select_related("integration", "organization").filter(pk=key).first() if is_uuid(key) else None
+            return running(), None
         if found and Connection.objects.visible_to(user).filter(pk=found.pk).exists():
-            if organization is None and not may_use(user, found):
+            if named:
+                return running(), found
+            if not may_use(user, found):
                 raise PermissionDenied
-            return organization or found.organization, found
+            return found.organization, found
         if found:
-            organization = organization or organization_for(user, Role.OPERATOR)
+            organization = running()
             if not why_not_for(found, Seeker(organization, found.integration, user)):
                 return organization, found
         raise Invalid({"connection": ["There is no such connection that you may see. Send its id, or leave it out: then one is chosen."]})

@@ -22,7 +22,7 @@ from connections.choosing.walk import Choice, choose, usable_for
 from connections.models import Connection
 from connections.pages import organizations_at
 from integrations.models import Integration, Organization
-from integrations.permissions import integration_for, is_uuid, signed_in
+from integrations.permissions import integration_for, is_uuid, may_run, signed_in
 from integrations.refusals import Refusal
 
 PER_PAGE: Final = 25
@@ -35,7 +35,7 @@ MOST_MAPPED: Final = 1000  # organizations to run for, in one list
 def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
     """The form of a run. `?from=` names an earlier run whose values it starts with."""
     integration = integration_for(request.user, slug)
-    if not request.may_operate:  # type: ignore[attr-defined]
+    if not request.organization or not may_run(request.user, request.organization, integration):  # type: ignore[attr-defined]
         raise PermissionDenied
     action = runnable_action(integration, uid)
     organization = request.organization  # type: ignore[attr-defined]
@@ -43,7 +43,7 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
     context: dict[str, Any] = {"integration": integration, "action": action, "choice": choice}
     connections = _usable(request, integration, choice)
     if not connections:
-        context["connectable"] = Integration.objects.installable_by(organization).filter(pk=integration.pk).exists()
+        context["connectable"] = Integration.objects.installable_by(organization, request.user).filter(pk=integration.pk).exists()
         return render(request, "runs/new.html", context)
     form = RunForm(
         request.POST if request.method == "POST" else None,
