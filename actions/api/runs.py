@@ -132,9 +132,8 @@ class RunsView(APIView):
         key, named = payload.get("connection"), payload.get("organization")
         rows = Connection.objects.select_related("integration", "organization")
         found = rows.filter(pk=key).first() if key is not None and is_uuid(key) else None
-        action = (
-            Action.objects.visible_to(user).filter(uid=payload.get("action")) if is_uuid(payload.get("action")) else Action.objects.none()
-        )
+        uid = str(payload.get("action") or "")
+        action = Action.objects.visible_to(user).filter(uid=uid) if is_uuid(uid) else Action.objects.none()
         integration = found.integration if found else Integration.objects.filter(revisions__actions__in=action).first()
 
         def running() -> Organization:
