@@ -31,7 +31,7 @@ class Finding:
     column: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Change:
     """What a repair changed in the draft, whole: undoing it puts `before` in the place of `after`; None is nothing.
 
