@@ -107,7 +107,7 @@ def _parameters(
         report.repair("operation-parameters", where, sorted(map(str, declared)), "a list", message)
     named = declared.items() if isinstance(declared, dict) else enumerate(declared if isinstance(declared, list) else [])
     for key, value in named:
-        place = pointer(key, base=where)
+        place = f"{where}/{key}" if key.__class__ is int else pointer(key, base=where)
         parameter = references.resolve(value, place)
         if id(parameter) in usual:
             yield place, parameter

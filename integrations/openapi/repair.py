@@ -22,6 +22,7 @@ PLACES = ("path", "query", "header", "cookie")
 _RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 _MAX_KEY = 200
 _IN_BRACES = re.compile(r"\{([^{}/]*)\}")
+_TIDY = re.compile(r"/(?!/)(?:[^\s\x00-\x1f{}#?]|\{[\w.-]+\})*")  # a path as nearly all are: nothing to mend
 
 
 def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
@@ -30,6 +31,8 @@ def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
     `/a#create` is `/a`: a fragment is never sent, documents use it to tell operations apart. `/a?type=x` is `/a` with a
     required query parameter that can only be x.
     """
+    if _TIDY.fullmatch(key):
+        return key, []
     path, hash_mark, _ = key.partition("#")
     if hash_mark:
         report.repair("path-no-fragment", where, key, path, "The part of a path from # on is never sent; it was cut off.")
