@@ -12,7 +12,7 @@ from typing import Any
 
 from integrations import json_text
 from integrations.masking import masked
-from integrations.models import AuditEntry, Organization, User
+from integrations.models import AuditEntry, Integration, Organization, User
 
 _actor: ContextVar[Callable[[], Any] | None] = ContextVar("actor", default=None)
 
@@ -65,6 +65,11 @@ def record(
         after=masked(new),
         note=note,
     )
+
+
+def latest(integration: Integration) -> AuditEntry | None:
+    """The last thing that was done to an integration."""
+    return AuditEntry.objects.filter(kind=Kind.INTEGRATION, object_id=str(integration.pk)).order_by("-id").first()
 
 
 def _present() -> User | None:

@@ -165,6 +165,7 @@ def discard_draft(*, integration: Integration) -> None:
             raise Conflict("This integration was never finalized, so there is nothing to go back to. Delete it instead.")
         if integration.revisions.filter(finalized_at=None).delete()[0]:
             _record(integration, "draft discarded")
+            Integration.objects.filter(pk=integration.pk).update(updated_at=timezone.now())
 
 
 def change_definition(*, integration: Integration, **parts: Any) -> Revision:
@@ -218,7 +219,7 @@ def finalize(*, revision: Revision, user: User, note: str = "") -> None:
     if integration.status == Status.DRAFT:
         # The first finalizing ends the draft for good; until its owner publishes it, nobody can install it.
         integration.status = Status.HIDDEN
-        integration.save(update_fields=["status", "updated_at"])
+    integration.save(update_fields=["status", "updated_at"])
     _record(integration, "finalized", after={"revision": revision.number}, note=revision.note, user=user)
 
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.hal import collection
+from config.hal import paged
 from connections import authorization, services, upkeep
 from connections.api.schema import (
     AuthorizationDocument,
@@ -24,10 +24,11 @@ from connections.api.views import represent
 from connections.client import redirect_uri
 from connections.models import Connection, TokenEvent
 from connections.permissions import connection_for
+from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object
-from integrations.models import Integration, Organization, Role
-from integrations.permissions import integration_for, organization_for, signed_in
+from integrations.models import Integration, Organization
+from integrations.permissions import integration_for, running_for, signed_in
 from integrations.refusals import Invalid
 
 # Fields of a body of POST connect, besides those of a new connection.
@@ -60,7 +61,7 @@ class ConnectView(APIView):
     )
     def get(self, request: Request, key: str) -> HttpResponseRedirect:
         integration = integration_for(request.user, key)
-        organization = organization_for(request.user, Role.OPERATOR, request.query_params.get("organization"))
+        organization = running_for(request.user, integration, request.query_params.get("organization"))
         with transaction.atomic():  # a connection that cannot be authorized is not left behind
             connection = _default(integration, organization) or _make(request, integration, organization, {})
             begun = authorization.begin(connection=connection, user=signed_in(request), session_key=_session(request))
@@ -80,7 +81,7 @@ class ConnectView(APIView):
             raise Invalid({name: ["This field is not known."] for name in unknown})
         given = _given(payload)
         integration = integration_for(request.user, key)
-        organization = organization_for(request.user, Role.OPERATOR, payload.get("organization"))
+        organization = running_for(request.user, integration, payload.get("organization"))
         connection = _named(integration, organization, payload) or _make(request, integration, organization, payload)
         if given.get("code"):
             authorization.exchange(
@@ -152,16 +153,15 @@ class TokenEventsView(APIView):
         operation_id="listTokenEvents",
         summary="When the token was renewed, why, and what came of it; newest first",
         parameters=[
-            OpenApiParameter("start", int, description="From 0"),
-            OpenApiParameter("limit", int, description="1 to 500, default 50"),
+            *PAGING,
         ],
-        responses={200: TokenEventCollection, **problems(401, 404)},
+        responses={200: TokenEventCollection, **problems(401, 404, 422)},
         tags=["connections"],
     )
     def get(self, request: Request, key: str) -> Response:
         connection = connection_for(request.user, key)
         path = f"/api/connections/{connection.pk}/token-events"
-        return Response(collection(request, connection.token_events.all(), rel="tokenEvents", represent=_event, path=path))
+        return paged(request, connection.token_events.all(), rel="tokenEvents", represent=_event, path=path)
 
 
 def _event(event: TokenEvent) -> dict[str, Any]:

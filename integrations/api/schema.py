@@ -65,8 +65,14 @@ _REASONS = {
     401: "No valid token or session",
     403: "The role does not allow it",
     404: "Not there, or not visible to the caller",
+    406: "No media type that the caller accepts",
     409: "Not possible as things stand",
+    412: "Somebody changed it since the caller has read it",
+    413: "The body is too large",
+    415: "The media type of the body is not read here",
     422: "Some values do not fit",
+    428: "This installation wants If-Match with every change",
+    429: "Too many requests; Retry-After says when to come again",
     502: "The vendor could not be reached",
 }
 
