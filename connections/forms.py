@@ -26,6 +26,7 @@ from integrations.widgets import AffixedInput
 CREDENTIALS = "credentials."
 SETTINGS = "settings."
 BASE_URI = "settings.baseUri"
+BELOW = "below"
 _LIMITS = (
     (
         "concurrency",
@@ -46,6 +47,7 @@ class UnshownInput(forms.TextInput):
 class ConnectionForm(OptionFields, RefusableForm):
     """`stored` names the credentials that the connection has, `defaults` those that come with the integration. `options` are
     what the connection sets for itself, `network_stored` the secrets of its network, `lenders` those whose limit it may borrow.
+    With `offers_below` it asks who below may run with the connection.
 
     No credential is ever sent back. Where htmx swaps the form, static/js/keep-typed.js carries over what was typed.
     """
@@ -59,9 +61,11 @@ class ConnectionForm(OptionFields, RefusableForm):
         options: ConnectionOptions | None = None,
         network_stored: Collection[str] = (),
         lenders: Collection[Connection] = (),
+        offers_below: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.offers_below = offers_below
         self.fields["name"] = forms.CharField(
             max_length=NAME_LENGTH,
             help_text="By which you tell it from others, for example Production.",
@@ -92,7 +96,24 @@ class ConnectionForm(OptionFields, RefusableForm):
                 choices=choices,
                 help_text="For several connections of which the vendor counts the requests together. The other one's number holds for both.",
             )
+        if offers_below:
+            self.fields[BELOW] = forms.ChoiceField(
+                label="Who below may run with it",
+                choices=Connection.Below.choices,
+                initial=Connection.Below.NOBODY,
+                required=False,
+                help_text="Their runs then call the vendor as this account, and may see all that it sees. Settings and secrets stay hidden from them.",
+            )
         self.add_options(definition, options or ConnectionOptions(), network_stored)
+
+    @property
+    def below_field(self) -> forms.BoundField | None:
+        return self[BELOW] if self.offers_below else None
+
+    @property
+    def below(self) -> str | None:
+        """What was chosen; None where the form did not ask."""
+        return self._entered().get(BELOW) or None
 
     @property
     def limit_fields(self) -> list[forms.BoundField]:
@@ -114,7 +135,7 @@ class ConnectionForm(OptionFields, RefusableForm):
 
     @property
     def main_fields(self) -> list[forms.BoundField]:
-        apart = {*self._brought, *LIMIT_FIELDS, *self._option_names}
+        apart = {*self._brought, *LIMIT_FIELDS, *self._option_names, BELOW}
         return [self[name] for name in self.fields if name not in apart]
 
     @property

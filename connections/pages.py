@@ -74,6 +74,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 limits=form.limits,
                 options=form.options,
                 network_secrets=form.network_secrets,
+                below=form.below,
             )
         except Refusal as refusal:
             form.refuse(refusal)
@@ -110,6 +111,7 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
                 limits=form.limits,
                 options=form.options or None,
                 network_secrets=form.network_secrets or None,
+                below=form.below,
             )
         except Refusal as refusal:
             # What `change` tried stands on the instance; the page shows what is stored.
@@ -213,9 +215,11 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
             **{f"settings.{name}": value for name, value in connection.settings.items()},
             **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
             limit_sharing.FIELD: connection.shares_limit_of_id,
+            "below": connection.below,
         }
         if connection
         else {},
+        offers_below=(connection.organization if connection else current(request)).children.exists(),
         definition=definition,
         stored=services.stored_fields(connection) if connection else [],
         defaults=defaults,

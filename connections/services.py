@@ -58,6 +58,7 @@ def create(
     limits: dict[str, Any] | None = None,
     options: dict[str, Any] | None = None,
     network_secrets: dict[str, str] | None = None,
+    below: str | None = None,
 ) -> Connection:
     """Connect an organization to an integration that is published by it or above it. The first connection is the default."""
     check_installable(integration, organization, user)
@@ -84,6 +85,7 @@ def create(
             options=_kept(own),
             destinations=goes_to,
             is_default=is_default,
+            below=_checked_below(below or Connection.Below.NOBODY),
             created_by=user,
             **_first_state(definition, held),
             **_checked_limits(limits or {}),
@@ -107,6 +109,7 @@ def facts(connection: Connection) -> dict[str, Any]:
         "settings": connection.settings,
         "options": connection.options,
         "isDefault": connection.is_default,
+        "below": connection.below,
     }
 
 
@@ -125,8 +128,9 @@ def change(
     options: dict[str, Any] | None = None,
     network_secrets: dict[str, str] | None = None,
     debug_until: datetime | EllipsisType | None = ...,
+    below: str | None = None,
 ) -> Connection:
-    """Change what is given. `limits` holds some of LIMITS, None for the default. A credential that is left out, or is the mask, stays as it was; "" removes it.
+    """Change what is given. `limits` holds some of LIMITS, None for the default; `below` is one of `Connection.Below`. A credential that is left out, or is the mask, stays as it was; "" removes it.
     Of `options` each that is given takes the place of the one before; `network_secrets` go by the rule of credentials.
 
     Another server gets no credential that was entered for the one before.
@@ -136,16 +140,11 @@ def change(
         before = facts(Connection.objects.select_related("integration").get(pk=connection.pk))
         if name is not None:
             connection.name = _checked_name(name)
-        own = options_of(connection)
-        if options is not None or network_secrets is not None:
-            own, secrets = merged_options(connection, options or {}, network_secrets or {})
-            if _kept(own) != connection.options or secrets != _network_secrets(connection):
-                connection.options, connection.state, connection.message = _kept(own), *_untested(connection)
-                sealed = seal(secrets, context=connection.credential.context) if secrets else ""
-                Credential.objects.filter(pk=connection.pk).update(network_sealed=sealed)
-                connection.credential.network_sealed = sealed
-                if credentials is None and settings is None:
-                    credentials = {}  # whether the owner's defaults may still be used is looked at again
+        own = _change_options(connection, options, network_secrets)
+        if own is None:
+            own = options_of(connection)
+        elif credentials is None and settings is None:
+            credentials = {}  # whether the owner's defaults may still be used is looked at again
         if credentials is not None or settings is not None:
             settings, merged = merged_values(connection, definition, credentials or {}, settings or {})
             _check_credentials(connection.integration, definition, merged, own)
@@ -174,11 +173,29 @@ def change(
         if not isinstance(debug_until, EllipsisType):
             connection.debug_until = _checked_debug(debug_until)
         limit_sharing.check(connection)
+        if below is not None:
+            connection.below = _checked_below(below)
         _save(connection)
         _record(connection, "changed", before=before, after=facts(connection))
         if entered := sorted(field for field, value in (credentials or {}).items() if value != MASK):
             _record(connection, "credentials entered", after={"credentials": entered})
     return connection
+
+
+def _change_options(
+    connection: Connection, options: dict[str, Any] | None, network_secrets: dict[str, str] | None
+) -> ConnectionOptions | None:
+    """Take over what a connection sets for itself; None where that changes nothing."""
+    if options is None and network_secrets is None:
+        return None
+    own, secrets = merged_options(connection, options or {}, network_secrets or {})
+    if _kept(own) == connection.options and secrets == _network_secrets(connection):
+        return None
+    connection.options, connection.state, connection.message = _kept(own), *_untested(connection)
+    sealed = seal(secrets, context=connection.credential.context) if secrets else ""
+    Credential.objects.filter(pk=connection.pk).update(network_sealed=sealed)
+    connection.credential.network_sealed = sealed
+    return own
 
 
 def _first_state(definition: Definition, held: Any) -> dict[str, Any]:
@@ -442,6 +459,12 @@ def _checked_debug(until: datetime | None) -> datetime | None:
     if until is not None and not now < until <= now + LONGEST_DEBUG:
         raise Invalid({"debugUntil": [f"Choose a time to come, at most {LONGEST_DEBUG.days} days from now."]})
     return until
+
+
+def _checked_below(value: Any) -> str:
+    if value not in Connection.Below.values:
+        raise Invalid({"below": [f"Use one of: {', '.join(Connection.Below.values)}."]})
+    return str(value)
 
 
 def _one_at_a_time(organization_id: UUID) -> None:

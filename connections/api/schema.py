@@ -86,6 +86,11 @@ class ConnectionRequest(serializers.Serializer):
     debugUntil = serializers.DateTimeField(
         required=False, allow_null=True, help_text="Only when changing: until then the request log keeps whole bodies"
     )
+    below = serializers.ChoiceField(
+        ["nobody", "mapped", "everybody"],
+        required=False,
+        help_text="Which organizations below may run with it: none, those that are mapped to a customer of the vendor, or all",
+    )
     concurrency = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=50, help_text="Requests at once, over all runs; null: 4"
     )
@@ -166,6 +171,7 @@ class ConnectionDocument(serializers.Serializer):
     isDefault = serializers.BooleanField()
     sharesLimitOf = serializers.UUIDField(allow_null=True)
     debugUntil = serializers.DateTimeField(allow_null=True)
+    below = serializers.ChoiceField(["nobody", "mapped", "everybody"])
     concurrency = serializers.IntegerField(allow_null=True)
     requestsPerMinute = serializers.IntegerField(allow_null=True)
     state = serializers.ChoiceField(["untested", "working", "failing", "reauthorize"])

@@ -30,7 +30,7 @@ from integrations.permissions import integration_for, organization_for, running_
 from integrations.refusals import Invalid
 
 WRITABLE = {
-    "integration", "organization", "name", "credentials", "settings", "isDefault", "options", "networkSecrets", "debugUntil",
+    "integration", "organization", "name", "credentials", "settings", "isDefault", "options", "networkSecrets", "debugUntil", "below",
     *services.LIMIT_FIELDS,
 }  # fmt: skip
 READ_ONLY = {
@@ -56,6 +56,7 @@ def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType 
         "isDefault": connection.is_default,
         limit_sharing.FIELD: str(connection.shares_limit_of_id) if connection.shares_limit_of_id else None,
         "debugUntil": connection.debug_until,
+        "below": connection.below,
         **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
         "state": connection.state,
         "message": connection.message,
@@ -131,6 +132,7 @@ class ConnectionsView(APIView):
             limits={name: payload[name] for name in services.LIMIT_FIELDS if name in payload},
             options=payload.get("options"),
             network_secrets=payload.get("networkSecrets"),
+            below=payload.get("below"),
         )
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
 
@@ -176,6 +178,7 @@ class ConnectionView(APIView):
                 options=payload.get("options"),
                 network_secrets=payload.get("networkSecrets"),
                 debug_until=_moment(payload["debugUntil"]) if "debugUntil" in payload else ...,
+                below=payload.get("below"),
             )
         return conditions.answer(request, represent(connection_for(request.user, key)))
 
