@@ -36,7 +36,7 @@ class RequestFilter(forms.Form):
         max_length=10,
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "404, 5xx, none"}),
     )
-    source = forms.ChoiceField(label="From", required=False, choices=[("", "Everything"), *LoggedRequest.Source.choices])
+    source = forms.ChoiceField(label="Called by", required=False, choices=[("", "Everything"), *LoggedRequest.Source.choices])
     since = forms.DateTimeField(label="Since (UTC)", required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
     until = forms.DateTimeField(label="Until (UTC)", required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
     run = forms.UUIDField(required=False, widget=forms.HiddenInput)

@@ -144,7 +144,7 @@ def as_entry(row: LoggedRequest) -> Entry:
 def as_curl(entry: Entry) -> str:
     """The request as a command for a shell. Where a secret was, stands "$SECRET"; of a long body the beginning, which it says."""
     lines = ["curl", *([f"-X {entry.method}"] if entry.method not in ("GET", "HEAD") else ["--head"] if entry.method == "HEAD" else [])]
-    parts = [" ".join(lines), _quoted(entry.url)]
+    parts = [f"{' '.join(lines)} {_quoted(entry.url)}"]
     parts += [f"-H {_quoted(f'{name}: {value}')}" for name, value in entry.request_headers if name.lower() not in _NOT_FOR_CURL]
     if entry.request_body:
         parts.append(f"--data-binary {_quoted(entry.request_body)}")
