@@ -15,6 +15,8 @@ from django.conf import settings as django_settings
 from django.urls import reverse
 
 from connections import outcomes, rates, tokens
+from connections.agents.route import MARK, Route
+from connections.agents.services import route_of
 from connections.auth import Credentials, scheme_of
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
 from connections.grants import Held, Issuer, secrets_in
@@ -36,9 +38,17 @@ T = TypeVar("T")
 class Client:
     """Calls the API that `definition` describes, as whom `credentials` and `settings` say. Use it as a context manager; one per thread."""
 
-    def __init__(self, *, definition: Definition, credentials: Credentials, settings: Mapping[str, Any], store: tokens.TokenStore) -> None:
+    def __init__(
+        self,
+        *,
+        definition: Definition,
+        credentials: Credentials,
+        settings: Mapping[str, Any],
+        store: tokens.TokenStore,
+        route: Route | None = None,
+    ) -> None:
         self.definition = definition
-        self.issuer = Issuer(definition, credentials, settings, redirect_uri())
+        self.issuer = Issuer(definition, credentials, settings, redirect_uri(), route)
         self._credentials = credentials
         self._settings = settings
         self._scheme = scheme_of(definition.auth)
@@ -46,7 +56,7 @@ class Client:
         self._gate = rates.Gate()
         self._through: Callable[[Callable[[], Any]], Any] = _at_once
         try:
-            self._transport = Transport(certificate=self.issuer.certificate)
+            self._transport = Transport(certificate=self.issuer.certificate, route=route)
         except TransportError as error:
             raise CallError(error.message) from None
         self._secrets: list[str] = []
@@ -110,7 +120,13 @@ class Client:
 
     def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
         """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
-        twin = Client(definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store)
+        twin = Client(
+            definition=self.definition,
+            credentials=self._credentials,
+            settings=self._settings,
+            store=self._store,
+            route=self.issuer.route,
+        )
         twin._held, twin._gate, twin._through = self._held, self._gate, through
         twin._learn()
         return twin
@@ -180,6 +196,9 @@ class Client:
         return replace(outgoing, url=with_query(outgoing.url, added)) if added else outgoing
 
     def _additions(self, outgoing: Outgoing) -> Additions:
+        route = self.issuer.route
+        if route and route.credential:
+            return Additions(headers=[(MARK, route.credential)])
         values = self._values(request=of_request(outgoing))
         try:
             added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
@@ -282,11 +301,20 @@ def client_for(connection: Connection, definition: Definition) -> Client:
     credentials = opened(connection, definition)
     check_destinations(connection, definition, credentials)
     client = Client(
-        definition=definition, credentials=credentials, settings=connection.settings, store=tokens.MemoryTokens(definition.auth)
+        definition=definition,
+        credentials=credentials,
+        settings=connection.settings,
+        store=tokens.MemoryTokens(definition.auth),
+        route=route_of(connection),
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(
-        rates.gate_of(_base_known(definition, credentials, connection.settings), credentials, per_minute=connection.requests_per_minute)
+        rates.gate_of(
+            _base_known(definition, credentials, connection.settings),
+            credentials,
+            per_minute=connection.requests_per_minute,
+            agent=str(connection.agent_id or ""),
+        )
     )
     return client
 

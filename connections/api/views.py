@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from connections import services, upkeep
+from connections.agents.ways import chosen, way_of
 from connections.api.schema import ConnectionDocument, ConnectionRequest, DisconnectDocument, TestDocument
 from connections.auth import scheme_of
 from connections.models import Connection
@@ -21,7 +22,9 @@ from integrations.models import Role
 from integrations.permissions import integration_for, organization_for, signed_in
 from integrations.refusals import Invalid
 
-WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault", *services.LIMITS}
+WRITABLE = {
+    "integration", "organization", "name", "credentials", "settings", "isDefault", "mode", "agent", "agentCredential", *services.LIMITS,
+}  # fmt: skip
 READ_ONLY = {
     "id", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
     "testedAt", "createdAt", "updatedAt",
@@ -40,6 +43,9 @@ def represent(connection: Connection) -> dict[str, Any]:
         "settings": connection.settings,
         "isDefault": connection.is_default,
         **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+        "mode": way_of(connection).mode,
+        "agent": str(connection.agent_id) if connection.agent_id else None,
+        "agentCredential": connection.agent_credential,
         "state": connection.state,
         "message": connection.message,
         "needsAuthorization": connection.needs_authorization,
@@ -104,6 +110,7 @@ class ConnectionsView(APIView):
             settings=payload.get("settings") or {},
             is_default=payload.get("isDefault"),
             limits={name: payload[name] for name in services.LIMITS if name in payload},
+            way=chosen(organization, payload),
         )
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
 
@@ -142,6 +149,7 @@ class ConnectionView(APIView):
             settings=payload.get("settings"),
             is_default=payload.get("isDefault"),
             limits={name: payload[name] for name in services.LIMITS if name in payload},
+            way=chosen(connection.organization, payload, way_of(connection)),
         )
         return Response(represent(connection_for(request.user, key)))
 
