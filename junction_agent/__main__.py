@@ -75,10 +75,10 @@ def _run(settings: config.Config) -> int:
     agent = Agent(settings, who)
 
     def stop(*_: Any) -> None:
-        agent.stop()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
     logging.getLogger("junction_agent").info("Agent %s %s asks %s for work.", who.agent, VERSION, who.server)
     try:
         agent.run()
@@ -87,6 +87,8 @@ def _run(settings: config.Config) -> int:
             "Junction does not know this agent any more: it was revoked. Enrol again with a new code, if it should work.", file=sys.stderr
         )
         return REVOKED
+    except KeyboardInterrupt:
+        logging.getLogger("junction_agent").info("Stopped.")
     return 0
 
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 NAME: Final = "junction-agent/1"
 PATH: Final = "/agent/v1/"  # in front of: enrol, poll, beat, begin, part, room
-PART_BYTES: Final = 256 * 1024  # of an answer's body in one message
+PART_BYTES: Final = 512 * 1024  # of an answer's body in one message
 PARTS_WAITING: Final = 8  # that Junction keeps for a caller who reads slowly; then the agent waits
 MAX_HEAD_BYTES: Final = 256 * 1024  # of what is said of a message's content, status and headers included
 HOLD_SECONDS: Final = 20.0  # for which Junction holds back the answer to a poll where it has no request

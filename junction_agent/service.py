@@ -24,6 +24,7 @@ logger = logging.getLogger("junction_agent")
 
 FIRST_PAUSE = 1.0  # seconds after Junction could not be reached; doubled each time
 LONGEST_PAUSE = 60.0
+LEAVE_SECONDS = 5.0  # for requests on their way, when the agent is to end
 IDLE_BEAT = 25.0  # seconds between two signs of life without work; with work Junction says how many
 ROOM_PAUSES = (0.05, 1.0)  # between two looks whether a slow caller has taken something: the first one, the longest
 
@@ -44,7 +45,7 @@ class Job:
 
 
 class Agent:
-    """Runs until `stop`. Raises `Revoked` where Junction does not know it any more."""
+    """Runs until something interrupts it. Raises `Revoked` where Junction does not know it any more."""
 
     def __init__(self, config: Config, identity: Identity) -> None:
         self._config = config
@@ -59,13 +60,22 @@ class Agent:
         self._beat_seconds = 4.0
         self._revoked = False
 
-    def stop(self) -> None:
-        """Take no more requests, and end."""
-        self._stop.set()
-
     def run(self) -> None:
-        beats = threading.Thread(target=self._beats, name="beats", daemon=True)
-        beats.start()
+        threading.Thread(target=self._beats, name="beats", daemon=True).start()
+        try:
+            self._ask_for_work()
+        finally:
+            # Nothing is begun any more; what is on its way has a moment to end.
+            end = time.monotonic() + LEAVE_SECONDS
+            while self._jobs and not self._revoked and time.monotonic() < end:
+                time.sleep(0.05)
+            self._stop.set()
+            for job in list(self._jobs.values()):
+                job.cancel()
+        if self._revoked:
+            raise Revoked
+
+    def _ask_for_work(self) -> None:
         failures = 0
         while not self._stop.is_set():
             # Nothing is asked for that could not be begun at once.
@@ -86,11 +96,6 @@ class Agent:
                     logger.info("Connected again.")
                 failures = 0
             self._stop.wait(pause)
-        self._stop.set()
-        for job in list(self._jobs.values()):
-            job.cancel()
-        if self._revoked:
-            raise Revoked
 
     def _poll(self) -> float:
         """Ask for one request and begin it; the seconds until the next question."""

@@ -19,6 +19,7 @@ from connections.secrets import SecretError
 from junction_agent import protocol
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+LOOK_SECONDS = 5.0
 SLICE_SECONDS = 1.0  # between two looks at whether an agent still works on it
 # A field that the transport drops where credentials may not go; it says that the agent is to add one of its own.
 MARK = "Junction-Agent-Credential"
@@ -84,6 +85,7 @@ class Incoming:
     closed: bool = False
     _data: memoryview = field(default_factory=lambda: memoryview(b""))
     _ended: bool = False
+    _looked: float = field(default_factory=time.monotonic)
 
     def read_head(self) -> None:
         meta = self._next(may_wait=settings.AGENT_WAIT_SECONDS)
@@ -126,8 +128,11 @@ class Incoming:
         """Take the next part. `may_wait` are the seconds until an agent takes the request, None once that is done."""
         give_up = time.monotonic() + (may_wait or 0)
         try:
-            while (part := self.offer.part(min(SLICE_SECONDS, sockets.time_left(SLICE_SECONDS)))) is None:
+            while (part := self.offer.part(sockets.time_left(SLICE_SECONDS))) is None or self._is_due:
                 state = self.offer.look(head_was_read=self.status != 0)
+                self._looked = time.monotonic()
+                if part is not None:
+                    break
                 if state == "queued" and time.monotonic() > give_up:
                     raise TransportError(
                         f"No agent of {self.route.agent_name} took the request within {settings.AGENT_WAIT_SECONDS} seconds. "
@@ -148,6 +153,11 @@ class Incoming:
             raise self._told(told)
         self._data, self._ended = memoryview(data), bool(meta.get("end"))
         return meta
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether the request has to be kept wanted although its answer flows."""
+        return time.monotonic() - self._looked > LOOK_SECONDS
 
     def _lost(self, what: str) -> TransportError:
         sent = True
