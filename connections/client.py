@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,6 +18,7 @@ from connections import outcomes, rates, tokens
 from connections.agents.route import MARK, Route
 from connections.agents.services import route_of
 from connections.auth import Credentials, scheme_of
+from connections.callers import ROOTS, Caller, reads_caller, said_of
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
 from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, DefaultCredential
@@ -29,8 +30,9 @@ from connections.values import SECRET_FIELD, destinations, of_request, values_of
 from integrations import expressions
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, DigestAuth, OAuth2Auth, TokenPart
+from integrations.definition.parts import CONTROL
 
-__all__ = ["CallError", "Client", "Limited", "base_of", "client_for", "default_credentials", "destinations_of", "opened"]
+__all__ = ["CallError", "Caller", "Client", "Limited", "base_of", "client_for", "default_credentials", "destinations_of", "opened"]
 
 T = TypeVar("T")
 
@@ -46,8 +48,11 @@ class Client:
         settings: Mapping[str, Any],
         store: tokens.TokenStore,
         route: Route | None = None,
+        caller: Caller | None = None,
     ) -> None:
         self.definition = definition
+        # Looked up here: the threads that fetch pages have no connection to the database.
+        self._of_caller = caller.values() if caller and reads_caller(definition) else {}
         self.issuer = Issuer(definition, credentials, settings, redirect_uri(), route)
         self._credentials = credentials
         self._settings = settings
@@ -89,7 +94,15 @@ class Client:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """The headers that go along with every request, their placeholders filled in. Raises `CallError`."""
-        return [(name, value) for name, value in self.filled(self.definition.headers).items() if value]
+        return [(name, value) for name, value in self.filled_headers(self.definition.headers).items() if value]
+
+    def filled_headers(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Headers by name with their placeholders filled in. Raises `CallError`, also for a value that is more than one line."""
+        found = self.filled(texts)
+        for name, value in found.items():
+            if CONTROL.search(value):
+                raise CallError(f"What would be sent in the header {name} holds a line break or another control character. Correct it.")
+        return found
 
     def rendered_url(self, text: str) -> str:
         """A URL or a part of one with its placeholders filled in. Raises `CallError`."""
@@ -103,7 +116,7 @@ class Client:
     def filled_document(self, document: Any) -> Any:
         """JSON values with the placeholders in their texts filled in. Raises `CallError`."""
         try:
-            return expressions.render_all(document, self._values())
+            return expressions.render_all(document, self._values(**self._of_caller))
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
 
@@ -127,6 +140,7 @@ class Client:
             store=self._store,
             route=self.issuer.route,
         )
+        twin._of_caller = self._of_caller
         twin._held, twin._gate, twin._through = self._held, self._gate, through
         twin._learn()
         return twin
@@ -199,7 +213,7 @@ class Client:
         route = self.issuer.route
         if route and route.credential:
             return Additions(headers=[(MARK, route.credential)])
-        values = self._values(request=of_request(outgoing))
+        values = self._values(request=of_request(outgoing), **self._of_caller)
         try:
             added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
         except expressions.MissingValue as error:
@@ -224,10 +238,10 @@ class Client:
     def filled(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Texts by name with their placeholders filled in. Raises `CallError`."""
         try:
-            values = self._values()
+            values = self._values(**self._of_caller)
             if self._scheme.needs_token and not self._held.value and any("token" in path for path in expressions.paths_of(dict(texts))):
                 self._token()
-                values = self._values()
+                values = self._values(**self._of_caller)
             return {name: expressions.render(text, values) for name, text in texts.items()}
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
@@ -296,8 +310,11 @@ def redirect_uri() -> str:
     return f"{django_settings.PUBLIC_URL}{reverse('oauth2-callback')}"
 
 
-def client_for(connection: Connection, definition: Definition) -> Client:
-    """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there."""
+def client_for(connection: Connection, definition: Definition, *, caller: Caller | None = None) -> Client:
+    """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there.
+
+    `caller` is on whose behalf it calls; by default the connection's organization, and no person.
+    """
     credentials = opened(connection, definition)
     check_destinations(connection, definition, credentials)
     client = Client(
@@ -306,6 +323,7 @@ def client_for(connection: Connection, definition: Definition) -> Client:
         settings=connection.settings,
         store=tokens.MemoryTokens(definition.auth),
         route=route_of(connection),
+        caller=caller or Caller(connection.organization),
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(
@@ -353,20 +371,24 @@ def _base_known(definition: Definition, credentials: Credentials, settings: Mapp
         return definition.api_base_uri
 
 
-def default_credentials(integration_id: Any, definition: Definition) -> dict[str, str]:
+def default_credentials(
+    integration_id: Any, definition: Definition, *, row: DefaultCredential | EllipsisType | None = ...
+) -> dict[str, str]:
     """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`.
 
     Where the connection names the server there are no secrets among them: whoever connects could have them sent to a
-    server of their own and read them there.
+    server of their own and read them there. `row` is what is kept of them, where a list has looked it up already.
     """
     scheme = scheme_of(definition.auth)
     found: dict[str, str] = {field.name: field.default for field in scheme.described if field.default}
     known = {field.name for field in scheme.credential_fields()}
     if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and "clientId" in known:
         found["clientId"] = definition.auth.client_id
-    row = DefaultCredential.objects.filter(pk=integration_id).first()
-    if row and not definition.host_is_open:
-        found |= {name: value for name, value in open_sealed(row.sealed, context=row.context).items() if name in known}
+    if definition.host_is_open:
+        return found
+    kept = DefaultCredential.objects.filter(pk=integration_id).first() if row is ... else row
+    if kept:
+        found |= {name: value for name, value in open_sealed(kept.sealed, context=kept.context).items() if name in known}
     return found
 
 
@@ -406,6 +428,8 @@ def _with_scheme(url: str) -> str:
 
 def _lacks(missing: expressions.MissingValue) -> str:
     name = missing.name
+    if name.partition(".")[0] in ROOTS:
+        return said_of(name)
     known = name.removeprefix(SECRET_FIELD).removeprefix("credentials.")
     return f"The integration needs {known}, and this connection has no value for it. Add it to the connection, or authorize it again."
 

@@ -19,7 +19,7 @@ from connections.agents.forms import way_initial
 from connections.agents.ways import CLOUD, chosen, way_of
 from connections.auth import scheme_of
 from connections.authorization import needs_browser
-from connections.client import called_at, default_credentials, redirect_uri
+from connections.client import Caller, called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
 from connections.models import Agent, Connection
 from connections.permissions import connection_for, may_use
@@ -27,7 +27,7 @@ from connections.ping import TestResult
 from connections.secrets import SecretError
 from integrations.definition import Definition
 from integrations.models import Integration, Organization, User
-from integrations.permissions import integration_for
+from integrations.permissions import integration_for, signed_in
 from integrations.refusals import Invalid, Refusal
 
 PER_PAGE = 50
@@ -220,7 +220,7 @@ def _tried(request: HttpRequest, integration: Integration, organization: Organiz
     context: dict[str, Any] = {"connection": connection}
     try:
         form = _form(request, integration, services.definition_of(integration), connection)
-        context["result"] = _test(form, integration, organization, connection)
+        context["result"] = _test(form, integration, Caller(organization, signed_in(request)), connection)
         if connection:
             connection.refresh_from_db()
     except Invalid as refusal:
@@ -230,17 +230,17 @@ def _tried(request: HttpRequest, integration: Integration, organization: Organiz
     return render(request, "connections/test_result.html", context)
 
 
-def _test(form: ConnectionForm, integration: Integration, organization: Organization, connection: Connection | None) -> TestResult:
+def _test(form: ConnectionForm, integration: Integration, caller: Caller, connection: Connection | None) -> TestResult:
     credentials, settings = form.credentials, form.settings
     before = way_of(connection) if connection else CLOUD
-    way = chosen(organization, form.way, before)
+    way = chosen(caller.organization, form.way, before)
     if connection is None:
-        return services.try_out(integration=integration, organization=organization, credentials=credentials, settings=settings, way=way)
+        return services.try_out(integration=integration, caller=caller, credentials=credentials, settings=settings, way=way)
     if not credentials and form.settings_unchanged(connection.settings) and way == before:
-        return services.test(connection=connection)
+        return services.test(connection=connection, user=caller.user)
     definition = services.definition_of(integration)
     settings, merged = services.merged_values(connection, definition, credentials, settings, way)
-    return services.try_out(integration=integration, organization=organization, credentials=merged, settings=settings, way=way)
+    return services.try_out(integration=integration, caller=caller, credentials=merged, settings=settings, way=way)
 
 
 def _show(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:

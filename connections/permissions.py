@@ -13,7 +13,7 @@ from integrations.permissions import is_uuid
 
 def connection_for(user: Any, key: Any, *, use: bool = False) -> Connection:
     """The connection that the user sees; with `use` one that the user may change, test and run with."""
-    rows = Connection.objects.visible_to(user).select_related("integration", "organization", "credential")
+    rows = Connection.objects.visible_to(user).select_related("integration", "organization", "credential", "agent")
     found = rows.filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Http404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import EllipsisType
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from connections import connection_settings, tokens
 from connections.agents.ways import CLOUD, Way, check_holdable, way_of
 from connections.auth import scheme_of
-from connections.client import CallError, Client, client_for, default_credentials, destinations_of, opened
+from connections.client import Caller, CallError, Client, client_for, default_credentials, destinations_of, opened
 from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential, DefaultCredential
 from connections.ping import TestResult, ping
@@ -218,10 +219,10 @@ def delete(*, connection: Connection) -> None:
         connection.delete()
 
 
-def test(*, connection: Connection) -> TestResult:
-    """Test a stored connection and remember the outcome."""
+def test(*, connection: Connection, user: User | None = None) -> TestResult:  # noqa: PT028 - a service, no test of pytest
+    """Test a stored connection on a person's behalf and remember the outcome."""
     try:
-        with client_for(connection, definition_of(connection.integration)) as client:
+        with client_for(connection, definition_of(connection.integration), caller=Caller(connection.organization, user)) as client:
             result = ping(client)
     except CallError as error:
         result = TestResult(False, None, error.message)
@@ -235,13 +236,15 @@ def test(*, connection: Connection) -> TestResult:
 
 
 def try_out(
-    *, integration: Integration, organization: Organization, credentials: dict[str, str], settings: dict[str, Any], way: Way = CLOUD
+    *, integration: Integration, caller: Caller, credentials: dict[str, str], settings: dict[str, Any], way: Way = CLOUD
 ) -> TestResult:
     """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
-    check_installable(integration, organization)
+    check_installable(integration, caller.organization)
     definition = definition_of(integration)
     try:
-        with unsaved_client(integration=integration, definition=definition, credentials=credentials, settings=settings, way=way) as client:
+        with unsaved_client(
+            integration=integration, definition=definition, credentials=credentials, settings=settings, caller=caller, way=way
+        ) as client:
             return ping(client)
     except CallError as error:
         return TestResult(False, error.status, error.message)
@@ -259,34 +262,38 @@ def agree_to_destinations(*, connection: Connection) -> Connection:
     return connection
 
 
-def new_destinations(connection: Connection) -> list[str]:
-    """The servers that a changed integration names and to which nobody has agreed yet."""
+def new_destinations(connection: Connection, *, kept: DefaultCredential | EllipsisType | None = ...) -> list[str]:
+    """The servers that a changed integration names and to which nobody has agreed yet. `kept`: see `default_credentials`."""
+    if not connection.destinations:
+        return []
     try:
         definition = definition_of(connection.integration)
-        found = destinations_of(definition, opened(connection, definition), connection.settings)
-    except (Refusal, CallError):
+        defaults = default_credentials(connection.integration_id, definition, row=kept)
+        found = destinations_of(definition, opened(connection, definition, defaults=defaults), connection.settings)
+    except (Refusal, CallError, SecretError):
         return []
-    return sorted(set(found) - set(connection.destinations)) if connection.destinations else []
+    return sorted(set(found) - set(connection.destinations))
 
 
 def unsaved_client(
-    *, integration: Integration, definition: Definition, credentials: dict[str, str], settings: dict[str, Any], way: Way = CLOUD
+    *,
+    integration: Integration,
+    definition: Definition,
+    credentials: dict[str, str],
+    settings: dict[str, Any],
+    caller: Caller | None = None,
+    way: Way = CLOUD,
 ) -> Client:
     """A client with credentials that are not saved, also of a draft. Raises `Invalid` where they cannot even be sent, and `CallError`."""
     settings, hidden = connection_settings.checked(definition, settings, whole=True, by_agent=way.agent is not None)
     credentials = {**credentials, **hidden}
     _check_credentials(integration, definition, credentials, way)
     together, held = tokens.pasted(definition.auth, {**_defaults(integration, definition), **credentials})
-    return Client(
-        definition=definition,
-        credentials=together,
-        settings=settings,
-        store=tokens.MemoryTokens(definition.auth, held),
-        route=way.route,
-    )
+    store = tokens.MemoryTokens(definition.auth, held)
+    return Client(definition=definition, credentials=together, settings=settings, store=store, caller=caller, route=way.route)
 
 
-def draft_client(*, connection: Connection, definition: Definition) -> Client:
+def draft_client(*, connection: Connection, definition: Definition, user: User | None = None) -> Client:
     """A client of a stored connection that follows a draft. Raises `Conflict` where the draft would send its secrets elsewhere
     than the definition for which they were entered, and `CallError` if they cannot be opened."""
     entered_for = definition_of(connection.integration)
@@ -297,7 +304,7 @@ def draft_client(*, connection: Connection, definition: Definition) -> Client:
             "The draft changes the host or the authentication, and a connection's credentials were entered for what is finalized. "
             "Enter credentials here instead."
         )
-    return client_for(connection, definition)
+    return client_for(connection, definition, caller=Caller(connection.organization, user))
 
 
 def set_default_credentials(*, integration: Integration, secrets: dict[str, str]) -> None:

@@ -11,14 +11,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from config.hal import array, page_of
 from connections.agents import services
 from connections.models import Agent, AgentInstance
 from connections.permissions import agent_for, instance_for
+from integrations.api.listing import MAX_TEXT, Filters, Flag, Order, Search
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Role
 from integrations.permissions import organization_for, signed_in
 from integrations.refusals import Invalid
+
+_KEY = {"type": "string", "maxLength": MAX_TEXT}
 
 
 class AgentRequest(serializers.Serializer):
@@ -81,15 +85,22 @@ def _machine(row: AgentInstance) -> dict[str, Any]:
     }
 
 
+class AgentFilters(Filters):
+    q = Search("name", words="Text in the name")
+    isShared = Flag("is_shared")
+    ordering = Order({"name": "name", "created_at": "createdAt"})
+
+
 class AgentsView(APIView):
     @extend_schema(
         operation_id="listAgents",
         summary="List agents",
         parameters=[
-            OpenApiParameter("organization", str, description="Id or slug; only its own agents"),
+            OpenApiParameter("organization", _KEY, description="Id or slug; only its own agents"),
             OpenApiParameter(
-                "usableIn", str, description="Id or slug; those that its connections may use, shared ones from above included"
+                "usableIn", _KEY, description="Id or slug; those that its connections may use, shared ones from above included"
             ),
+            *AgentFilters.parameters(),
         ],
         responses={200: AgentDocument(many=True), **problems(401, 403, 422)},
         tags=["agents"],
@@ -100,7 +111,8 @@ class AgentsView(APIView):
             rows = Agent.objects.usable_in(organization_for(request.user, Role.VIEWER, key))
         if key := request.query_params.get("organization"):
             rows = rows.filter(organization=organization_for(request.user, Role.VIEWER, key))
-        return Response([represent(row) for row in rows.prefetch_related("instances")])
+        page = page_of(request, AgentFilters.narrow(request, rows.prefetch_related("instances")))
+        return array(request, page, represent)
 
     @extend_schema(
         operation_id="createAgent",

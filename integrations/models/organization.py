@@ -106,6 +106,9 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.VIEWER)
+    fields = OrderedJSONField(
+        default=dict, blank=True, help_text="Custom fields, texts by name: ${user.<name>} in an integration's headers, here and below."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "organization"], name="one_role_per_organization")]

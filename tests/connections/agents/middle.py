@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from tests.connections.server import Handler, Served, serving
+from tests.connections.server import Handler, serving
 
 
 @dataclass
@@ -41,8 +41,7 @@ def in_the_middle(server: str) -> Iterator[Middle]:
     to = urlsplit(server)
 
     def relay(handler: Handler) -> None:
-        seen: Served = handler.server  # type: ignore[assignment]
-        question = seen.seen[-1]
+        question = handler.server.seen[-1]
         connection = http.client.HTTPConnection(to.hostname or "", to.port, timeout=60)
         kept = {name: value for name, value in question.headers.items() if name not in ("host", "connection", "content-length")}
         connection.request(question.method, question.path, question.body, kept)

@@ -13,7 +13,7 @@ import pytest
 
 from actions import results, runs
 from actions.models import Run
-from connections import services, upkeep
+from connections import services, sockets, upkeep
 from connections.agents import services as agents
 from connections.agents.route import Route
 from connections.agents.ways import Way
@@ -24,7 +24,7 @@ from integrations.models import Integration
 from tests.actions.test_runs import PAGES
 from tests.backends import eventually
 from tests.cast import Cast, MakeIntegration, action_of, action_values
-from tests.connections.agents.conftest import Machine, MakeMachine
+from tests.connections.agents.conftest import MakeMachine
 from tests.connections.server import Handler, serving
 from tests.vendor.server import VendorServer
 
@@ -81,11 +81,11 @@ def test_run_walks_all_pages_through_the_agent(
     connection = connected(cast, integration, Way(agent))
     settings.EGRESS_ALLOW = ()
     run = runs.start(
-        action=action_of(integration), connection=connection, user=cast.carol, inputs={}, page_size=200, max_pages=None, hand_over=False
+        action=action_of(integration), connection=connection, user=cast.carol, inputs={}, page_size=100, max_pages=None, hand_over=False
     )
     runs.execute(run.pk)
     run.refresh_from_db()
-    assert (run.verdict, run.page_count, run.record_count) == (Run.Verdict.COMPLETE, 12, 2340), run.message
+    assert (run.verdict, run.page_count, run.record_count) == (Run.Verdict.COMPLETE, 24, 2340), run.message
     assert [record["id"] for record in results.records(run)] == list(range(1, 2341))
 
 
@@ -298,8 +298,6 @@ def endless(to: Handler, total: int, gone: threading.Event) -> None:
 
 
 def open_through(agent: Agent, url: str) -> Any:
-    from connections import sockets
-
     sockets.deadline.set(time.monotonic() + 300)
     return Route(agent.pk, agent.name).send("GET", url, [], None, certificate="", timeouts=(10, 30))
 
@@ -385,7 +383,7 @@ def _status(agent: Agent, url: str) -> int:
         return transport.send(Outgoing("GET", url)).status
 
 
-def held_up(machines: list[Machine], arrived: threading.Event) -> Callable[[Handler], None]:
+def held_up(arrived: threading.Event) -> Callable[[Handler], None]:
     """A server whose first request is in the middle when the machine that sent it is killed."""
     first = threading.Lock()
 
@@ -413,7 +411,7 @@ def test_other_machine_takes_over_what_is_safe_to_send_twice_and_nothing_else(
             except TransportError as error:
                 outcome.append((error.kind, error.sent, error.permanent, error.message))
 
-    with serving(held_up([], arrived)) as server:
+    with serving(held_up(arrived)) as server:
         first = machine(ports=[server.port])
         caller = threading.Thread(target=call, args=(server.url,), daemon=True)
         caller.start()
@@ -444,6 +442,6 @@ def test_machine_that_is_revoked_stops_and_says_why(agent: Agent, machine: MakeM
 
 def test_page_knows_version_latency_and_when_a_machine_was_seen(agent: Agent, machine: MakeMachine) -> None:
     running = machine(ports=[1])
-    row = eventually(lambda: AgentInstance.objects.filter(latency_ms__gt=0).first())
+    row = eventually(lambda: list(AgentInstance.objects.filter(latency_ms__gt=0)))[0]
     assert (row.version, row.state, bool(row.host)) == ("0.1.0", "online", True)
     assert running.stop() == 0

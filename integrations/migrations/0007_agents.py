@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0005_json_keeps_its_order'),
+        ('integrations', '0006_member_fields'),
     ]
 
     operations = [
