@@ -27,7 +27,7 @@ from connections.ping import TestResult
 from connections.secrets import SecretError
 from integrations.definition import Definition
 from integrations.models import Integration, Organization, User
-from integrations.permissions import integration_for, signed_in
+from integrations.permissions import integration_for, may_run, signed_in
 from integrations.refusals import Invalid, Refusal
 
 PER_PAGE = 50
@@ -56,7 +56,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
     integration = _connectable(request, slug)
     context: dict[str, Any] = {"integration": integration}
     try:
-        services.check_installable(integration, current(request))
+        services.check_installable(integration, current(request), signed_in(request))
         definition = services.definition_of(integration)
         context |= {"definition": definition, "needs_browser": needs_browser(definition), "redirect_uri": redirect_uri()}
         form = _form(request, integration, definition)
@@ -188,7 +188,7 @@ def _token_facts(request: HttpRequest, connection: Connection, definition: Defin
 
 def _connectable(request: HttpRequest, slug: str) -> Integration:
     integration = integration_for(request.user, slug)
-    if not request.may_operate:  # type: ignore[attr-defined]
+    if not may_run(request.user, current(request), integration):
         raise PermissionDenied
     return integration
 

@@ -53,7 +53,7 @@ def create(
     way: Way = CLOUD,
 ) -> Connection:
     """Connect an organization to an integration that is published by it or above it. The first connection is the default."""
-    check_installable(integration, organization)
+    check_installable(integration, organization, user)
     definition = definition_of(integration)
     name = _checked_name(name)
     settings, hidden = connection_settings.checked(definition, settings or {}, whole=True, by_agent=way.agent is not None)
@@ -239,7 +239,7 @@ def try_out(
     *, integration: Integration, caller: Caller, credentials: dict[str, str], settings: dict[str, Any], way: Way = CLOUD
 ) -> TestResult:
     """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
-    check_installable(integration, caller.organization)
+    check_installable(integration, caller.organization, caller.user)
     definition = definition_of(integration)
     try:
         with unsaved_client(
@@ -313,9 +313,9 @@ def set_default_credentials(*, integration: Integration, secrets: dict[str, str]
     DefaultCredential.objects.update_or_create(integration=integration, defaults={"sealed": seal(secrets, context=context)})
 
 
-def check_installable(integration: Integration, organization: Organization) -> None:
+def check_installable(integration: Integration, organization: Organization, user: User | None = None) -> None:
     """Refuse drafts, hidden and deprecated integrations, those of organizations that are not above, and those not shared."""
-    if reason := why_not(integration, organization):
+    if reason := why_not(integration, organization, user):
         raise Conflict(f"{integration} cannot be connected. {reason}")
 
 

@@ -24,7 +24,7 @@ from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order, Sea
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Role, look_up_revisions
-from integrations.permissions import integration_for, organization_for, signed_in
+from integrations.permissions import integration_for, organization_for, running_for, signed_in
 from integrations.refusals import Invalid
 
 WRITABLE = {
@@ -112,11 +112,13 @@ class ConnectionsView(APIView):
     )
     def post(self, request: Request) -> Response:
         payload = _payload(request)
-        organization = organization_for(request.user, Role.OPERATOR, payload.get("organization"))
         try:
             integration = integration_for(request.user, str(payload.get("integration") or ""))
         except Http404:
+            # Whoever may connect nothing anywhere is told that, whatever they name.
+            organization_for(request.user, Role.OPERATOR, payload.get("organization"))
             raise Invalid({"integration": ["There is no such integration that you may see. Send its id or slug."]}) from None
+        organization = running_for(request.user, integration, payload.get("organization"))
         connection = services.create(
             organization=organization,
             user=signed_in(request),

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('connections', '0004_json_keeps_its_order'),
-        ('integrations', '0007_agents'),
+        ('integrations', '0008_agents'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0005_json_keeps_its_order'),
+        ('integrations', "0005_json_keeps_its_order"),
     ]
 
     operations = [

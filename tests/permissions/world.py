@@ -21,8 +21,10 @@ from actions.models import Import, Run
 from connections.agents import services as agents
 from connections.models import AgentInstance, Connection
 from integrations import services as integrations
-from integrations.models import InstallRequest, Integration, IntegrationTemplate, Invitation, Membership, Organization, Role, User
+from integrations.models import InstallRequest, Integration, IntegrationTemplate, Invitation, Membership, Organization, Role, Team, User
 from integrations.organizations import members
+from integrations.sharing import services as sharing
+from integrations.sharing import teams
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, member
 from tests.pages import signed_in
 
@@ -40,6 +42,7 @@ class World:
     invitation: Invitation
     asked: InstallRequest
     machine: AgentInstance
+    team: Team
     clients: dict[str, Client] = field(default_factory=dict)
 
 
@@ -73,7 +76,10 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
     )
     integrations.open_draft(integration=integration)
     somebody = member("somebody", here, Role.VIEWER)
+    team = teams.create(organization=here, name="Help desk", members=["somebody"])
+    sharing.share(integration=integration, principal=team, user=people["admin"])
     return World(
+        team=team,
         organization=here,
         integration=integration,
         connection=connection,
@@ -115,6 +121,8 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/organizations/", "key", lambda world: world.organization.slug),
     ("invitations/", "token", lambda world: world.invitation.token),
     ("", "username", lambda world: world.membership.user.username),
+    ("", "principal", lambda world: f"team:{world.team.slug}"),
+    ("", "team", lambda world: world.team.slug),
     ("", "uid", lambda world: action_of(world.integration).uid),
     ("", "step", lambda _: "details"),
     ("", "number", lambda _: 1),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0006_member_fields'),
+        ('integrations', '0007_teams_and_shares'),
     ]
 
     operations = [
