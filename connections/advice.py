@@ -29,6 +29,9 @@ ADVICE: Final[dict[str, str]] = {
     "redirect_elsewhere": "Enter the address to which the server redirects, if it is the vendor's: credentials do not follow to another host.",
     "proxy": "Check the address of the proxy, and whether its rules allow this host and port.",
     "proxy_credentials": "Enter the user name and the password of the proxy again.",
+    "no_agent": "Start the agent on its machine, or look at the page Agents for when it was last seen.",
+    "agent_refused": "Whoever runs the agent adds the host to the list in its file; nothing else can open the way.",
+    "agent_lost": "Look at the page Agents whether the agent is online, and at its machine's network; then test again.",
     # TLS.
     "tls": "Check that host and port are those of the API; the server broke off while the encryption was agreed upon.",
     "tls_expired": "The vendor has to renew the certificate. Until then nothing can be sent safely.",

@@ -16,6 +16,8 @@ from django.conf import settings as django_settings
 from django.urls import reverse
 
 from connections import outcomes, rates, request_log, tokens
+from connections.agents.route import MARK, Route
+from connections.agents.services import route_of
 from connections.auth import Credentials, scheme_of
 from connections.callers import Caller, reads_caller
 from connections.destinations import base_known, base_of, called_at, default_credentials, destinations_of, lacks
@@ -64,12 +66,13 @@ class Client:
         settings: Mapping[str, Any],
         store: tokens.TokenStore,
         network: Network | None = None,
+        route: Route | None = None,
         caller: Caller | None = None,
     ) -> None:
         self.definition = definition
         # Looked up here: the threads that fetch pages have no connection to the database.
         self._of_caller = caller.values() if caller and reads_caller(definition) else {}
-        self.issuer = Issuer(definition, credentials, settings, redirect_uri(), network or Network())
+        self.issuer = Issuer(definition, credentials, settings, redirect_uri(), route, network or Network())
         self._credentials = credentials
         self._settings = settings
         self._scheme = scheme_of(definition.auth)
@@ -77,7 +80,7 @@ class Client:
         self._gate = rates.Gate()
         self._through: Callable[[Callable[[], Any]], Any] = _at_once
         try:
-            self._transport = Transport(network=self.issuer.network)
+            self._transport = Transport(network=self.issuer.network, route=route)
         except TransportError as error:
             raise CallError(error.message, blame=error.blame, cause=error.cause) from None
         except ValueError as error:
@@ -175,7 +178,12 @@ class Client:
     def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
         """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
         twin = Client(
-            definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store, network=self.issuer.way
+            definition=self.definition,
+            credentials=self._credentials,
+            settings=self._settings,
+            store=self._store,
+            network=self.issuer.own_network,
+            route=self.issuer.route,
         )
         twin._of_caller = self._of_caller
         twin._held, twin._gate, twin._through, twin.journal = self._held, self._gate, through, self.journal
@@ -268,6 +276,9 @@ class Client:
         return replace(outgoing, url=with_query(outgoing.url, added)) if added else outgoing
 
     def _additions(self, outgoing: Outgoing) -> Additions:
+        route = self.issuer.route
+        if route and route.credential:
+            return Additions(headers=[(MARK, route.credential)])
         values = self._values(request=of_request(outgoing), **self._of_caller)
         try:
             added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
@@ -401,12 +412,18 @@ def client_for(connection: Connection, definition: Definition, *, caller: Caller
         settings=connection.settings,
         store=tokens.MemoryTokens(definition.auth),
         network=network,
+        route=route_of(connection),
         caller=caller or Caller(connection.organization),
     )
     client.of_connection(connection)
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(
-        rates.gate_of(base_known(definition, credentials, connection.settings), credentials, per_minute=connection.requests_per_minute)
+        rates.gate_of(
+            base_known(definition, credentials, connection.settings),
+            credentials,
+            per_minute=connection.requests_per_minute,
+            agent=str(connection.agent_id or ""),
+        )
     )
     return client
 

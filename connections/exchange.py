@@ -37,10 +37,14 @@ Kind = Literal[
     "redirects",
     "redirect_elsewhere",
     "proxy",  # the proxy on the way does not let the request through
+    "no_agent",  # nobody works for the connection's agent now
+    "agent_refused",  # the agent's own file does not allow it
+    "agent_lost",  # the agent, or the way to it, went away in the middle
 ]
 # Who can mend it; every other kind is the vendor's matter.
 _BLAMED: dict[str, BlameName] = {
     "address": "us", "plain_http": "us", "invalid": "us", "proxy": "us", "dns": "you", "too_large": "you", "redirects": "you", "redirect_elsewhere": "you",
+    "no_agent": "us", "agent_refused": "us", "agent_lost": "us",
 }  # fmt: skip
 
 # UTF-32 begins with the mark of UTF-16, so that it goes first.

@@ -5,16 +5,17 @@ Fields are named as the services' errors name them (`credentials.apiKey`, `setti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django import forms
 
 from connections import authorization
+from connections.agents.forms import WAY_FIELDS, WayFields
 from connections.auth import CredentialField, scheme_of
 from connections.auth.tokens import PASTED
 from connections.limit_sharing import FIELD as SHARES
-from connections.models import Connection
+from connections.models import Agent, Connection
 from connections.option_forms import OptionFields, UnshownText
 from connections.options import ConnectionOptions
 from connections.rates import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
@@ -44,7 +45,7 @@ class UnshownInput(forms.TextInput):
         return None
 
 
-class ConnectionForm(OptionFields, RefusableForm):
+class ConnectionForm(WayFields, OptionFields, RefusableForm):
     """`stored` names the credentials that the connection has, `defaults` those that come with the integration. `options` are
     what the connection sets for itself, `network_stored` the secrets of its network, `lenders` those whose limit it may borrow.
     With `offers_below` it asks who below may run with the connection.
@@ -62,6 +63,7 @@ class ConnectionForm(OptionFields, RefusableForm):
         network_stored: Collection[str] = (),
         lenders: Collection[Connection] = (),
         offers_below: bool = False,
+        agents: Iterable[Agent] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -71,6 +73,7 @@ class ConnectionForm(OptionFields, RefusableForm):
             help_text="By which you tell it from others, for example Production.",
             widget=forms.TextInput(attrs={"autocomplete": "off"}),
         )
+        self.add_way(agents)
         if definition.host_at_connect:
             path = definition.base.path
             self.fields[BASE_URI] = forms.CharField(
@@ -85,6 +88,9 @@ class ConnectionForm(OptionFields, RefusableForm):
         self._brought = {CREDENTIALS + field.name for field in PASTED} if authorization.needs_browser(definition) else set()
         for field in (field for field in scheme_of(definition.auth).credential_fields() if not field.hidden):
             self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
+        if self.agent_holds_credential:
+            for name in (name for name in self.fields if name.startswith(CREDENTIALS)):
+                self.fields[name].required = False
         for name, label, note in _LIMITS:
             widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
             self.fields[name] = forms.CharField(label=label, required=False, help_text=note, widget=widget)
@@ -135,7 +141,7 @@ class ConnectionForm(OptionFields, RefusableForm):
 
     @property
     def main_fields(self) -> list[forms.BoundField]:
-        apart = {*self._brought, *LIMIT_FIELDS, *self._option_names, BELOW}
+        apart = {*self._brought, *LIMIT_FIELDS, *self._option_names, *WAY_FIELDS, BELOW}
         return [self[name] for name in self.fields if name not in apart]
 
     @property

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connections import assertions, login, oauth, token_answers
+from connections.agents.route import Route
 from connections.auth import Credentials, scheme_of
 from connections.auth.base import Values
 from connections.exchange import Answer, Outgoing
@@ -42,14 +43,15 @@ class Held:
 
 @dataclass(frozen=True)
 class Issuer:
-    """Whoever gives a connection its tokens. `redirect_uri` is Junction's own address for answers of the browser, `way` what
-    the connection sets for the network."""
+    """Whoever gives a connection its tokens. `redirect_uri` is Junction's own address for answers of the browser, `route` the
+    agent through which it is asked, `own_network` what the connection sets for the network."""
 
     definition: Definition
     credentials: Credentials = field(repr=False)
     settings: Mapping[str, Any] = field(repr=False)
     redirect_uri: str = ""
-    way: Network = field(default_factory=Network, repr=False)
+    route: Route | None = None
+    own_network: Network = field(default_factory=Network, repr=False)
 
     @property
     def auth(self) -> Part:
@@ -64,7 +66,11 @@ class Issuer:
     def network(self) -> Network:
         """The way to the vendor. A certificate among the credentials goes before the connection's own."""
         parts = [self.credentials.get("clientCertificate", ""), self.credentials.get("clientKey", "")]
-        return replace(self.way, certificate="\n".join(part.strip() for part in parts) + "\n", passphrase="") if all(parts) else self.way
+        return (
+            replace(self.own_network, certificate="\n".join(part.strip() for part in parts) + "\n", passphrase="")
+            if all(parts)
+            else self.own_network
+        )
 
     def values(self, held: Held | None = None, **more: Any) -> dict[str, Any]:
         """What placeholders read while a token is fetched."""

@@ -8,12 +8,17 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Q
 
+from connections.agent_models import Agent, AgentCode, AgentInstance
 from connections.choosing.models import Override
 from connections.mapping.models import MappedOrganization, Mapping, MappingOption
 from integrations.models import Integration, Organization, Role, User
 from integrations.ordered_json import OrderedJSONField
 
 __all__ = [
+    "REASONS",
+    "Agent",
+    "AgentCode",
+    "AgentInstance",
     "Authorization",
     "Connection",
     "Credential",
@@ -74,6 +79,14 @@ class Connection(models.Model):
         help_text="The connection whose requests at once are borrowed; the vendor counts both together.",
     )  # fmt: skip
     debug_until = models.DateTimeField(null=True, blank=True, help_text="Until then the request log keeps whole bodies.")
+    agent = models.ForeignKey(
+        Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="connections", help_text="Null: Junction itself calls (Cloud)."
+    )
+    agent_credential = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="Which of the credentials in the agent's file it puts on requests. Empty: the connection's own.",
+    )
     message = models.TextField(blank=True, help_text="What the last test said, or why it has to be authorized again.")
     tested_at = models.DateTimeField(null=True, blank=True)
     check_at = models.DateTimeField(null=True, blank=True, db_index=True, help_text="When it is tested again; null: not planned yet.")

@@ -15,12 +15,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 
 from connections import limit_sharing, request_log, services, upkeep
+from connections.agents.forms import way_initial
+from connections.agents.ways import CLOUD, chosen, way_of
 from connections.auth import scheme_of
 from connections.authorization import needs_browser
 from connections.client import Caller, called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
 from connections.log_pages import DEBUG
-from connections.models import Connection
+from connections.models import Agent, Connection
 from connections.network_settings import options_of
 from connections.permissions import connection_for, may_use
 from connections.ping import TestResult
@@ -75,6 +77,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 options=form.options,
                 network_secrets=form.network_secrets,
                 below=form.below,
+                way=chosen(current(request), form.way),
             )
         except Refusal as refusal:
             form.refuse(refusal)
@@ -112,6 +115,7 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
                 options=form.options or None,
                 network_secrets=form.network_secrets or None,
                 below=form.below,
+                way=chosen(connection.organization, form.way, way_of(connection)),
             )
         except Refusal as refusal:
             # What `change` tried stands on the instance; the page shows what is stored.
@@ -202,6 +206,7 @@ def _connectable(request: HttpRequest, slug: str) -> Integration:
 
 
 def _form(request: HttpRequest, integration: Integration, definition: Definition, connection: Connection | None = None) -> ConnectionForm:
+    organization = connection.organization if connection else current(request)
     try:
         defaults = list(default_credentials(integration.pk, definition))
     except SecretError:
@@ -216,6 +221,7 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
             **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
             limit_sharing.FIELD: connection.shares_limit_of_id,
             "below": connection.below,
+            **way_initial(way_of(connection)),
         }
         if connection
         else {},
@@ -226,6 +232,7 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
         options=options_of(connection) if connection else None,
         network_stored=services.stored_network_secrets(connection) if connection else (),
         lenders=limit_sharing.lenders(connection, connection.organization if connection else current(request)),
+        agents=Agent.objects.usable_in(organization).prefetch_related("instances"),
     )
 
 
@@ -245,14 +252,16 @@ def _tried(request: HttpRequest, integration: Integration, organization: Organiz
 
 def _test(form: ConnectionForm, integration: Integration, caller: Caller, connection: Connection | None) -> TestResult:
     credentials, settings, options, secrets = form.credentials, form.settings, form.options, form.network_secrets
+    before = way_of(connection) if connection else CLOUD
+    way = chosen(caller.organization, form.way, before)
     if connection is None:
         own, secrets = services.checked_options(options, secrets)
     else:
         own, secrets = services.merged_options(connection, options, secrets)
-        same = own == options_of(connection) and not form.network_secrets
+        same = own == options_of(connection) and not form.network_secrets and way == before
         if not credentials and same and form.settings_unchanged(connection.settings):
             return services.test(connection=connection, user=caller.user)
-        settings, credentials = services.merged_values(connection, services.definition_of(integration), credentials, settings)
+        settings, credentials = services.merged_values(connection, services.definition_of(integration), credentials, settings, way)
     return services.try_out(
         integration=integration,
         caller=caller,
@@ -260,6 +269,7 @@ def _test(form: ConnectionForm, integration: Integration, caller: Caller, connec
         settings=settings,
         options=own,
         network_secrets=secrets,
+        way=way,
     )
 
 

@@ -28,6 +28,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from connections import states, tokens
+from connections.agents.services import route_of
 from connections.client import CallError, check_destinations, default_credentials, opened, redirect_uri
 from connections.exchange import TransportError
 from connections.grants import Held, Issuer, secrets_in
@@ -180,7 +181,7 @@ class _Definitions:
         definition, defaults = self._known[owner.integration_id]
         credentials = opened(owner, definition, defaults=defaults)
         check_destinations(owner, definition, credentials)
-        return Issuer(definition, credentials, owner.settings, redirect_uri(), network_of(owner))
+        return Issuer(definition, credentials, owner.settings, redirect_uri(), route_of(owner), network_of(owner))
 
 
 def _cannot(row: Credential, holder: str, message: str) -> None:
@@ -218,9 +219,9 @@ def _ask(job: Job, transports: _Transports, done: queue.SimpleQueue[Job]) -> Non
     PACE.wait(job.host)
     started = time.monotonic()
     try:
-        network = job.issuer.network
-        if network != Network():
-            with Transport(network=network) as own:
+        network, route = job.issuer.network, job.issuer.route
+        if route or network != Network():
+            with Transport(network=network, route=route) as own:
                 job.token = job.issuer.obtain(job.held, own, secrets=job.secrets)
         else:
             job.token = job.issuer.obtain(job.held, transports.mine(), secrets=job.secrets)

@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from connections import connection_settings, limit_sharing, network_settings, states, tokens
+from connections.agents.ways import CLOUD, Way, check_holdable, way_of
 from connections.auth import scheme_of
 from connections.client import Caller, CallError, Client, client_for, default_credentials, destinations_of, opened
 from connections.exchange import may_carry_credentials
@@ -59,15 +60,16 @@ def create(
     options: dict[str, Any] | None = None,
     network_secrets: dict[str, str] | None = None,
     below: str | None = None,
+    way: Way = CLOUD,
 ) -> Connection:
     """Connect an organization to an integration that is published by it or above it. The first connection is the default."""
     check_installable(integration, organization, user)
     definition = definition_of(integration)
     name = _checked_name(name)
-    settings, hidden = connection_settings.checked(definition, settings or {}, whole=True)
+    settings, hidden = connection_settings.checked(definition, settings or {}, whole=True, by_agent=way.agent is not None)
     own, network = network_settings.checked(options or {}, network_secrets or {}, present={}, stored={})
     credentials = {**credentials, **hidden}
-    _check_credentials(integration, definition, credentials, own)
+    _check_credentials(integration, definition, credentials, way, own)
     goes_to = destinations_of(definition, {**_defaults(integration, definition, own), **credentials}, settings)
     credentials, held = tokens.pasted(definition.auth, credentials)
     with transaction.atomic():
@@ -87,6 +89,8 @@ def create(
             is_default=is_default,
             below=_checked_below(below or Connection.Below.NOBODY),
             created_by=user,
+            agent=way.agent,
+            agent_credential=way.credential,
             **_first_state(definition, held),
             **_checked_limits(limits or {}),
         )
@@ -110,6 +114,8 @@ def facts(connection: Connection) -> dict[str, Any]:
         "options": connection.options,
         "isDefault": connection.is_default,
         "below": connection.below,
+        "agent": connection.agent.name if connection.agent else "",
+        "agentCredential": connection.agent_credential,
     }
 
 
@@ -129,11 +135,12 @@ def change(
     network_secrets: dict[str, str] | None = None,
     debug_until: datetime | EllipsisType | None = ...,
     below: str | None = None,
+    way: Way | None = None,
 ) -> Connection:
     """Change what is given. `limits` holds some of LIMITS, None for the default; `below` is one of `Connection.Below`. A credential that is left out, or is the mask, stays as it was; "" removes it.
     Of `options` each that is given takes the place of the one before; `network_secrets` go by the rule of credentials.
 
-    Another server gets no credential that was entered for the one before.
+    Another server gets no credential that was entered for the one before, and neither does another agent.
     """
     definition = definition_of(connection.integration)
     with transaction.atomic():
@@ -145,19 +152,23 @@ def change(
             own = options_of(connection)
         elif credentials is None and settings is None:
             credentials = {}  # whether the owner's defaults may still be used is looked at again
-        if credentials is not None or settings is not None:
-            settings, merged = merged_values(connection, definition, credentials or {}, settings or {})
-            _check_credentials(connection.integration, definition, merged, own)
+        moved = way is not None and way != way_of(connection)
+        way = way or way_of(connection)
+        if credentials is not None or settings is not None or moved:
+            settings, merged = merged_values(connection, definition, credentials or {}, settings or {}, way)
+            _check_credentials(connection.integration, definition, merged, way, own)
             defaults = _defaults(connection.integration, definition, own)
             connection.destinations = destinations_of(definition, {**defaults, **merged}, settings)
             merged, held = tokens.pasted(definition.auth, merged)
             token = tokens.kept_columns(connection.pk, held) if held else tokens.FORGOTTEN
-            if not held and settings == connection.settings and (not credentials or _outlives(definition, set(credentials))):
+            stays = settings == connection.settings and not moved and not held
+            if stays and (not credentials or _outlives(definition, set(credentials))):
                 token = {}
             else:
                 # What was said of the old values is not true of the new ones.
                 state = _first_state(definition, held)
                 connection.settings, connection.state, connection.message = settings, state["state"], state["message"]
+                connection.agent, connection.agent_credential = way.agent, way.credential
             Credential.objects.filter(pk=connection.pk).update(
                 sealed=seal(merged, context=f"credential:{connection.pk}"), **token, generation=F("generation") + 1
             )
@@ -214,25 +225,28 @@ def _outlives(definition: Definition, changed: set[str]) -> bool:
 
 
 def merged_values(
-    connection: Connection, definition: Definition, credentials: dict[str, str], settings: dict[str, Any]
+    connection: Connection, definition: Definition, credentials: dict[str, str], settings: dict[str, Any], way: Way
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Stored settings and credentials with the given ones over them; the mask means unchanged.
 
-    Raises `Invalid` if the settings lead to another server and a stored credential is not entered anew: whoever may change
-    the address must not learn the secrets by it.
+    Raises `Invalid` if the settings lead to another server, or to one of that name in another place, and a stored credential
+    is not entered anew: whoever may change the address must not learn the secrets by it.
     """
     try:
         stored = open_sealed(connection.credential.sealed, context=connection.credential.context)
     except SecretError:
         stored = {}  # what cannot be opened any more can be entered again
-    public, hidden = connection_settings.checked(definition, {**connection.settings, **settings}, whole=True, stored=stored)
+    public, hidden = connection_settings.checked(
+        definition, {**connection.settings, **settings}, whole=True, stored=stored, by_agent=way.agent is not None
+    )
     given = {**credentials, **hidden}
     merged = {**stored, **{field: value for field, value in given.items() if value != MASK}}
     merged = {field: value for field, value in merged.items() if value != ""}
-    if public != connection.settings:
+    elsewhere = way.agent != connection.agent
+    if public != connection.settings or elsewhere:
         before = destinations_of(definition, stored, connection.settings)
         after = destinations_of(definition, merged, public)
-        if not all(any(may_carry_credentials(url, known) or url == known for known in before) for url in after):
+        if elsewhere or not all(any(may_carry_credentials(url, known) or url == known for known in before) for url in after):
             again = sorted(name for name in stored if given.get(name, MASK) == MASK)
             if again:
                 sentence = "Enter it again: the address leads to another server, which does not get what is stored."
@@ -286,6 +300,7 @@ def try_out(
     settings: dict[str, Any],
     options: ConnectionOptions | None = None,
     network_secrets: dict[str, str] | None = None,
+    way: Way = CLOUD,
 ) -> TestResult:
     """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
     check_installable(integration, caller.organization, caller.user)
@@ -299,6 +314,7 @@ def try_out(
             options=own,
             network_secrets=network_secrets,
             caller=caller,
+            way=way,
         ) as client:
             return ping(client)
     except CallError as error:
@@ -339,16 +355,25 @@ def unsaved_client(
     options: ConnectionOptions | None = None,
     network_secrets: dict[str, str] | None = None,
     caller: Caller | None = None,
+    way: Way = CLOUD,
 ) -> Client:
     """A client with credentials that are not saved, also of a draft. Raises `Invalid` where they cannot even be sent, and `CallError`."""
     own = options or ConnectionOptions()
-    settings, hidden = connection_settings.checked(definition, settings, whole=True)
+    settings, hidden = connection_settings.checked(definition, settings, whole=True, by_agent=way.agent is not None)
     credentials = {**credentials, **hidden}
-    _check_credentials(integration, definition, credentials, own)
+    _check_credentials(integration, definition, credentials, way, own)
     together, held = tokens.pasted(definition.auth, {**_defaults(integration, definition, own), **credentials})
     network = network_settings.as_network(own.network, network_secrets or {})
     store = tokens.MemoryTokens(definition.auth, held)
-    return Client(definition=definition, credentials=together, settings=settings, store=store, network=network, caller=caller)
+    return Client(
+        definition=definition,
+        credentials=together,
+        settings=settings,
+        store=store,
+        network=network,
+        caller=caller,
+        route=way.route,
+    )
 
 
 def merged_options(
@@ -422,7 +447,12 @@ def _defaults(integration: Integration, definition: Definition, options: Connect
         raise Refusal(str(error)) from None
 
 
-def _check_credentials(integration: Integration, definition: Definition, credentials: dict[str, str], options: ConnectionOptions) -> None:
+def _check_credentials(
+    integration: Integration, definition: Definition, credentials: dict[str, str], way: Way, options: ConnectionOptions
+) -> None:
+    if way.credential:
+        check_holdable(definition)
+        return
     own = {name: value for name, value in credentials.items() if not name.startswith(SECRET_FIELD)}
     errors = scheme_of(definition.auth).check({**_defaults(integration, definition, options), **own})
     if errors:

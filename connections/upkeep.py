@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connections import authorization, oauth, services, states, tokens
+from connections.agents.services import route_of
 from connections.client import CallError, check_destinations, client_for, opened, redirect_uri
 from connections.exchange import TransportError
 from connections.grants import Held, Issuer, secrets_in
@@ -78,7 +79,8 @@ def revoke(*, connection: Connection) -> str:
             return ""
         credentials = opened(connection, definition)
         check_destinations(connection, definition, credentials)
-        _revoke(definition, auth, Issuer(definition, credentials, connection.settings, redirect_uri(), network_of(connection)), held)
+        issuer = Issuer(definition, credentials, connection.settings, redirect_uri(), route_of(connection), network_of(connection))
+        _revoke(definition, auth, issuer, held)
     except (Refusal, CallError, SecretError) as error:
         return f"The vendor could not be told that the tokens are no longer used. {error}"
     return ""
@@ -89,7 +91,7 @@ def _revoke(definition: Definition, auth: OAuth2Auth, issuer: Issuer, held: Held
     hidden = secrets_in(values, held, definition, issuer.credentials)
     pairs = [(held.refresh, "refresh_token"), (held.value, "access_token")]
     try:
-        with Transport(network=issuer.network) as transport:
+        with Transport(network=issuer.network, route=issuer.route) as transport:
             for token, hint in pairs:
                 if not token:
                     continue

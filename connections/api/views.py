@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from config.hal import array, page_of
 from connections import limit_sharing, network_settings, services, upkeep
+from connections.agents.ways import chosen, way_of
 from connections.api.schema import ConnectionDocument, ConnectionEventDocument, ConnectionRequest, DisconnectDocument, TestDocument
 from connections.auth import scheme_of
 from connections.callers import Caller
@@ -31,7 +32,7 @@ from integrations.refusals import Invalid
 
 WRITABLE = {
     "integration", "organization", "name", "credentials", "settings", "isDefault", "options", "networkSecrets", "debugUntil", "below",
-    *services.LIMIT_FIELDS,
+    "mode", "agent", "agentCredential", *services.LIMIT_FIELDS,
 }  # fmt: skip
 READ_ONLY = {
     "id", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
@@ -58,6 +59,9 @@ def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType 
         "debugUntil": connection.debug_until,
         "below": connection.below,
         **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+        "mode": "on-premise" if connection.agent_id else "cloud",
+        "agent": str(connection.agent_id) if connection.agent_id else None,
+        "agentCredential": connection.agent_credential,
         "state": connection.state,
         "message": connection.message,
         "needsAuthorization": connection.needs_authorization,
@@ -133,6 +137,7 @@ class ConnectionsView(APIView):
             options=payload.get("options"),
             network_secrets=payload.get("networkSecrets"),
             below=payload.get("below"),
+            way=chosen(organization, payload),
         )
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
 
@@ -179,6 +184,7 @@ class ConnectionView(APIView):
                 network_secrets=payload.get("networkSecrets"),
                 debug_until=_moment(payload["debugUntil"]) if "debugUntil" in payload else ...,
                 below=payload.get("below"),
+                way=chosen(connection.organization, payload, way_of(connection)),
             )
         return conditions.answer(request, represent(connection_for(request.user, key)))
 

@@ -394,8 +394,11 @@ def test_failure_is_known_by_its_cause_and_says_what_to_do(cause: str, settings:
 
 def test_twenty_commonest_failures_and_more_have_a_case() -> None:
     without = set(ADVICE) - set(CASES)
-    # `invalid`, `token` and `redirect_elsewhere` (of token requests) have tests of their own; `tls` and `tls_untrusted` are what is left when OpenSSL names nothing closer.
-    assert (without, len(CASES) > 20) == ({"invalid", "redirect_elsewhere", "token", "tls", "tls_untrusted"}, True)
+    # Those of agents have tests of their own with agents. `invalid`, `token` and `redirect_elsewhere` (of token requests) have tests of their own; `tls` and `tls_untrusted` are what is left when OpenSSL names nothing closer.
+    assert (without, len(CASES) > 20) == (
+        {"invalid", "redirect_elsewhere", "token", "tls", "tls_untrusted", "no_agent", "agent_refused", "agent_lost"},
+        True,
+    )
 
 
 def test_clock_that_differs_is_said_with_its_minutes() -> None:

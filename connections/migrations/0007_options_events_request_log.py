@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0005_choosing_and_mapping'),
+        ('connections', '0006_agents'),
     ]
 
     operations = [
