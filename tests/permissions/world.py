@@ -20,7 +20,18 @@ from actions import runs
 from actions.models import Import, Run
 from connections.models import Connection
 from integrations import services as integrations
-from integrations.models import InstallRequest, Integration, IntegrationTemplate, Invitation, Membership, Organization, Role, User
+from integrations.access import applications, tokens
+from integrations.models import (
+    InstallRequest,
+    Integration,
+    IntegrationTemplate,
+    Invitation,
+    Membership,
+    Organization,
+    PersonalToken,
+    Role,
+    User,
+)
 from integrations.organizations import members
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, member
 from tests.pages import signed_in
@@ -38,6 +49,8 @@ class World:
     membership: Membership
     invitation: Invitation
     asked: InstallRequest
+    token: PersonalToken
+    application: Any
     clients: dict[str, Client] = field(default_factory=dict)
 
 
@@ -79,6 +92,8 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         document=Import.objects.create(organization=here, created_by=people["builder"], kind="text", source="Pasted text"),
         membership=Membership.objects.get(user=somebody, organization=here),
         asked=InstallRequest.objects.create(integration=integration, organization=branch),
+        token=tokens.create(user=people["builder"], name="Script", scopes=["api"], expires_at=None)[0],
+        application=applications.create(user=people["builder"], name="Script", kind="script", redirect_uris=[], scopes=["api"])[0],
         invitation=members.invite(organization=here, user=people["admin"], role=Role.VIEWER),
         clients={"anonymous": Client(), **{name: signed_in(person, here) for name, person in people.items()}},
     )
@@ -87,6 +102,11 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
 # What the arguments of an address stand for: by the beginning of the route and the argument's name, the first that fits.
 TEMPLATE = "sample"  # the key of a template, which belongs to nobody
 ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
+    ("account/access/tokens/", "pk", lambda world: world.token.pk),
+    ("api/tokens/", "key", lambda world: world.token.pk),
+    ("account/access/", "pk", lambda world: world.application.pk),
+    ("api/applications/", "key", lambda world: world.application.pk),
+    ("api/authorized-applications/", "key", lambda world: world.application.pk),
     ("integrations/import/", "pk", lambda world: world.document.pk),
     ("integrations/requests/", "pk", lambda world: world.asked.pk),
     ("api/install-requests/", "pk", lambda world: world.asked.pk),

@@ -242,6 +242,8 @@ class MemberView(APIView):
 
 
 class InvitationsView(APIView):
+    gives_secrets = True  # the link
+
     @extend_schema(
         operation_id="listInvitations",
         summary="List the open invitations of an organization, with their links",
