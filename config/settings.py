@@ -381,12 +381,14 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "integrations.api.definition_schema.add_definition",
+        "integrations.api.completion.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
         "IntegrationStatus": ["draft", "published", "hidden", "deprecated"],
         "RequestedStatus": ["published", "hidden", "deprecated"],
         "RevisionState": ["draft", "finalized"],
         "ConnectionState": ["untested", "working", "failing", "reauthorize"],
+        "TokenState": ["active", "expired"],
         "RunState": ["queued", "running", "waiting", "finished"],
     },
 }

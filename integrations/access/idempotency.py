@@ -8,12 +8,12 @@ out, and where the result is.
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
 MAX_KEY = 255
+PATTERN = r'^(?:"([A-Za-z0-9._:~+/=-]{1,255})"|([A-Za-z0-9._:~+/=-]{1,255}))$'
 # A request whose process was lost never ends; after so long the key is free again. Longer than any request may take.
 LOST_AFTER = timedelta(minutes=10)
 MAX_BODY = 256 * 1024  # bytes of an answer that is kept
@@ -39,9 +40,8 @@ def key_of(request: HttpRequest) -> str | None:
     given = request.headers.get(HEADER)
     if given is None:
         return None
-    text = given.strip()
-    text = text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
-    return text if 1 <= len(text) <= MAX_KEY and text.isascii() and text.isprintable() else ""
+    match = re.fullmatch(PATTERN, given.strip())
+    return match[1] or match[2] if match else ""
 
 
 def caller(request: HttpRequest, view: Any) -> str:
@@ -56,13 +56,10 @@ def caller(request: HttpRequest, view: Any) -> str:
         return ""
 
 
-def fingerprint(request: HttpRequest) -> str | None:
-    """What is the same when a request is sent again; None for a body that is too large to be looked at."""
+def fingerprint(request: HttpRequest) -> str:
+    """What is the same when a request is sent again. Reads the body, so it has to come first. Raises `RequestDataTooBig`."""
     kind, _, rest = request.headers.get("Content-Type", "").partition(";")
-    try:
-        body = request.body
-    except RequestDataTooBig:
-        return None
+    body = request.body
     boundary = rest.partition("boundary=")[2].strip().strip('"')
     if boundary:  # of multipart bodies, a new one each time
         body = body.replace(boundary.encode(), b"")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.access import idempotency
-from integrations.api.problems import problem
+from integrations.api.problems import problem, too_large
 from integrations.models import KeptAnswer
 
 
@@ -50,10 +51,14 @@ class IdempotencyMiddleware:
         if key is None:
             return None
         if not key:
-            detail = f"An {idempotency.HEADER} is 1 to {idempotency.MAX_KEY} printable characters of ASCII, such as a UUID."
+            detail = f"An {idempotency.HEADER} is 1 to {idempotency.MAX_KEY} letters, digits and . _ : ~ + / = - such as a UUID."
             return _answered(problem(code=400, kind="malformed", title="The request cannot be read", detail=detail))
-        who, what = idempotency.caller(request, view), idempotency.fingerprint(request)
-        if not who or what is None:
+        try:
+            what = idempotency.fingerprint(request)
+        except RequestDataTooBig:
+            return _answered(too_large())
+        who = idempotency.caller(request, view)
+        if not who:
             return None
         row, is_new = idempotency.claim(caller=who, key=key, fingerprint=what)
         if not is_new:

@@ -43,8 +43,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Http404):
         return _marked(problem(code=404, kind="not-found", title="Not found", detail="There is nothing at this address that you may see."))
     if isinstance(error, RequestDataTooBig):
-        detail = "The body of the request is too large. Send less, or a document as a file in multipart/form-data."
-        return _marked(problem(code=413, kind="too-large", title="Too large", detail=detail))
+        return _marked(too_large())
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     if isinstance(error, InsufficientScope):
@@ -61,6 +60,11 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         if name in ("WWW-Authenticate", "Retry-After", "Allow"):
             answer[name] = value
     return _marked(answer)
+
+
+def too_large() -> Response:
+    detail = "The body of the request is too large. Send less, or a document as a file in multipart/form-data."
+    return problem(code=413, kind="too-large", title="Too large", detail=detail)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -39,7 +39,7 @@ class PersonalTokenDocument(serializers.Serializer):
     name = serializers.CharField()
     hint = serializers.CharField(help_text="The beginning of the token")
     scopes = _scopes()
-    state = serializers.ChoiceField(["active", "expired", "revoked"])
+    state = serializers.ChoiceField(["active", "expired"])
     createdAt = serializers.DateTimeField()
     expiresAt = serializers.DateTimeField(allow_null=True)
     lastUsedAt = serializers.DateTimeField(allow_null=True, help_text="To the minute; null: never")

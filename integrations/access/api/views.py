@@ -67,7 +67,7 @@ class TokensView(APIView):
         tags=["account"],
     )
     def get(self, request: Request) -> Response:
-        return array(request, PersonalToken.objects.visible_to(request.user), _token)
+        return array(request, PersonalToken.objects.visible_to(request.user).filter(revoked_at=None), _token)
 
     @extend_schema(
         operation_id="createPersonalToken",
@@ -241,7 +241,8 @@ def _with_secret(application: Any, secret: str, *, status: int) -> Response:
 
 
 def _token_for(request: Request, key: str) -> PersonalToken:
-    found = PersonalToken.objects.visible_to(request.user).filter(pk=key).first() if is_uuid(key) else None
+    rows = PersonalToken.objects.visible_to(request.user).filter(revoked_at=None)
+    found = rows.filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Http404
     return found
