@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from integrations import json_text
 from integrations.masking import masked
 from integrations.models import AuditEntry, Integration, Organization, User
 
@@ -45,7 +46,7 @@ def record(
     """
     old, new = before or {}, after or {}
     if before is not None and after is not None:
-        names = [field for field in {**old, **new} if old.get(field) != new.get(field)]
+        names = [field for field in {**old, **new} if not json_text.same(old.get(field), new.get(field))]
         if not names:
             return None
         old, new = ({field: values[field] for field in names if field in values} for values in (old, new))

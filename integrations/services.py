@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from config.networks import is_covered
-from integrations import audit, expressions
+from integrations import audit, expressions, json_text
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, LoginAuth, OAuth2Auth
 from integrations.models import Integration, Organization, Revision, User
@@ -179,7 +179,7 @@ def change_definition(*, integration: Integration, **parts: Any) -> Revision:
         if "auth" in parts and working.auth_undecided:
             working.auth_undecided = False
             working.save(update_fields=["auth_undecided"])
-        if changed == working.definition:
+        if json_text.same(changed.dump(), working.definition.dump()):
             return working
         current = integration.current
         if current and changed.auth.type != current.definition.auth.type:

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from actions import ledger, results, runs
-from actions.api.schema import ResumeRequest, RunDocument, RunRequest
+from actions.api.schema import LedgerDocument, LedgerRow, ResumeRequest, RunDocument, RunRequest
 from actions.downloads import FORMATS, LEDGER_FORMATS, download, download_ledger
 from actions.models import Action, Run
 from actions.permissions import run_for

@@ -106,6 +106,12 @@ class IntegrationRequest(serializers.Serializer):
     ping = PingField(required=False)
     pagination = PaginationField(required=False)
     rateLimit = serializers.DictField(required=False, help_text="What the vendor says about too many calls, besides Retry-After")
+    idempotencyHeader = serializers.CharField(
+        required=False, help_text="The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again; empty: it has none"
+    )
+    credentialOrigins = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Further origins that get the credentials where next links lead there"
+    )
     organization = serializers.CharField(required=False, help_text="Only when creating: id or slug of the owner")
     apiKeyName = serializers.CharField(required=False)
     apiKeyLocation = serializers.CharField(required=False)
@@ -162,6 +168,8 @@ class IntegrationDocument(serializers.Serializer):
     ping = PingField(allow_null=True)
     pagination = PaginationField()
     rateLimit = serializers.DictField()
+    idempotencyHeader = serializers.CharField()
+    credentialOrigins = serializers.ListField(child=serializers.CharField())
     revision = RevisionReference()
     authChoices = AuthChoice(many=True)
     authUndecided = serializers.BooleanField(

@@ -7,6 +7,7 @@ from integrations.organizations.api import views as organizations
 
 urlpatterns = [
     path("", include("integrations.access.api.urls")),
+    path("", include("integrations.sharing.api.urls")),
     path("integrations", views.IntegrationsView.as_view(), name="api-integration-list"),
     path("integrations/<str:key>", views.IntegrationView.as_view(), name="api-integration"),
     path("integrations/<str:key>/icon", views.IconView.as_view(), name="api-integration-icon"),

@@ -20,6 +20,7 @@ from integrations.wizard import seen, shell, steps
 from integrations.wizard.auth_forms import AUTH_FORMS
 from integrations.wizard.base_forms import StepForm
 from integrations.wizard.forms import DetailsForm, HostForm, PaginationTypeForm
+from integrations.wizard.limit_forms import LimitsForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
 
 NO_HOST = "oas3-api-servers"  # the rule of the finding with which an import says that the document names no host
@@ -167,5 +168,6 @@ def register() -> None:
             ),
             _gaps_in("pagination"),
         ),
+        steps.Step("limits", "Limits", form_step("limits", lambda _: LimitsForm, "integrations/step_limits.html"), lambda _: False),
     ):
         steps.register(found)

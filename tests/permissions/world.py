@@ -30,9 +30,12 @@ from integrations.models import (
     Organization,
     PersonalToken,
     Role,
+    Team,
     User,
 )
 from integrations.organizations import members
+from integrations.sharing import services as sharing
+from integrations.sharing import teams
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, member
 from tests.pages import signed_in
 
@@ -51,6 +54,7 @@ class World:
     asked: InstallRequest
     token: PersonalToken
     application: Any
+    team: Team
     clients: dict[str, Client] = field(default_factory=dict)
 
 
@@ -84,7 +88,10 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
     )
     integrations.open_draft(integration=integration)
     somebody = member("somebody", here, Role.VIEWER)
+    team = teams.create(organization=here, name="Help desk", members=["somebody"])
+    sharing.share(integration=integration, principal=team, user=people["admin"])
     return World(
+        team=team,
         organization=here,
         integration=integration,
         connection=connection,
@@ -126,6 +133,8 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/organizations/", "key", lambda world: world.organization.slug),
     ("invitations/", "token", lambda world: world.invitation.token),
     ("", "username", lambda world: world.membership.user.username),
+    ("", "principal", lambda world: f"team:{world.team.slug}"),
+    ("", "team", lambda world: world.team.slug),
     ("", "uid", lambda world: action_of(world.integration).uid),
     ("", "step", lambda _: "details"),
     ("", "number", lambda _: 1),

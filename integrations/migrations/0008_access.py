@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0005_json_keeps_its_order'),
+        ('integrations', '0007_teams_and_shares'),
         ('oauth2_provider', '0022_refreshtoken_token_family_index'),
     ]
 
