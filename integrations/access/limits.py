@@ -62,7 +62,7 @@ class CallerThrottle(BaseThrottle):
             return True
         counted, reset = _count(caller_of(request.user, request.auth))
         self.allowance = Allowance(quota, max(0, quota - counted), reset)
-        request._request.allowance = self.allowance  # noqa: SLF001 - DRF wraps what the middleware sees
+        request._request.allowance = self.allowance  # type: ignore[attr-defined]  # noqa: SLF001 - DRF wraps what the middleware sees
         return counted <= quota
 
     def wait(self) -> float | None:

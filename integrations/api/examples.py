@@ -87,7 +87,7 @@ def _fits(value: Any, schema: dict[str, Any]) -> bool:
         return bool(value == ID)
     if value is None:
         return bool(schema.get("nullable"))
-    kinds = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict}
+    kinds: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict}
     kind = kinds.get(schema.get("type", ""))
     if kind is None:
         return "allOf" not in schema and "oneOf" not in schema and "anyOf" not in schema

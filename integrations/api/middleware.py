@@ -73,7 +73,7 @@ class IdempotencyMiddleware:
             response.add_post_render_callback(lambda rendered: idempotency.keep(row, rendered, secret=secret))
         else:
             idempotency.keep(row, response, secret=secret)
-        return response  # type: ignore[no-any-return]  # a view's
+        return response
 
 
 def _known(row: KeptAnswer, fingerprint: str) -> HttpResponse:

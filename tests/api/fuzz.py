@@ -2,7 +2,8 @@
 
 A Junction of its own is started on a free port of 127.0.0.1 with a new data folder (SQLite, embedded Valkey, web, worker,
 sample vendor), filled by `manage.py demo`, asked thousands of generated requests as its admin, and stopped. The seed is
-fixed, so that what fails in CI fails here; FUZZ_SEED and FUZZ_EXAMPLES (cases for each operation and phase) change that.
+fixed, so that what fails in CI fails here; FUZZ_SEED changes that, FUZZ_EXAMPLES the cases for
+each operation and phase, FUZZ_TIMES how long it may take; FUZZ_LOG names a file for what the server wrote.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 START_SECONDS = 120
+PHASES = {"examples,coverage": 80, "fuzzing,stateful": 50}  # seconds
+PHASE = os.environ.get("FUZZ_PHASES", "")  # only these
+TIMES = int(os.environ.get("FUZZ_TIMES", "1"))  # so many times as long
 
 # Run in the installation: who asks, and what there is to ask for. The token is nobody's to revoke: its application belongs to
 # another user, so that no generated DELETE locks the rest of the requests out.
@@ -104,12 +108,18 @@ def wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 def run(url: str, token: str, environment: dict[str, str]) -> int:
-    command = [
-        "schemathesis", "--config-file", str(CONFIG), "run", f"{url}/api/schema/", "--header", f"Authorization: Bearer {token}",
-        "--seed", os.environ.get("FUZZ_SEED", "20260131"), "--max-examples", os.environ.get("FUZZ_EXAMPLES", "25"),
-        *sys.argv[1:],
-    ]  # fmt: skip
-    return subprocess.run(command, cwd=tempfile.gettempdir(), env=environment, check=False).returncode
+    """Two runs, each with its own share of the time, so that the many cases of the first leave some for the second."""
+    status = 0
+    for phases, seconds in PHASES.items():
+        if PHASE and phases != PHASE:
+            continue
+        command = [
+            "schemathesis", "--config-file", str(CONFIG), "run", f"{url}/api/schema/", "--header", f"Authorization: Bearer {token}",
+            "--phases", phases, "--max-time", str(seconds * TIMES), "--seed", os.environ.get("FUZZ_SEED", "20260131"),
+            "--max-examples", os.environ.get("FUZZ_EXAMPLES", "25"), *sys.argv[1:],
+        ]  # fmt: skip
+        status = subprocess.run(command, cwd=tempfile.gettempdir(), env=environment, check=False).returncode or status
+    return status
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def picture(page: Page, name: str) -> None:
         for width in (1280, 390):
             for theme in ("light", "dark"):
                 page.set_viewport_size({"width": width, "height": 900})
-                page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of its literals
+                page.emulate_media(color_scheme=theme)
                 page.screenshot(path=str(Path(SHOTS) / f"{name}-{width}-{theme}.png"), full_page=True)
         page.set_viewport_size({"width": 1280, "height": 900})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from integrations.access.applications import KINDS
@@ -10,7 +12,7 @@ from integrations.api.schema import OrganizationReference
 from integrations.models import Role
 
 
-def _scopes(**options: object) -> serializers.ListField:
+def _scopes(**options: Any) -> serializers.ListField:
     return serializers.ListField(child=serializers.ChoiceField(list(SCOPES)), **options)
 
 
