@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+
 from integrations.access.idempotency import HEADER, MAX_KEY
 from integrations.access.scopes import needed
 from integrations.api.examples import example_of
@@ -19,6 +21,7 @@ IDEMPOTENCY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": r"^[A-Za-z0-9._:~+/=-]+$"},
     "description": "A key of yours for this one request: sent again with it, it is answered and not carried out again.",
 }
+NO_NUL = r"^[^\x00]*$"  # no address may hold it
 _TEXT = {"schema": {"type": "string"}}
 HEADERS = {
     "ETag": {**_TEXT, "description": "Of what was answered; for If-Match and If-None-Match"},
@@ -32,6 +35,7 @@ HEADERS = {
 
 
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001 - spectacular's hook
+    _origin(result, request.build_absolute_uri("/").rstrip("/") if request is not None else settings.PUBLIC_URL)
     components = result["components"]["schemas"]
     for name, component in components.items():
         if name.endswith(("Request", "Change")) or name in BODIES:
@@ -43,6 +47,12 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
             _headers(operation)
             _examples(operation, components)
             for parameter in operation.get("parameters", []):
+                if (
+                    parameter["in"] == "query"
+                    and parameter["schema"].get("type") == "string"
+                    and not {"enum", "format"} & set(parameter["schema"])
+                ):
+                    parameter["schema"].setdefault("pattern", NO_NUL)
                 if parameter["in"] == "path" and parameter["schema"].get("type") == "string":
                     parameter["schema"].setdefault("minLength", 1)
                 if parameter["in"] == "path" and parameter["schema"].get("type") == "integer":
@@ -52,6 +62,13 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
 
 # Bodies that are not named for it.
 BODIES = {"ConnectDocument", "PatchedConnectionRequest"}
+
+
+def _origin(result: dict[str, Any], origin: str) -> None:
+    """Whole addresses, as the document's reader got it from: whoever imports a file of it knows no other."""
+    result["servers"] = [{"url": origin}]
+    for flow in result["components"]["securitySchemes"]["oauth2"]["flows"].values():
+        flow.update({name: f"{origin}{flow[name]}" for name in ("tokenUrl", "authorizationUrl", "refreshUrl") if name in flow})
 
 
 def _access(operation: dict[str, Any], scope: str) -> None:
