@@ -47,7 +47,7 @@ RESOURCES = [
         (r"install-requests(/|$)", "sharing"),
         (r"integrations?/[^/]+/(mappings?|mapping-.*)(/|$)", "organizations"),
         (r"(integrations?|integrations-list|integration-templates|actions|imports)(/|$)", "integrations"),
-        (r"(connections|agents|credentials|webhooks)(/|$)", "connections"),
+        (r"(connections|agents|agent-machines|credentials|webhooks)(/|$)", "connections"),
         (r"(runs|schedules|triggers|run-webhooks)(/|$)", "runs"),
         (r"(organizations|teams|environments|mappings|principals|users)(/|$)", "organizations"),
         (r"audit(/|$)", "audit"),

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from actions import runs
 from actions.models import Import, Run
-from connections.models import Connection
+from connections.agents import services as agents
+from connections.models import AgentInstance, Connection
 from integrations import services as integrations
 from integrations.access import applications, tokens
 from integrations.models import (
@@ -54,6 +55,7 @@ class World:
     asked: InstallRequest
     token: PersonalToken
     application: Any
+    machine: AgentInstance
     team: Team
     clients: dict[str, Client] = field(default_factory=dict)
 
@@ -101,6 +103,9 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         asked=InstallRequest.objects.create(integration=integration, organization=branch),
         token=tokens.create(user=people["builder"], name="Script", scopes=["api"], expires_at=None)[0],
         application=applications.create(user=people["builder"], name="Script", kind="script", redirect_uris=[], scopes=["api"])[0],
+        machine=AgentInstance.objects.create(
+            agent=agents.create(organization=here, user=people["admin"], name="Head office"), public_key="", server_key_sealed=""
+        ),
         invitation=members.invite(organization=here, user=people["admin"], role=Role.VIEWER),
         clients={"anonymous": Client(), **{name: signed_in(person, here) for name, person in people.items()}},
     )
@@ -123,6 +128,10 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/integrations/", "key", lambda world: world.integration.slug),
     ("connections/", "pk", lambda world: world.connection.pk),
     ("api/connections/", "key", lambda world: world.connection.pk),
+    ("agents/machines/", "pk", lambda world: world.machine.pk),
+    ("agents/", "pk", lambda world: world.machine.agent_id),
+    ("api/agents/", "key", lambda world: world.machine.agent_id),
+    ("api/agent-machines/", "key", lambda world: world.machine.pk),
     ("runs/", "pk", lambda world: world.run.pk),
     ("api/runs/", "key", lambda world: world.run.pk),
     ("api/actions/", "key", lambda world: action_of(world.integration).uid),

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0007_teams_and_shares'),
+        ('integrations', '0008_agents'),
         ('oauth2_provider', '0022_refreshtoken_token_family_index'),
     ]
 
