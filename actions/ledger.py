@@ -37,7 +37,7 @@ def row(page: Page) -> dict[str, Any]:
 
 def rows(run: Run, *, after: int = 0) -> Iterator[dict[str, Any]]:
     """The lines of all pages after this one, in order, read as a stream."""
-    pages = run.pages.filter(number__gt=after).order_by("number").defer("records")
+    pages = run.pages.filter(number__gt=after).order_by("number")
     return (row(page) for page in pages.iterator(chunk_size=500))
 
 

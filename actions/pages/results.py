@@ -99,7 +99,7 @@ def window(run: Run, view: str, start: int) -> dict[str, Any]:
     start = max(0, min(start, max(0, total - 1)) // WINDOW * WINDOW)
     found: dict[str, Any] = {"view": view, "start": start, "total": total}
     if view == "pages":
-        rows: list[Any] = list(run.pages.order_by("number").defer("records")[start : start + WINDOW])
+        rows: list[Any] = list(run.pages.order_by("number")[start : start + WINDOW])
         found |= {"pages": rows, "chart": ledger.chart(run)}
     else:
         rows = results.window(run, start, WINDOW)

@@ -87,7 +87,6 @@ def ledger_row(run: Run, token: Token, step: Next | End, fetched: Fetched, *, id
         byte_count=len(lines.data),
         elapsed_ms=answer.elapsed_ms,
         attempts=answer.attempts,
-        records=results.pack(lines),
     )
 
 

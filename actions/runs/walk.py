@@ -76,6 +76,8 @@ class Walk:
                 raise
         else:
             self.slots.release()
+        finally:
+            self.store.close()
 
     def _pages(self, client: Client, fetchers: Fetchers, token: Token) -> None:
         last_link = ""
@@ -101,7 +103,7 @@ class Walk:
             if fetched.rows or isinstance(step, Next) or (self.run.page_count == 0 and not fetched.past_the_end):
                 page = ledger_row(self.run, token, step, fetched, ids=ids, client=client)
             total = _total(step.token if isinstance(step, Next) else token)
-            self.store.add(page, step, total=total, ending=ending, at_once=self.fetcher.is_kept_apart)
+            self.store.add(page, fetched.lines, step, total=total, ending=ending, at_once=self.fetcher.is_kept_apart)
             if ending or not isinstance(step, Next):
                 return
             token = step.token

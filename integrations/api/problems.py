@@ -14,7 +14,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from integrations.refusals import Conflict, Disabled, Incomplete, Invalid, Refusal
+from integrations.refusals import Conflict, Disabled, Gone, Incomplete, Invalid, Refusal, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +88,10 @@ def of_refusal(error: Refusal) -> Response:
             return problem(code=403, kind="feature-disabled", title="This feature is disabled", detail=error.message)
         case Conflict():
             return problem(code=409, kind="conflict", title="Not possible as things stand", detail=error.message)
+        case Gone():
+            return problem(code=410, kind="gone", title="No longer there", detail=error.message)
+        case Unavailable():
+            return problem(code=503, kind="unavailable", title="Not available now", detail=error.message)
     return problem(code=400, kind="refused", title="Refused", detail=error.message)
 
 
