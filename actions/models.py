@@ -121,6 +121,9 @@ class Run(models.Model):
     inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)
     max_pages = models.PositiveIntegerField(null=True, blank=True)
+    unique_by = models.CharField(
+        max_length=500, blank=True, help_text="Paths in a record whose values tell it apart; one that came before is dropped."
+    )
     state = models.CharField(max_length=20, choices=State.choices, default=State.QUEUED)
     verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
     message = models.TextField(blank=True, help_text="Why the run ended as it did, in a sentence.")
@@ -128,6 +131,7 @@ class Run(models.Model):
     page_count = models.PositiveIntegerField(default=0)
     record_count = models.PositiveBigIntegerField(default=0)
     byte_count = models.PositiveBigIntegerField(default=0)
+    dropped_count = models.PositiveBigIntegerField(default=0, help_text="Records that came a second time and were not stored.")
     stored_bytes = models.PositiveBigIntegerField(default=0, help_text="Of all its pieces, compressed.")
     total = models.PositiveBigIntegerField(null=True, blank=True, help_text="How many records the vendor says there are.")
     cancel_requested = models.BooleanField(default=False)
@@ -181,6 +185,7 @@ class Page(models.Model):
     attempts = models.PositiveSmallIntegerField(default=1, help_text="How often the request was sent until this answer came.")
     status = models.PositiveSmallIntegerField()
     record_count = models.PositiveIntegerField()
+    dropped_count = models.PositiveIntegerField(default=0, help_text="Records that came a second time and were not stored.")
     byte_count = models.PositiveIntegerField(help_text="Bytes of the records, uncompressed.")
     elapsed_ms = models.PositiveIntegerField()
     piece = models.CharField(max_length=200, blank=True)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -177,7 +178,13 @@ def listed(run_id: UUID | str) -> list[str]:
             _, names = storage().listdir(str(run_id))
         except FileNotFoundError:
             return []
-    return [f"{run_id}/{name}" for name in names if name]
+    return [f"{run_id}/{name}" for name in sorted(names) if name]
+
+
+def written_at(name: str) -> datetime:
+    """When a piece was written. Raises `StorageFailure`."""
+    with _told("listed"):
+        return storage().get_modified_time(name)
 
 
 def folders() -> list[str]:

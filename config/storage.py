@@ -22,7 +22,8 @@ def results_storage(text: str, *, endpoint: str, region: str) -> dict[str, Any]:
 
 
 def _s3(bucket: str, prefix: str, endpoint: str, region: str) -> dict[str, Any]:
-    from botocore.config import Config  # noqa: PLC0415 - a quarter of a second that only those pay who use it
+    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - a quarter of a second that only those pay who use it
+    from botocore.config import Config  # noqa: PLC0415
 
     # A run's lease is renewed while a piece is on its way, but nobody should wait for a dead service for minutes. Services other than
     # Amazon's often have no host name for each bucket.
@@ -40,7 +41,7 @@ def _s3(bucket: str, prefix: str, endpoint: str, region: str) -> dict[str, Any]:
         "endpoint_url": endpoint or None,
         "region_name": region or None,
         "client_config": client,
-        "use_threads": False,  # pieces are small, and several are sent at once anyway
+        "transfer_config": TransferConfig(use_threads=False),  # pieces are small, and several are sent at once anyway
         "file_overwrite": True,  # names are unique by themselves; asking for each would double the requests
         "querystring_auth": True,
     }

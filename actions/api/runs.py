@@ -56,6 +56,8 @@ def represent(run: Run) -> dict[str, Any]:
         "records": run.record_count,
         "bytes": run.byte_count,
         "total": run.total,
+        "storedBytes": run.stored_bytes,
+        "recordsRemovedAt": run.records_removed_at,
         "resumable": run.is_resumable,
         "resumeAt": run.resume_at,
         "createdAt": run.created_at,
@@ -142,6 +144,17 @@ class RunView(APIView):
     @extend_schema(operation_id="getRun", summary="Read a run", responses={200: RunDocument, **problems(401, 404)}, tags=["runs"])
     def get(self, request: Request, key: str) -> Response:
         return Response(represent(run_for(request.user, key)))
+
+    @extend_schema(
+        operation_id="deleteRun",
+        summary="Delete a run that has ended, with its ledger and its records",
+        request=None,
+        responses={204: None, **problems(401, 403, 404, 409)},
+        tags=["runs"],
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        runs.delete(run=run_for(request.user, key, use=True))
+        return Response(status=204)
 
 
 class RunCancelView(APIView):
@@ -242,7 +255,7 @@ class RecordsView(APIView):
             (200, "application/json"): {"type": "array", "items": {}},
             (200, "application/x-ndjson"): OpenApiTypes.STR,
             (200, "text/csv"): OpenApiTypes.STR,
-            **problems(401, 404, 422),
+            **problems(401, 404, 410, 422, 503),
         },
         tags=["runs"],
     )

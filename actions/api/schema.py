@@ -207,6 +207,10 @@ class RunDocument(serializers.Serializer):
     records = serializers.IntegerField()
     bytes = serializers.IntegerField()
     total = serializers.IntegerField(allow_null=True, help_text="What the vendor says there is")
+    storedBytes = serializers.IntegerField(help_text="Of its records as they are stored, compressed")
+    recordsRemovedAt = serializers.DateTimeField(
+        allow_null=True, help_text="When its records were removed by a rule of the installation; the ledger stays"
+    )
     resumable = serializers.BooleanField(help_text="It can go on from its last page")
     resumeAt = serializers.DateTimeField(allow_null=True, help_text="When a waiting run goes on: the vendor asked for the pause")
     createdAt = serializers.DateTimeField()

@@ -66,8 +66,10 @@ _REASONS = {
     403: "The role does not allow it",
     404: "Not there, or not visible to the caller",
     409: "Not possible as things stand",
+    410: "It was there and has been removed",
     422: "Some values do not fit",
     502: "The vendor could not be reached",
+    503: "Something that is needed does not answer now",
 }
 
 

@@ -395,7 +395,7 @@ def test_full_disk_ends_the_run_failed_and_resumable(runner: Runner) -> None:
             cursor.execute("PRAGMA max_page_count = 1073741823")
     run.refresh_from_db()
     assert (run.verdict, run.is_resumable) == ("failed", True)
-    assert run.message.startswith("A page could not be stored: the disk is full, or the database does not answer.")
+    assert run.message.startswith("A page could not be stored: the disk of the database is full, or it does not answer.")
     runs.resume(run=run, hand_over=False)
     runs.execute(run.pk)
     run.refresh_from_db()

@@ -42,7 +42,7 @@ def bring_back(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('actions', '0002_ledger_and_resume'),
+        ('actions', '0003_json_keeps_its_order'),
     ]
 
     operations = [
@@ -72,6 +72,22 @@ class Migration(migrations.Migration):
             model_name='run',
             name='stored_bytes',
             field=models.PositiveBigIntegerField(default=0, help_text='Of all its pieces, compressed.'),
+        ),
+        migrations.AddField(
+            model_name='page',
+            name='dropped_count',
+            field=models.PositiveIntegerField(default=0, help_text='Records that came a second time and were not stored.'),
+        ),
+        migrations.AddField(
+            model_name='run',
+            name='dropped_count',
+            field=models.PositiveBigIntegerField(default=0, help_text='Records that came a second time and were not stored.'),
+        ),
+        migrations.AddField(
+            model_name='run',
+            name='unique_by',
+            field=models.CharField(blank=True, default="", help_text='Paths in a record whose values tell it apart; one that came before is dropped.', max_length=500),
+            preserve_default=False,
         ),
         # Back and forth, the column that goes has to be there with a value for the rows that are read.
         migrations.AlterField(
