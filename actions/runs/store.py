@@ -69,7 +69,12 @@ class Store:
                 page.piece = pieces.name_of(run.pk, page.number, self._lease.holder)
                 piece = self._writer.write(page.piece, lines.data)
                 self._size += len(lines.data)
-        changes = {"page_count": run.page_count, "record_count": run.record_count, "byte_count": run.byte_count, "total": total}
+        changes: dict[str, Any] = {
+            "page_count": run.page_count,
+            "record_count": run.record_count,
+            "byte_count": run.byte_count,
+            "total": total,
+        }
         if isinstance(step, Next):
             changes["checkpoint"] = step.token
         if ending:

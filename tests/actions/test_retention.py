@@ -14,6 +14,7 @@ from pytest_django.fixtures import Settings
 
 from actions import pieces, results, retention, runs
 from actions.models import Run
+from config.storage import results_storage
 from connections import upkeep
 from integrations.models import AuditEntry, User
 from integrations.refusals import Conflict
@@ -134,8 +135,13 @@ def test_run_that_has_not_ended_is_not_deleted(runner: Runner, browser: Browser)
 
 
 def test_sweep_removes_what_no_row_names(
-    runner: Runner, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, monkeypatch: pytest.MonkeyPatch
+    runner: Runner,
+    settings: Settings,
+    tmp_path: Path,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    settings.STORAGES = {**settings.STORAGES, "results": results_storage(tmp_path.as_uri(), endpoint="", region="")}
     settled, fresh, deleted = runs_of_ages(runner, 2, 0, 2)
     for run in (settled, fresh):
         pieces.Writer().write(pieces.name_of(run.pk, 9, "0" * 32), b"{}\n").result()
