@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from django.core.files.base import ContentFile, File
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from integrations.refusals import Unavailable
@@ -44,29 +44,31 @@ class StorageFailure(Unavailable):
 
 
 class LocalResults(FileSystemStorage):
-    """The local disk. A piece is on the disk itself before its row is committed: a power cut must not leave a row without a piece."""
+    """The local disk. With `fsync` a piece is on the disk itself before its row is committed, so that a power cut leaves no row without one."""
 
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:  # noqa: ARG002 - the signature of Django
-        return name  # names are unique by themselves
+    def __init__(self, *, fsync: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.fsync = fsync
 
-    def _save(self, name: str, content: File[bytes]) -> str:
-        path = self.path(name)
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:  # noqa: ARG002 - the signature of Django
+        """Names are unique by themselves, and made here; looking at them takes longer than writing."""
+        name = name or ""
+        path, data = self.path(name), content.read()
         try:
-            self._write(path, content.read())
+            self._write(path, data)
         except FileNotFoundError:
             Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            content.seek(0)
-            self._write(path, content.read())
+            self._write(path, data)
         return name
 
-    @staticmethod
-    def _write(path: str, data: bytes) -> None:
+    def _write(self, path: str, data: bytes) -> None:
         target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(target, rest) :]
-            os.fdatasync(target)
+            if self.fsync:
+                os.fdatasync(target)
         except OSError:
             Path(path).unlink(missing_ok=True)
             raise

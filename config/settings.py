@@ -252,13 +252,15 @@ RUN_REPEATED_IDS = variable("RUN_REPEATED_IDS", "2", _count(1, 1000))
 # Where the records of runs lie: file:///folder, or s3://bucket/prefix with the address of the service where that is not Amazon's.
 RESULTS_S3_ENDPOINT = variable("RESULTS_S3_ENDPOINT", "", _webhook)
 RESULTS_S3_REGION = variable("RESULTS_S3_REGION", "", str.strip)
+# Whether each page is on the disk itself before it counts as stored. It costs a third of the speed and is for power cuts only.
+RESULTS_FSYNC = variable("RESULTS_FSYNC", "0", _flag)
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nothing is kept there
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     "results": variable(
         "RESULTS_URL",
         (DATA_DIR / "results").as_uri(),
-        lambda text: results_storage(text, endpoint=RESULTS_S3_ENDPOINT, region=RESULTS_S3_REGION),
+        lambda text: results_storage(text, endpoint=RESULTS_S3_ENDPOINT, region=RESULTS_S3_REGION, fsync=RESULTS_FSYNC),
     ),
 }
 # How long records are kept after a run has ended, and how much of them in all, compressed; the ledger stays. 0: no limit.

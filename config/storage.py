@@ -7,15 +7,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 
-def results_storage(text: str, *, endpoint: str, region: str) -> dict[str, Any]:
+def results_storage(text: str, *, endpoint: str = "", region: str = "", fsync: bool = False) -> dict[str, Any]:
     """The storage of `file:///folder` or `s3://bucket/prefix`. Raises ValueError with a sentence.
 
-    `endpoint` is the address of an S3-compatible service, "" for Amazon's. Credentials are found by boto3 itself: in AWS_ACCESS_KEY_ID
+    `fsync` is for a folder: whether each piece has to be on the disk before its row. `endpoint` is the address of an S3-compatible service, "" for Amazon's. Credentials are found by boto3 itself: in AWS_ACCESS_KEY_ID
     and AWS_SECRET_ACCESS_KEY, in its configuration files, or from the machine's role.
     """
     parts = urlsplit(text)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-        return {"BACKEND": "actions.pieces.LocalResults", "OPTIONS": {"location": Path(unquote(parts.path))}}
+        return {"BACKEND": "actions.pieces.LocalResults", "OPTIONS": {"location": Path(unquote(parts.path)), "fsync": fsync}}
     if parts.scheme == "s3" and parts.netloc and not parts.query:
         return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": _s3(parts.netloc, parts.path.strip("/"), endpoint, region)}
     raise ValueError(f"{text!r} is no place for results. Write it as file:///folder or as s3://bucket/prefix.")

@@ -66,6 +66,8 @@ class Client:
     @property
     def base(self) -> str:
         """The base URI of this connection. Where it comes with a token, one is fetched. Raises `CallError`."""
+        if not (self.definition.host_at_connect or self.definition.has_placeholders):
+            return self.definition.api_base_uri
         try:
             return base_of(self.definition, self._values())
         except expressions.MissingValue as error:
@@ -205,6 +207,8 @@ class Client:
 
     def filled(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Texts by name with their placeholders filled in. Raises `CallError`."""
+        if not texts:
+            return {}
         try:
             values = self._values()
             if self._scheme.needs_token and not self._held.value and any("token" in path for path in expressions.paths_of(dict(texts))):

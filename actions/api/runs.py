@@ -37,7 +37,7 @@ _ACCEPTED = {
     "application/jsonl": "ndjson",
     "text/csv": "csv",
 }
-_FIELDS = {"action", "connection", "inputs", "pageSize", "maxPages"}
+_FIELDS = {"action", "connection", "inputs", "pageSize", "maxPages", "uniqueBy"}
 RECORDS_A_PART, MOST_RECORDS = 1000, 10_000
 LEDGER_PART = 100  # pages in a part of the ledger
 
@@ -57,6 +57,8 @@ def represent(run: Run) -> dict[str, Any]:
         "error": run.message if run.verdict == Run.Verdict.FAILED else None,
         "pages": run.page_count,
         "records": run.record_count,
+        "uniqueBy": run.unique_by,
+        "dropped": run.dropped_count,
         "bytes": run.byte_count,
         "total": run.total,
         "storedBytes": run.stored_bytes,
@@ -117,6 +119,7 @@ class RunsView(APIView):
             inputs=inputs,
             page_size=payload.get("pageSize"),
             max_pages=payload.get("maxPages", runs.DEFAULT_LIMIT),
+            unique_by=payload.get("uniqueBy"),
         )
         return Response(represent(run), status=202, headers={"Location": f"/api/runs/{run.pk}"})
 

@@ -59,6 +59,7 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
                 inputs=form.inputs,
                 page_size=form.page_size,
                 max_pages=form.max_pages,
+                unique_by=form.unique_by,
             )
         except Refusal as refusal:
             form.refuse(refusal)

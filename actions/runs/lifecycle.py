@@ -16,6 +16,7 @@ from actions.models import Action, Run
 from actions.runs.caps import Caps
 from actions.runs.leases import lease_end
 from actions.runs.plans import DEFAULT_LIMIT, PageLimit, checked, page_limit, plan_of
+from actions.runs.plans import unique_by as key_of
 from config.celery import app as celery
 from connections.models import Connection
 from integrations import audit
@@ -38,9 +39,11 @@ def start(
     inputs: dict[str, Any],
     page_size: int | None = None,
     max_pages: PageLimit = DEFAULT_LIMIT,
+    unique_by: str | None = None,
     hand_over: bool = True,
 ) -> Run:
-    """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages.
+    """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages,
+    `unique_by` None what the pagination says.
 
     Raises `Invalid` for inputs that do not make a request, `Conflict` where action and connection do not belong together.
     """
@@ -61,6 +64,7 @@ def start(
         inputs=inputs,
         page_size=checked(page_size, "pageSize", LARGEST_PAGE_SIZE),
         max_pages=page_limit(plan, max_pages),
+        unique_by=key_of(plan, unique_by),
         lease_until=lease_end(),
         created_by=user,
     )

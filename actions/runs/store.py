@@ -17,12 +17,14 @@ from typing import Any, Final
 from django.db import transaction
 
 from actions import pieces
-from actions.models import Page, Run
+from actions.models import Run
 from actions.pagination import End, Next
 from actions.results import Lines
 from actions.runs.leases import Lease, finished
+from actions.runs.pages import Row, insert
 
 HOLD_SECONDS: Final = 0.1  # that a page waits at most while others come
+HOLD_PAGES: Final = 1000
 HOLD_BYTES: Final = 32 * 1024 * 1024  # of records that are on their way into the storage
 
 
@@ -30,7 +32,7 @@ HOLD_BYTES: Final = 32 * 1024 * 1024  # of records that are on their way into th
 class _Waiting:
     """A page (None for a mere checkpoint) whose piece is on its way, and the run as it is after it."""
 
-    page: Page | None
+    page: Row | None
     piece: Future[int] | None
     changes: dict[str, Any]
 
@@ -54,7 +56,7 @@ class Store:
         self._writer.close()
 
     def add(
-        self, page: Page | None, lines: Lines, step: Next | End, *, total: int | None, ending: tuple[str, str] | None, at_once: bool
+        self, page: Row | None, lines: Lines, step: Next | End, *, total: int | None, ending: tuple[str, str] | None, at_once: bool
     ) -> None:
         """Take a page, the checkpoint after it and, at the end, verdict and message.
 
@@ -65,6 +67,7 @@ class Store:
             run.page_count += 1
             run.record_count += page.record_count
             run.byte_count += page.byte_count
+            run.dropped_count += page.dropped_count
             if lines.count:
                 page.piece = pieces.name_of(run.pk, page.number, self._lease.holder)
                 piece = self._writer.write(page.piece, lines.data)
@@ -73,6 +76,7 @@ class Store:
             "page_count": run.page_count,
             "record_count": run.record_count,
             "byte_count": run.byte_count,
+            "dropped_count": run.dropped_count,
             "total": total,
         }
         if isinstance(step, Next):
@@ -80,7 +84,7 @@ class Store:
         if ending:
             changes |= finished(*ending)
         self._waiting.append(_Waiting(page, piece, changes))
-        if ending or at_once or self._size > HOLD_BYTES:
+        if ending or at_once or self._size > HOLD_BYTES or len(self._waiting) >= HOLD_PAGES:
             self.save()
         else:
             self.save_due()
@@ -119,6 +123,6 @@ class Store:
             changes = {"attempts": 0, "sent_at": None, **{name: value for one in ready for name, value in one.changes.items()}}
             with transaction.atomic():
                 self._lease.change(**changes, stored_bytes=self._run.stored_bytes)
-                Page.objects.bulk_create(rows)
+                insert(self._run, rows)
         if failure:
             raise failure

@@ -139,7 +139,7 @@ def test_full_disk_ends_the_run_failed_and_resumable(runner: Runner, settings: S
     if os.getuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", tmp_path], check=False).returncode:
         pytest.skip("needs the right to mount a small disk")
     try:
-        settings.STORAGES = {**settings.STORAGES, "results": results_storage(tmp_path.as_uri(), endpoint="", region="")}
+        settings.STORAGES = {**settings.STORAGES, "results": results_storage(tmp_path.as_uri())}
         run = runner.run("/faults/pages?total=2000", PAGES)
         assert (run.verdict, run.is_resumable) == ("failed", True)
         assert run.message == (

@@ -141,7 +141,7 @@ def test_sweep_removes_what_no_row_names(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.STORAGES = {**settings.STORAGES, "results": results_storage(tmp_path.as_uri(), endpoint="", region="")}
+    settings.STORAGES = {**settings.STORAGES, "results": results_storage(tmp_path.as_uri())}
     settled, fresh, deleted = runs_of_ages(runner, 2, 0, 2)
     for run in (settled, fresh):
         pieces.Writer().write(pieces.name_of(run.pk, 9, "0" * 32), b"{}\n").result()
