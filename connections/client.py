@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 
 from connections import outcomes, rates, tokens
 from connections.auth import Credentials, scheme_of
+from connections.callers import ROOTS, Caller, reads_caller, said_of
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
 from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, DefaultCredential
@@ -26,8 +27,9 @@ from connections.values import SECRET_FIELD, destinations, of_request, values_of
 from integrations import expressions
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, DigestAuth, OAuth2Auth, TokenPart
+from integrations.definition.parts import CONTROL
 
-__all__ = ["CallError", "Client", "Limited", "base_of", "client_for", "default_credentials", "destinations_of", "opened"]
+__all__ = ["CallError", "Caller", "Client", "Limited", "base_of", "client_for", "default_credentials", "destinations_of", "opened"]
 
 T = TypeVar("T")
 # Not looked up by `reverse`: that loads every view of the application, a second's work and 20 MB that a worker does not need.
@@ -37,8 +39,18 @@ CALLBACK_PATH: Final = "oauth2/callback"
 class Client:
     """Calls the API that `definition` describes, as whom `credentials` and `settings` say. Use it as a context manager; one per thread."""
 
-    def __init__(self, *, definition: Definition, credentials: Credentials, settings: Mapping[str, Any], store: tokens.TokenStore) -> None:
+    def __init__(
+        self,
+        *,
+        definition: Definition,
+        credentials: Credentials,
+        settings: Mapping[str, Any],
+        store: tokens.TokenStore,
+        caller: Caller | None = None,
+    ) -> None:
         self.definition = definition
+        # Looked up here: the threads that fetch pages have no connection to the database.
+        self._of_caller = caller.values() if caller and reads_caller(definition) else {}
         self.issuer = Issuer(definition, credentials, settings, redirect_uri())
         self._credentials = credentials
         self._settings = settings
@@ -82,7 +94,15 @@ class Client:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """The headers that go along with every request, their placeholders filled in. Raises `CallError`."""
-        return [(name, value) for name, value in self.filled(self.definition.headers).items() if value]
+        return [(name, value) for name, value in self.filled_headers(self.definition.headers).items() if value]
+
+    def filled_headers(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Headers by name with their placeholders filled in. Raises `CallError`, also for a value that is more than one line."""
+        found = self.filled(texts)
+        for name, value in found.items():
+            if CONTROL.search(value):
+                raise CallError(f"What would be sent in the header {name} holds a line break or another control character. Correct it.")
+        return found
 
     def rendered_url(self, text: str) -> str:
         """A URL or a part of one with its placeholders filled in. Raises `CallError`."""
@@ -96,7 +116,7 @@ class Client:
     def filled_document(self, document: Any) -> Any:
         """JSON values with the placeholders in their texts filled in. Raises `CallError`."""
         try:
-            return expressions.render_all(document, self._values())
+            return expressions.render_all(document, self._values(**self._of_caller))
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
 
@@ -114,6 +134,7 @@ class Client:
     def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
         """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
         twin = Client(definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store)
+        twin._of_caller = self._of_caller
         twin._held, twin._gate, twin._through = self._held, self._gate, through
         twin._learn()
         return twin
@@ -183,7 +204,7 @@ class Client:
         return replace(outgoing, url=with_query(outgoing.url, added)) if added else outgoing
 
     def _additions(self, outgoing: Outgoing) -> Additions:
-        values = self._values(request=of_request(outgoing))
+        values = self._values(request=of_request(outgoing), **self._of_caller)
         try:
             added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
         except expressions.MissingValue as error:
@@ -210,10 +231,10 @@ class Client:
         if not texts:
             return {}
         try:
-            values = self._values()
+            values = self._values(**self._of_caller)
             if self._scheme.needs_token and not self._held.value and any("token" in path for path in expressions.paths_of(dict(texts))):
                 self._token()
-                values = self._values()
+                values = self._values(**self._of_caller)
             return {name: expressions.render(text, values) for name, text in texts.items()}
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
@@ -282,12 +303,19 @@ def redirect_uri() -> str:
     return f"{django_settings.PUBLIC_URL}/{CALLBACK_PATH}"
 
 
-def client_for(connection: Connection, definition: Definition) -> Client:
-    """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there."""
+def client_for(connection: Connection, definition: Definition, *, caller: Caller | None = None) -> Client:
+    """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there.
+
+    `caller` is on whose behalf it calls; by default the connection's organization, and no person.
+    """
     credentials = opened(connection, definition)
     check_destinations(connection, definition, credentials)
     client = Client(
-        definition=definition, credentials=credentials, settings=connection.settings, store=tokens.MemoryTokens(definition.auth)
+        definition=definition,
+        credentials=credentials,
+        settings=connection.settings,
+        store=tokens.MemoryTokens(definition.auth),
+        caller=caller or Caller(connection.organization),
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(
@@ -387,6 +415,8 @@ def _with_scheme(url: str) -> str:
 
 def _lacks(missing: expressions.MissingValue) -> str:
     name = missing.name
+    if name.partition(".")[0] in ROOTS:
+        return said_of(name)
     known = name.removeprefix(SECRET_FIELD).removeprefix("credentials.")
     return f"The integration needs {known}, and this connection has no value for it. Add it to the connection, or authorize it again."
 

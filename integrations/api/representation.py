@@ -55,6 +55,9 @@ def full(integration: Integration, *, editor: bool) -> dict[str, Any]:
         "inf:icon": link(f"{own}/icon"),
         "actions": link(f"{own}/actions"),
         **({"finalize": link(f"{own}/finalize"), "rename": link(f"{own}/actions/rename")} if editor else {}),
+        "inf:integration-owner": link(f"{own}/owner"),
+        "inf:integration-shares": link(f"{own}/shares"),
+        "inf:integration-share": link(f"{own}/shares/{{principalId}}", templated=True),
         "inf:connect": link(f"{own}/connect"),
         "connections": link("/api/connections"),
     }
