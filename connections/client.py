@@ -9,11 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings as django_settings
-from django.urls import reverse
 
 from connections import outcomes, rates, request_log, tokens
 from connections.agents.route import MARK, Route
@@ -53,6 +52,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+# Not looked up by `reverse`: that loads every view of the application, a second's work and 20 MB that a worker does not need.
+CALLBACK_PATH: Final = "oauth2/callback"
 
 
 class Client:
@@ -124,6 +125,8 @@ class Client:
     @property
     def base(self) -> str:
         """The base URI of this connection. Where it comes with a token, one is fetched. Raises `CallError`."""
+        if not (self.definition.host_at_connect or self.definition.has_placeholders):
+            return self.definition.api_base_uri
         try:
             return base_of(self.definition, self._url_values())
         except expressions.MissingValue as error:
@@ -307,6 +310,8 @@ class Client:
 
     def filled(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Texts by name with their placeholders filled in. Raises `CallError`."""
+        if not texts:
+            return {}
         try:
             values = self._values(**self._of_caller)
             if self._scheme.needs_token and not self._held.value and any("token" in path for path in expressions.paths_of(dict(texts))):
@@ -391,7 +396,7 @@ def _at_once(act: Callable[[], T]) -> T:
 
 def redirect_uri() -> str:
     """Junction's own address for the answers of vendors' authorization pages; the one to register there."""
-    return f"{django_settings.PUBLIC_URL}{reverse('oauth2-callback')}"
+    return f"{django_settings.PUBLIC_URL}/{CALLBACK_PATH}"
 
 
 def client_for(connection: Connection, definition: Definition, *, caller: Caller | None = None) -> Client:
