@@ -324,7 +324,7 @@ def test_stepper_says_what_is_done_and_what_is_open(browser: Client, draft: Inte
     def states() -> list[str]:
         return [step["state"] for step in browser.get(url(draft, "auth")).context["steps"]]
 
-    assert states() == ["done", "todo", "current", "todo", "todo", "todo", "todo", "todo"]
+    assert states() == ["done", "todo", "current", "todo", "todo", "todo", "todo", "todo", "todo"]
     with_method(draft, "none")
     assert states()[1] == "done"
 
