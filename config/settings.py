@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.keys import local_secret, parse_keys
 from config.networks import parse_networks
+from config.storage import results_storage
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
@@ -257,6 +258,23 @@ RUN_MAX_SECONDS = variable("RUN_MAX_SECONDS", str(24 * 3600), _seconds)  # since
 # A page that is to be asked for a second time always ends it.
 RUN_REPEATED_PAGES = variable("RUN_REPEATED_PAGES", "1", _count(1, 1000))
 RUN_REPEATED_IDS = variable("RUN_REPEATED_IDS", "2", _count(1, 1000))
+# Where the records of runs lie: file:///folder, or s3://bucket/prefix with the address of the service where that is not Amazon's.
+RESULTS_S3_ENDPOINT = variable("RESULTS_S3_ENDPOINT", "", _webhook)
+RESULTS_S3_REGION = variable("RESULTS_S3_REGION", "", str.strip)
+# Whether each page is on the disk itself before it counts as stored. It costs a third of the speed and is for power cuts only.
+RESULTS_FSYNC = variable("RESULTS_FSYNC", "0", _flag)
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nothing is kept there
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "results": variable(
+        "RESULTS_URL",
+        (DATA_DIR / "results").as_uri(),
+        lambda text: results_storage(text, endpoint=RESULTS_S3_ENDPOINT, region=RESULTS_S3_REGION, fsync=RESULTS_FSYNC),
+    ),
+}
+# How long records are kept after a run has ended, and how much of them in all, compressed; the ledger stays. 0: no limit.
+RESULTS_KEEP_DAYS = variable("RESULTS_KEEP_DAYS", "0", _count(0, 36_500))
+RESULTS_MAX_BYTES = variable("RESULTS_MAX_BYTES", "0", _count(0, 2**60))
 RUN_PARK_SECONDS = 15  # a longer wait for the vendor frees the worker; the run is taken up again after it
 RUN_PREFETCH_BYTES = 64 * 1024 * 1024  # of answers that one run may hold ahead of the page that it stores
 

@@ -40,7 +40,7 @@ _ACCEPTED = {
     "application/jsonl": "ndjson",
     "text/csv": "csv",
 }
-_FIELDS = {"action", "connection", "organization", "inputs", "pageSize", "maxPages"}
+_FIELDS = {"action", "connection", "organization", "inputs", "pageSize", "maxPages", "uniqueBy"}
 RECORDS_A_PART, MOST_RECORDS = 1000, 10_000
 LEDGER_PART = 100  # pages in a part of the ledger
 
@@ -62,8 +62,12 @@ def represent(run: Run) -> dict[str, Any]:
         "error": run.message if run.verdict == Run.Verdict.FAILED else None,
         "pages": run.page_count,
         "records": run.record_count,
+        "uniqueBy": run.unique_by,
+        "dropped": run.dropped_count,
         "bytes": run.byte_count,
         "total": run.total,
+        "storedBytes": run.stored_bytes,
+        "recordsRemovedAt": run.records_removed_at,
         "resumable": run.is_resumable,
         "resumeAt": run.resume_at,
         "createdAt": run.created_at,
@@ -122,6 +126,7 @@ class RunsView(APIView):
             inputs=inputs,
             page_size=payload.get("pageSize"),
             max_pages=payload.get("maxPages", runs.DEFAULT_LIMIT),
+            unique_by=payload.get("uniqueBy"),
         )
         return Response(represent(run), status=202, headers={"Location": f"/api/runs/{run.pk}"})
 
@@ -177,6 +182,17 @@ class RunView(APIView):
     @extend_schema(operation_id="getRun", summary="Read a run", responses={200: RunDocument, **problems(401, 404)}, tags=["runs"])
     def get(self, request: Request, key: str) -> Response:
         return Response(represent(run_for(request.user, key)))
+
+    @extend_schema(
+        operation_id="deleteRun",
+        summary="Delete a run that has ended, with its ledger and its records",
+        request=None,
+        responses={204: None, **problems(401, 403, 404, 409)},
+        tags=["runs"],
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        runs.delete(run=run_for(request.user, key, use=True))
+        return Response(status=204)
 
 
 class RunCancelView(APIView):
@@ -304,7 +320,7 @@ class RecordsView(APIView):
             },
             (200, "application/x-ndjson"): OpenApiTypes.STR,
             (200, "text/csv"): OpenApiTypes.STR,
-            **problems(401, 404, 422),
+            **problems(401, 404, 410, 422, 503),
         },
         tags=["runs"],
     )

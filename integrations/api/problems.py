@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from integrations.api.authentication import InsufficientScope
-from integrations.refusals import Conflict, Disabled, Incomplete, Invalid, Outdated, Refusal, Unconditional
+from integrations.refusals import Conflict, Disabled, Gone, Incomplete, Invalid, Outdated, Refusal, Unavailable, Unconditional
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +106,10 @@ def of_refusal(error: Refusal) -> Response:
             return problem(code=428, kind="precondition-required", title="Say what you have read", detail=error.message)
         case Conflict():
             return problem(code=409, kind="conflict", title="Not possible as things stand", detail=error.message)
+        case Gone():
+            return problem(code=410, kind="gone", title="No longer there", detail=error.message)
+        case Unavailable():
+            return problem(code=503, kind="unavailable", title="Not available now", detail=error.message)
     return problem(code=400, kind="refused", title="Refused", detail=error.message)
 
 

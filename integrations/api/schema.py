@@ -67,6 +67,7 @@ REASONS = {
     404: "Not there, or not visible to the caller",
     406: "No media type that the caller accepts",
     409: "Not possible as things stand",
+    410: "It was there and has been removed",
     412: "Somebody changed it since the caller has read it",
     413: "The body is too large",
     415: "The media type of the body is not read here",
@@ -74,6 +75,7 @@ REASONS = {
     428: "This installation wants If-Match with every change",
     429: "Too many requests; Retry-After says when to come again",
     502: "The vendor could not be reached",
+    503: "Something that is needed does not answer now",
 }
 
 
