@@ -56,7 +56,7 @@ class MeView(APIView):
         if not form.is_valid():
             names = {"display_name": "displayName"}
             raise Invalid({names.get(name, name): [str(one) for one in sentences] for name, sentences in form.errors.items()})
-        request._user = form.save()  # noqa: SLF001 - the answer shows what was saved
+        request.user = form.save()
         return Response(_me(request))
 
 
