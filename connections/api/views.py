@@ -217,7 +217,7 @@ class ConnectionTestView(APIView):
 
 class ConnectionTryView(APIView):
     @extend_schema(
-        operation_id="tryConnection",
+        operation_id="testUnsavedConnection",
         summary="Test credentials and options without saving them",
         request=ConnectionRequest,
         responses={200: TestDocument, **problems(401, 403, 404, 409, 422)},
