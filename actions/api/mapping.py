@@ -160,8 +160,10 @@ class MappedView(APIView):
         tags=["mapping"],
     )
     def get(self, request: Request, key: str) -> Response:
-        unmapped = request.query_params.get("unmapped", "").lower() in ("true", "1")
-        rows = tables.children(_mapping(request, key), request.query_params.get("q", "").strip(), unmapped=unmapped)
+        unmapped = request.query_params.get("unmapped", "false").lower()
+        if unmapped not in ("true", "false"):
+            raise Invalid({"unmapped": ["Enter true or false."]})
+        rows = tables.children(_mapping(request, key), request.query_params.get("q", "").strip(), unmapped=unmapped == "true")
         path = f"/api/integrations/{key}/mapping/organizations"
         return paged(request, rows, rel="mapping", represent=represent_row, path=path)
 
