@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from actions import imports, retention, runs
+from actions import imports, mapping_options, retention, runs
 
 
 @shared_task(name=runs.EXECUTE)
@@ -55,3 +55,15 @@ def apply_retention() -> None:
 def sweep_pieces() -> None:
     """Delete pieces that no run names."""
     retention.sweep()
+
+
+@shared_task(name=mapping_options.REFRESH)
+def refresh_mapping(mapping_id: str) -> None:
+    """Fetch the options of a mapping, unless another worker does or it needs none."""
+    mapping_options.refresh(UUID(mapping_id))
+
+
+@shared_task(name="actions.tasks.recover_mappings")
+def recover_mappings() -> None:
+    """Send refreshes of mappings again that nobody has brought to their end."""
+    mapping_options.recover()

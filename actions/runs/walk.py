@@ -42,7 +42,7 @@ class Walk:
     def __init__(self, run: Run, lease: Lease) -> None:
         self.run = run
         self.lease = lease
-        self.plan = plan_of(run.action)
+        self.plan = plan_of(run.action, run.mapped)
         self.strategy = self.plan.strategy
         self.fetcher = Fetcher(self.plan, run)
         self.caps = Caps(run, max_pages=run.max_pages)
@@ -62,7 +62,7 @@ class Walk:
             if self._ends_before(token):
                 return
             self.unique = self._known_records()
-            caller = Caller(self.run.connection.organization, self.run.created_by)
+            caller = Caller(self.run.organization, self.run.created_by, self.run.mapped)
             with client_for(self.run.connection, self.plan.definition, caller=caller) as client, Fetchers(client) as fetchers:
                 if self._has_slot(fetchers):
                     self._pages(client, fetchers, token)

@@ -42,7 +42,7 @@ def bring_back(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('actions', '0003_json_keeps_its_order'),
+        ('actions', '0004_run_organization'),
     ]
 
     operations = [
