@@ -39,6 +39,18 @@ def remove_imports() -> None:
     imports.remove_old()
 
 
+@shared_task(name=mapping_options.REFRESH)
+def refresh_mapping(mapping_id: str) -> None:
+    """Fetch the options of a mapping, unless another worker does or it needs none."""
+    mapping_options.refresh(UUID(mapping_id))
+
+
+@shared_task(name="actions.tasks.recover_mappings")
+def recover_mappings() -> None:
+    """Send refreshes of mappings again that nobody has brought to their end."""
+    mapping_options.recover()
+
+
 @shared_task(name=runs.REMOVE_PIECES)
 def remove_pieces(run_id: str) -> None:
     """Delete the records of a run that is gone."""
@@ -55,15 +67,3 @@ def apply_retention() -> None:
 def sweep_pieces() -> None:
     """Delete pieces that no run names."""
     retention.sweep()
-
-
-@shared_task(name=mapping_options.REFRESH)
-def refresh_mapping(mapping_id: str) -> None:
-    """Fetch the options of a mapping, unless another worker does or it needs none."""
-    mapping_options.refresh(UUID(mapping_id))
-
-
-@shared_task(name="actions.tasks.recover_mappings")
-def recover_mappings() -> None:
-    """Send refreshes of mappings again that nobody has brought to their end."""
-    mapping_options.recover()

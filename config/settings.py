@@ -315,6 +315,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "integrations.api.middleware.RateLimitMiddleware",
+    "integrations.api.middleware.IdempotencyMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -379,10 +381,12 @@ CONTENT_SECURITY_POLICY = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "integrations.api.authentication.PersonalTokenAuthentication",
         "integrations.api.authentication.ApplicationTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "integrations.api.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["integrations.access.limits.CallerThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["integrations.api.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -404,23 +408,36 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "integrations.api.definition_schema.add_definition",
+        "integrations.api.completion.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
         "IntegrationStatus": ["draft", "published", "hidden", "deprecated"],
         "RequestedStatus": ["published", "hidden", "deprecated"],
         "RevisionState": ["draft", "finalized"],
         "ConnectionState": ["untested", "working", "failing", "reauthorize"],
+        "ImportState": ["reading", "choosing", "writing", "finished", "failed", "cancelled"],
+        "TokenState": ["active", "expired"],
         "RunState": ["queued", "running", "waiting", "finished"],
     },
 }
 # Whether a change to a definition, a connection or an organization has to name the ETag that it was made for (428 without).
 API_REQUIRE_IF_MATCH = variable("API_REQUIRE_IF_MATCH", "0", _flag)
+# Requests of one token, application and user, or session in a minute; 0: as many as they like.
+API_REQUESTS_PER_MINUTE = variable("API_REQUESTS_PER_MINUTE", "6000", _count(0, 10_000_000))
+# How long the answer to a POST with an Idempotency-Key is kept.
+IDEMPOTENCY_HOURS = variable("IDEMPOTENCY_HOURS", "24", _count(1, 720))
 
 OAUTH2_PROVIDER = {
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
-    "SCOPES": {"api": "Everything that the user of the application may do"},
-    "DEFAULT_SCOPES": ["api"],
+    "SCOPES_BACKEND_CLASS": "integrations.access.scopes.Scopes",
     "PKCE_REQUIRED": True,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 90 * 24 * 3600,
+    # Of tokens only digests are stored; the authorization code is bound to S256, and tokens are read from the header alone.
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
     "OAUTH2_VALIDATOR_CLASS": "integrations.api.authentication.ApplicationValidator",
 }
 

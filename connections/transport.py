@@ -188,9 +188,9 @@ class Transport:
     def __init__(self, *, ca_bundle: str = "", certificate: str = "", route: Route | None = None) -> None:
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
         self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate)
-        self._pools: dict[str, HTTPConnectionPool] = {}
         self._certificate = certificate
         self._route = route
+        self._pools: dict[str, HTTPConnectionPool] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -246,10 +246,10 @@ class Transport:
     def _exchange(self, outgoing: Outgoing) -> Iterator[urllib3.HTTPResponse]:
         """One request on the wire and the head of its answer; the body is read inside the block, and failures become sentences."""
         where = shown(outgoing.url)
-        prepared = _prepare(outgoing)
+        wire = _prepare(outgoing)
         try:
             timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
-            response = self._head(prepared, timeouts)
+            response = self._head(wire, timeouts)
             try:
                 yield response
                 if not response.closed and (response.length_remaining or 0) < _CHUNK:
@@ -298,9 +298,9 @@ class Transport:
 
     def _by_agent(self, route: Route, wire: _Wire, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
         """The same by an agent."""
-        method, url, body = wire.method, f"{wire.origin}{wire.target}", wire.body
-        headers = [(_text(name), _text(value)) for name, value in wire.headers.items()]
-        raw = route.send(method, url, headers, _bytes(body) if body is not None else None, certificate=self._certificate, timeouts=timeouts)
+        method, url = wire.method, wire.origin + wire.target
+        headers = [(name, _text(value)) for name, value in wire.headers.items()]
+        raw = route.send(method, url, headers, wire.body, certificate=self._certificate, timeouts=timeouts)
         fields = urllib3.HTTPHeaderDict()
         for name, value in raw.headers:
             fields.add(name, value)

@@ -10,7 +10,7 @@ import django_filters
 from django.core.exceptions import PermissionDenied
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from actions import ledger, results, runs
-from actions.api.schema import LedgerDocument, ResumeRequest, RunDocument, RunRequest
+from actions.api.schema import LedgerDocument, LedgerRow, ResumeRequest, RunDocument, RunRequest
 from actions.downloads import FORMATS, LEDGER_FORMATS, download, download_ledger
 from actions.models import Action, Run
 from actions.permissions import run_for
@@ -232,9 +232,19 @@ class LedgerView(APIView):
         summary="Read the ledger of a run: what was asked, page by page, and what came",
         parameters=[
             OpenApiParameter("format", str, enum=list(LEDGER_FORMATS), description="A file of all pages, instead of one part"),
-            OpenApiParameter("after", int, description="The number of a page; the part begins after it"),
+            OpenApiParameter(
+                "after",
+                {"type": "integer", "minimum": 0, "maximum": 10**9 - 1},
+                description="The number of a page; the part begins after it",
+            ),
         ],
-        responses={200: LedgerDocument, **problems(401, 404, 422)},
+        responses={
+            (200, "application/json"): PolymorphicProxySerializer(
+                component_name="Ledger", serializers=[LedgerDocument, LedgerRow(many=True)], resource_type_field_name=None, many=False
+            ),
+            (200, "text/csv"): OpenApiTypes.STR,
+            **problems(401, 404, 422),
+        },
         tags=["runs"],
     )
     def get(self, request: Request, key: str) -> Response | StreamingHttpResponse:
@@ -283,14 +293,31 @@ class RecordsView(APIView):
             OpenApiParameter("format", str, enum=list(FORMATS), description="Instead of Accept"),
             OpenApiParameter(
                 "cursor",
-                str,
+                {"type": "string", "pattern": r"^(\d{1,9}\.\d{1,9})?$"},
                 description="Read in parts: empty for the first one, then `next` of the answer. The answer is an object then, "
                 "with `records`, `next` (null at the end) and `more` (false once the run has ended and all was read).",
             ),
-            OpenApiParameter("limit", int, description=f"Records of a part, 1 to {MOST_RECORDS}, by default {RECORDS_A_PART}"),
+            OpenApiParameter(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": MOST_RECORDS, "default": RECORDS_A_PART},
+                description="Records of a part",
+            ),
         ],
         responses={
-            (200, "application/json"): {"type": "array", "items": {}},
+            (200, "application/json"): {
+                "oneOf": [
+                    {"type": "array", "items": {}},
+                    {
+                        "type": "object",
+                        "required": ["records", "next", "more"],
+                        "properties": {
+                            "records": {"type": "array", "items": {}},
+                            "next": {"type": "string", "nullable": True},
+                            "more": {"type": "boolean"},
+                        },
+                    },
+                ]
+            },
             (200, "application/x-ndjson"): OpenApiTypes.STR,
             (200, "text/csv"): OpenApiTypes.STR,
             **problems(401, 404, 410, 422, 503),
@@ -299,11 +326,11 @@ class RecordsView(APIView):
     )
     def get(self, request: Request, key: str) -> Response | StreamingHttpResponse:
         run = run_for(request.user, key)
-        if "cursor" not in request.query_params:
-            return download(run, RecordFormat.name(request))
         limit = _whole(request, "limit", RECORDS_A_PART)
         if not 1 <= limit <= MOST_RECORDS:
             raise Invalid({"limit": [f"Enter a whole number from 1 to {MOST_RECORDS:,}."]})
+        if "cursor" not in request.query_params:
+            return download(run, RecordFormat.name(request))
         found, (page, read) = results.after(run, _position(request.query_params["cursor"]), limit)
         ended = run.is_finished and len(found) < limit
         return Response({"records": found, "next": None if ended else f"{page}.{read}", "more": not ended})
@@ -318,6 +345,6 @@ def _position(cursor: str) -> tuple[int, int]:
 
 def _whole(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
+    if name in request.query_params and not (text.isascii() and text.isdigit() and len(text) < 10):
         raise Invalid({name: ["Enter a whole number from 0 on."]})
     return int(text) if text else default

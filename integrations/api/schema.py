@@ -60,7 +60,7 @@ class Problem(serializers.Serializer):
     errors = ProblemError(many=True, required=False)  # type: ignore[assignment]  # a member of the document
 
 
-_REASONS = {
+REASONS = {
     400: "The request cannot be read",
     401: "No valid token or session",
     403: "The role does not allow it",
@@ -81,7 +81,7 @@ _REASONS = {
 
 def problems(*codes: int) -> dict[Any, OpenApiResponse]:
     """The error answers of an operation."""
-    return {(code, "application/problem+json"): OpenApiResponse(Problem, description=_REASONS[code]) for code in codes}
+    return {(code, "application/problem+json"): OpenApiResponse(Problem, description=REASONS[code]) for code in codes}
 
 
 class IntegrationRequest(serializers.Serializer):
