@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from actions import imports, runs
+from actions import imports, mapping_options, retention, runs
 
 
 @shared_task(name=runs.EXECUTE)
@@ -37,3 +37,33 @@ def recover_imports() -> None:
 def remove_imports() -> None:
     """Delete imports that nobody came back to."""
     imports.remove_old()
+
+
+@shared_task(name=mapping_options.REFRESH)
+def refresh_mapping(mapping_id: str) -> None:
+    """Fetch the options of a mapping, unless another worker does or it needs none."""
+    mapping_options.refresh(UUID(mapping_id))
+
+
+@shared_task(name="actions.tasks.recover_mappings")
+def recover_mappings() -> None:
+    """Send refreshes of mappings again that nobody has brought to their end."""
+    mapping_options.recover()
+
+
+@shared_task(name=runs.REMOVE_PIECES)
+def remove_pieces(run_id: str) -> None:
+    """Delete the records of a run that is gone."""
+    retention.remove_pieces(UUID(run_id))
+
+
+@shared_task(name="actions.tasks.apply_retention")
+def apply_retention() -> None:
+    """Remove records that the installation keeps no longer."""
+    retention.apply()
+
+
+@shared_task(name="actions.tasks.sweep_pieces")
+def sweep_pieces() -> None:
+    """Delete pieces that no run names."""
+    retention.sweep()

@@ -8,11 +8,10 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import EllipsisType, TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings as django_settings
-from django.urls import reverse
 
 from connections import outcomes, rates, tokens
 from connections.agents.route import MARK, Route
@@ -35,6 +34,8 @@ from integrations.definition.parts import CONTROL
 __all__ = ["CallError", "Caller", "Client", "Limited", "base_of", "client_for", "default_credentials", "destinations_of", "opened"]
 
 T = TypeVar("T")
+# Not looked up by `reverse`: that loads every view of the application, a second's work and 20 MB that a worker does not need.
+CALLBACK_PATH: Final = "oauth2/callback"
 
 
 class Client:
@@ -80,14 +81,16 @@ class Client:
     @property
     def base(self) -> str:
         """The base URI of this connection. Where it comes with a token, one is fetched. Raises `CallError`."""
+        if not (self.definition.host_at_connect or self.definition.has_placeholders):
+            return self.definition.api_base_uri
         try:
-            return base_of(self.definition, self._values())
+            return base_of(self.definition, self._url_values())
         except expressions.MissingValue as error:
             if not self._scheme.needs_token or self._held.value:
                 raise CallError(_lacks(error)) from None
         self._token()
         try:
-            return base_of(self.definition, self._values())
+            return base_of(self.definition, self._url_values())
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
 
@@ -107,7 +110,7 @@ class Client:
     def rendered_url(self, text: str) -> str:
         """A URL or a part of one with its placeholders filled in. Raises `CallError`."""
         try:
-            return expressions.render_url(text, self._values())
+            return expressions.render_url(text, self._url_values())
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
         except ValueError as error:
@@ -225,6 +228,10 @@ class Client:
             added.headers.append(("Authorization", header))
         return added
 
+    def _url_values(self) -> dict[str, Any]:
+        """What placeholders of base and ping URLs read: of the caller only who it is at the vendor, which its owner has mapped."""
+        return self._values(mapping=self._of_caller.get("mapping", {}))
+
     def _values(self, **more: Any) -> dict[str, Any]:
         held = self._held
         found = values_of(self.definition, self._credentials, self._settings, kept=held.kept, **more)
@@ -237,6 +244,8 @@ class Client:
 
     def filled(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Texts by name with their placeholders filled in. Raises `CallError`."""
+        if not texts:
+            return {}
         try:
             values = self._values(**self._of_caller)
             if self._scheme.needs_token and not self._held.value and any("token" in path for path in expressions.paths_of(dict(texts))):
@@ -307,7 +316,7 @@ def _at_once(act: Callable[[], T]) -> T:
 
 def redirect_uri() -> str:
     """Junction's own address for the answers of vendors' authorization pages; the one to register there."""
-    return f"{django_settings.PUBLIC_URL}{reverse('oauth2-callback')}"
+    return f"{django_settings.PUBLIC_URL}/{CALLBACK_PATH}"
 
 
 def client_for(connection: Connection, definition: Definition, *, caller: Caller | None = None) -> Client:

@@ -72,6 +72,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 credentials=form.credentials,
                 settings=form.settings,
                 limits=form.limits,
+                below=form.below,
                 way=chosen(current(request), form.way),
             )
         except Refusal as refusal:
@@ -107,6 +108,7 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
                 credentials=form.credentials or None,
                 settings=moved or None,
                 limits=form.limits,
+                below=form.below,
                 way=chosen(connection.organization, form.way, way_of(connection)),
             )
         except Refusal as refusal:
@@ -205,10 +207,12 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
             "name": connection.name,
             **{f"settings.{name}": value for name, value in connection.settings.items()},
             **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+            "below": connection.below,
             **way_initial(way_of(connection)),
         }
         if connection
         else {},
+        offers_below=(connection.organization if connection else current(request)).children.exists(),
         definition=definition,
         stored=services.stored_fields(connection) if connection else [],
         defaults=defaults,

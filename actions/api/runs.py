@@ -10,7 +10,7 @@ import django_filters
 from django.core.exceptions import PermissionDenied
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -18,16 +18,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from actions import ledger, results, runs
-from actions.api.schema import LedgerDocument, ResumeRequest, RunDocument, RunRequest
+from actions.api.schema import LedgerDocument, LedgerRow, ResumeRequest, RunDocument, RunRequest
 from actions.downloads import FORMATS, LEDGER_FORMATS, download, download_ledger
 from actions.models import Action, Run
 from actions.permissions import run_for
 from config.hal import array
+from connections.choosing.walk import Seeker, why_not_for
 from connections.models import Connection
+from connections.permissions import may_use
 from integrations.api.listing import Choice, Filters, Order
 from integrations.api.schema import problems
 from integrations.api.views import json_object
-from integrations.permissions import is_uuid, signed_in
+from integrations.models import Integration, Organization, Role, User
+from integrations.permissions import is_uuid, organization_for, running_for, signed_in
 from integrations.refusals import Conflict, Invalid
 
 _ACCEPTED = {
@@ -37,7 +40,7 @@ _ACCEPTED = {
     "application/jsonl": "ndjson",
     "text/csv": "csv",
 }
-_FIELDS = {"action", "connection", "inputs", "pageSize", "maxPages"}
+_FIELDS = {"action", "connection", "organization", "inputs", "pageSize", "maxPages", "uniqueBy"}
 RECORDS_A_PART, MOST_RECORDS = 1000, 10_000
 LEDGER_PART = 100  # pages in a part of the ledger
 
@@ -48,6 +51,8 @@ def represent(run: Run) -> dict[str, Any]:
         "action": str(run.action.uid),
         "connection": str(run.connection_id),
         "integration": str(run.connection.integration_id),
+        "organization": str(run.organization_id),
+        "mapping": run.mapped or None,
         "inputs": run.inputs,
         "pageSize": run.page_size,
         "maxPages": run.max_pages,
@@ -57,8 +62,12 @@ def represent(run: Run) -> dict[str, Any]:
         "error": run.message if run.verdict == Run.Verdict.FAILED else None,
         "pages": run.page_count,
         "records": run.record_count,
+        "uniqueBy": run.unique_by,
+        "dropped": run.dropped_count,
         "bytes": run.byte_count,
         "total": run.total,
+        "storedBytes": run.stored_bytes,
+        "recordsRemovedAt": run.records_removed_at,
         "resumable": run.is_resumable,
         "resumeAt": run.resume_at,
         "createdAt": run.created_at,
@@ -103,44 +112,68 @@ class RunsView(APIView):
         unknown = sorted(set(payload) - _FIELDS)
         if unknown:
             raise Invalid({name: ["This field is not known."] for name in unknown})
-        connection = self._connection(request.user, payload.get("connection"))
-        action = self._action(request.user, payload.get("action"), connection)
+        user = signed_in(request)
+        organization, connection = self._for_whom(user, payload)
+        action = self._action(user, payload.get("action"), connection)
         inputs = payload.get("inputs") or {}
         if not isinstance(inputs, dict):
             raise Invalid({"inputs": ["Enter an object of values by parameter name."]})
         run = runs.start(
             action=action,
             connection=connection,
-            user=signed_in(request),
+            organization=organization,
+            user=user,
             inputs=inputs,
             page_size=payload.get("pageSize"),
             max_pages=payload.get("maxPages", runs.DEFAULT_LIMIT),
+            unique_by=payload.get("uniqueBy"),
         )
         return Response(represent(run), status=202, headers={"Location": f"/api/runs/{run.pk}"})
 
     @staticmethod
-    def _connection(user: Any, key: Any) -> Connection:
-        found = Connection.objects.visible_to(user).select_related("integration").filter(pk=key).first() if is_uuid(key) else None
-        if found is None:
-            raise Invalid({"connection": ["There is no such connection that you may see. Send its id."]})
-        if not Connection.objects.usable_by(user).filter(pk=found.pk).exists():
-            raise PermissionDenied
-        return found
+    def _for_whom(user: User, payload: dict[str, Any]) -> tuple[Organization, Connection | None]:
+        """The organization that it runs for and the connection that is named, if any: one that the user may use, or one that the
+        organization may."""
+        key, named = payload.get("connection"), payload.get("organization")
+        rows = Connection.objects.select_related("integration", "organization")
+        found = rows.filter(pk=key).first() if key is not None and is_uuid(key) else None
+        uid = str(payload.get("action") or "")
+        action = Action.objects.visible_to(user).filter(uid=uid) if is_uuid(uid) else Action.objects.none()
+        integration = found.integration if found else Integration.objects.filter(revisions__actions__in=action).first()
+
+        def running() -> Organization:
+            given = str(named) if named else None
+            return running_for(user, integration, given) if integration else organization_for(user, Role.OPERATOR, given)
+
+        if key is None:
+            return running(), None
+        if found and Connection.objects.visible_to(user).filter(pk=found.pk).exists():
+            if named:
+                return running(), found
+            if not may_use(user, found):
+                raise PermissionDenied
+            return found.organization, found
+        if found:
+            organization = running()
+            if not why_not_for(found, Seeker(organization, found.integration, user)):
+                return organization, found
+        raise Invalid({"connection": ["There is no such connection that you may see. Send its id, or leave it out: then one is chosen."]})
 
     @staticmethod
-    def _action(user: Any, key: Any, connection: Connection) -> Action:
+    def _action(user: Any, key: Any, connection: Connection | None) -> Action:
         rows = (
-            Action.objects.filter(uid=key).select_related("revision").order_by("-revision__number")
+            Action.objects.filter(uid=key).select_related("revision__integration").order_by("-revision__number")
             if is_uuid(key)
             else Action.objects.none()
         )
-        found = rows.filter(revision__integration=connection.integration_id, revision__finalized_at__isnull=False).first()
+        other = rows.visible_to(user).first()
+        integration_id = connection.integration_id if connection else other.revision.integration_id if other else None
+        found = rows.filter(revision__integration=integration_id, revision__finalized_at__isnull=False).first()
         if found is not None:
             return found
-        other = rows.visible_to(user).first()
         if other is None:
             raise Invalid({"action": ["There is no such action that you may see. Send its id."]})
-        if other.revision.integration_id == connection.integration_id:
+        if other.revision.integration_id == integration_id:
             raise Conflict("This action is new in the draft. It can be run once the draft is finalized.")
         raise Conflict("The action and the connection belong to different integrations. Choose a connection of the action's integration.")
 
@@ -149,6 +182,17 @@ class RunView(APIView):
     @extend_schema(operation_id="getRun", summary="Read a run", responses={200: RunDocument, **problems(401, 404)}, tags=["runs"])
     def get(self, request: Request, key: str) -> Response:
         return Response(represent(run_for(request.user, key)))
+
+    @extend_schema(
+        operation_id="deleteRun",
+        summary="Delete a run that has ended, with its ledger and its records",
+        request=None,
+        responses={204: None, **problems(401, 403, 404, 409)},
+        tags=["runs"],
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        runs.delete(run=run_for(request.user, key, use=True))
+        return Response(status=204)
 
 
 class RunCancelView(APIView):
@@ -188,9 +232,19 @@ class LedgerView(APIView):
         summary="Read the ledger of a run: what was asked, page by page, and what came",
         parameters=[
             OpenApiParameter("format", str, enum=list(LEDGER_FORMATS), description="A file of all pages, instead of one part"),
-            OpenApiParameter("after", int, description="The number of a page; the part begins after it"),
+            OpenApiParameter(
+                "after",
+                {"type": "integer", "minimum": 0, "maximum": 10**9 - 1},
+                description="The number of a page; the part begins after it",
+            ),
         ],
-        responses={200: LedgerDocument, **problems(401, 404, 422)},
+        responses={
+            (200, "application/json"): PolymorphicProxySerializer(
+                component_name="Ledger", serializers=[LedgerDocument, LedgerRow(many=True)], resource_type_field_name=None, many=False
+            ),
+            (200, "text/csv"): OpenApiTypes.STR,
+            **problems(401, 404, 422),
+        },
         tags=["runs"],
     )
     def get(self, request: Request, key: str) -> Response | StreamingHttpResponse:
@@ -239,27 +293,44 @@ class RecordsView(APIView):
             OpenApiParameter("format", str, enum=list(FORMATS), description="Instead of Accept"),
             OpenApiParameter(
                 "cursor",
-                str,
+                {"type": "string", "pattern": r"^(\d{1,9}\.\d{1,9})?$"},
                 description="Read in parts: empty for the first one, then `next` of the answer. The answer is an object then, "
                 "with `records`, `next` (null at the end) and `more` (false once the run has ended and all was read).",
             ),
-            OpenApiParameter("limit", int, description=f"Records of a part, 1 to {MOST_RECORDS}, by default {RECORDS_A_PART}"),
+            OpenApiParameter(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": MOST_RECORDS, "default": RECORDS_A_PART},
+                description="Records of a part",
+            ),
         ],
         responses={
-            (200, "application/json"): {"type": "array", "items": {}},
+            (200, "application/json"): {
+                "oneOf": [
+                    {"type": "array", "items": {}},
+                    {
+                        "type": "object",
+                        "required": ["records", "next", "more"],
+                        "properties": {
+                            "records": {"type": "array", "items": {}},
+                            "next": {"type": "string", "nullable": True},
+                            "more": {"type": "boolean"},
+                        },
+                    },
+                ]
+            },
             (200, "application/x-ndjson"): OpenApiTypes.STR,
             (200, "text/csv"): OpenApiTypes.STR,
-            **problems(401, 404, 422),
+            **problems(401, 404, 410, 422, 503),
         },
         tags=["runs"],
     )
     def get(self, request: Request, key: str) -> Response | StreamingHttpResponse:
         run = run_for(request.user, key)
-        if "cursor" not in request.query_params:
-            return download(run, RecordFormat.name(request))
         limit = _whole(request, "limit", RECORDS_A_PART)
         if not 1 <= limit <= MOST_RECORDS:
             raise Invalid({"limit": [f"Enter a whole number from 1 to {MOST_RECORDS:,}."]})
+        if "cursor" not in request.query_params:
+            return download(run, RecordFormat.name(request))
         found, (page, read) = results.after(run, _position(request.query_params["cursor"]), limit)
         ended = run.is_finished and len(found) < limit
         return Response({"records": found, "next": None if ended else f"{page}.{read}", "more": not ended})
@@ -274,6 +345,6 @@ def _position(cursor: str) -> tuple[int, int]:
 
 def _whole(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
+    if name in request.query_params and not (text.isascii() and text.isdigit() and len(text) < 10):
         raise Invalid({name: ["Enter a whole number from 0 on."]})
     return int(text) if text else default

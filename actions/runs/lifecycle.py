@@ -1,4 +1,4 @@
-"""Start, cancel and resume runs, and find those whose worker is gone."""
+"""Start, cancel, resume and delete runs, and find those whose worker is gone."""
 
 from __future__ import annotations
 
@@ -15,40 +15,60 @@ from actions import requests
 from actions.models import Action, Run
 from actions.runs.caps import Caps
 from actions.runs.leases import lease_end
-from actions.runs.plans import DEFAULT_LIMIT, PageLimit, checked, page_limit, plan_of
+from actions.runs.plans import DEFAULT_LIMIT, PageLimit, Plan, checked, needs_mapping, page_limit, plan_of
+from actions.runs.plans import unique_by as key_of
 from config.celery import app as celery
+from connections.choosing.walk import choose
+from connections.mapping.values import placeholders as mapping_of
 from connections.models import Connection
+from integrations import audit
 from integrations.definition import LARGEST_PAGE_SIZE
-from integrations.models import User
+from integrations.expressions import MissingValue
+from integrations.models import Organization, User
 from integrations.refusals import Conflict, Invalid
 
 logger = logging.getLogger(__name__)
 
 EXECUTE: Final = "actions.tasks.execute_run"
+REMOVE_PIECES: Final = "actions.tasks.remove_pieces"
 Verdict = Run.Verdict
 
 
 def start(
     *,
     action: Action,
-    connection: Connection,
+    connection: Connection | None = None,
     user: User,
     inputs: dict[str, Any],
+    organization: Organization | None = None,
     page_size: int | None = None,
     max_pages: PageLimit = DEFAULT_LIMIT,
+    unique_by: str | None = None,
     hand_over: bool = True,
 ) -> Run:
-    """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages.
+    """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages,
+    `unique_by` None what the pagination says.
 
-    Raises `Invalid` for inputs that do not make a request, `Conflict` where action and connection do not belong together.
+    It is for `organization`, by default that of the connection. Where no connection is given, the walk of `choosing` finds one;
+    whether the user may run for the organization has been checked by the caller.
+
+    Raises `Invalid` for inputs that do not make a request, `Conflict` where action and connection do not belong together, where
+    no connection can be used, and where the request needs to know who the organization is at the vendor and it is not mapped.
     """
-    if action.revision.integration_id != connection.integration_id:
+    integration = action.revision.integration
+    if connection and integration.pk != connection.integration_id:
         raise Conflict(
             f"{action.name} is an action of another integration than the connection {connection.name}. Choose a connection of its own."
         )
     if action.revision.finalized_at is None:
         raise Conflict("This action is part of a draft. It can be run once the draft is finalized.")
-    plan = plan_of(action)
+    organization = organization or (connection.organization if connection else None)
+    if organization is None:
+        raise Conflict("Say for which organization, or with which connection, the action is to run.")
+    if connection is None or connection.organization_id != organization.pk:
+        connection = choose(organization=organization, integration=integration, user=user, action=action.uid, named=connection).found()
+    mapped = mapping_of(organization, connection)
+    plan = _plan(action, mapped, organization, inputs)
     try:
         plan.request(inputs, plan.strategy.first(1), base="https://host.invalid", headers={})
     except requests.InputError as error:
@@ -56,9 +76,12 @@ def start(
     run = Run.objects.create(
         action=action,
         connection=connection,
+        organization=organization,
+        mapped=mapped,
         inputs=inputs,
         page_size=checked(page_size, "pageSize", LARGEST_PAGE_SIZE),
         max_pages=page_limit(plan, max_pages),
+        unique_by=key_of(plan, unique_by),
         lease_until=lease_end(),
         created_by=user,
     )
@@ -67,12 +90,54 @@ def start(
     return run
 
 
+def _plan(action: Action, mapped: dict[str, str], organization: Organization, inputs: dict[str, Any]) -> Plan:
+    """The plan with the mapping in it. Raises `Conflict` where the mapping is needed and missing, or does not fit."""
+    try:
+        plan = plan_of(action, mapped)
+        if needs_mapping(plan, inputs):
+            raise MissingValue("mapping.id")
+    except MissingValue:
+        raise Conflict(
+            f"This run needs to know which customer of the vendor {organization} is ({{{{mapping.id}}}}), and it is not mapped. "
+            f"Map it on the page Mapping of the integration, in the organization above that has the mapping."
+        ) from None
+    except ValueError as error:
+        raise Conflict(str(error)) from None
+    return plan
+
+
 def send(run_id: UUID) -> None:
     """Hand a run to the workers. Without a broker it waits in the database until `recover` finds it."""
     try:
         celery.send_task(EXECUTE, [str(run_id)])
     except OperationalError:
         logger.warning("The broker did not take run %s; it is sent again later.", run_id)
+
+
+def delete(*, run: Run) -> None:
+    """Delete a run with its ledger and its records. Raises `Conflict` for one that has not ended."""
+    with transaction.atomic():
+        found = Run.objects.select_for_update().filter(pk=run.pk).first()
+        if found and not found.is_finished:
+            raise Conflict("This run has not ended. Cancel it first, then delete it.")
+        if found:
+            connection = run.connection
+            audit.record(
+                kind=audit.Kind.CONNECTION,
+                verb="run deleted",
+                subject=connection,
+                organization=connection.organization,
+                note=f"run {run.pk} of {run.action.name}, {found.record_count} records",
+            )
+            found.delete()
+
+
+def forget(run_id: UUID) -> None:
+    """Have the records of a run that is gone removed. Without a broker the sweep does it later."""
+    try:
+        celery.send_task(REMOVE_PIECES, [str(run_id)])
+    except OperationalError:
+        logger.warning("The broker did not take the removal of the records of run %s; they are swept away later.", run_id)
 
 
 def cancel(*, run: Run) -> Run:
@@ -96,6 +161,8 @@ def resume(*, run: Run, more_pages: int | None = None, hand_over: bool = True) -
     run.refresh_from_db()
     if not run.is_finished:
         raise Conflict("This run has not ended. It can be resumed when it has, or cancelled now.")
+    if run.records_removed_at:
+        raise Conflict("The records of this run have been removed, so that it has nothing to go on with. Start a new one.")
     if not run.is_resumable:
         raise Conflict(f"A run that ended as {run.get_verdict_display().lower()} has nothing to go on with. Start a new one.")
     now = timezone.now()
@@ -103,7 +170,7 @@ def resume(*, run: Run, more_pages: int | None = None, hand_over: bool = True) -
     limit = None if more is None else run.page_count + more
     if reached := Caps(run, max_pages=limit).reached(run.page_count, run.record_count, run.byte_count):
         raise Conflict(f"{reached} An administrator can raise it.")
-    taken = Run.objects.filter(pk=run.pk, state=Run.State.FINISHED, verdict__in=Run.RESUMABLE).update(
+    taken = Run.objects.filter(pk=run.pk, state=Run.State.FINISHED, verdict__in=Run.RESUMABLE, records_removed_at=None).update(
         state=Run.State.QUEUED,
         verdict="",
         message="",

@@ -42,6 +42,11 @@ class ConnectionRequest(serializers.Serializer):
     credentials = CredentialsField(required=False, write_only=True)
     settings = SettingsField(required=False)
     isDefault = serializers.BooleanField(required=False)
+    below = serializers.ChoiceField(
+        ["nobody", "mapped", "everybody"],
+        required=False,
+        help_text="Which organizations below may run with it: none, those that are mapped to a customer of the vendor, or all",
+    )
     mode = serializers.ChoiceField(["cloud", "on-premise"], required=False, help_text="By default as `agent` says")
     agent = serializers.UUIDField(
         required=False, allow_null=True, help_text="The agent that makes the calls; null: Junction itself (cloud)"
@@ -125,6 +130,7 @@ class ConnectionDocument(serializers.Serializer):
     credentialFields = serializers.ListField(child=serializers.CharField(), help_text="Which credentials are stored; never their values")
     settings = SettingsField()
     isDefault = serializers.BooleanField()
+    below = serializers.ChoiceField(["nobody", "mapped", "everybody"])
     mode = serializers.ChoiceField(["cloud", "on-premise"])
     agent = serializers.UUIDField(allow_null=True)
     agentCredential = serializers.CharField()

@@ -28,7 +28,8 @@ from integrations.permissions import integration_for, organization_for, running_
 from integrations.refusals import Invalid
 
 WRITABLE = {
-    "integration", "organization", "name", "credentials", "settings", "isDefault", "mode", "agent", "agentCredential", *services.LIMITS,
+    "integration", "organization", "name", "credentials", "settings", "isDefault", "below", "mode", "agent", "agentCredential",
+    *services.LIMITS,
 }  # fmt: skip
 READ_ONLY = {
     "id", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
@@ -47,6 +48,7 @@ def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType 
         "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
         "isDefault": connection.is_default,
+        "below": connection.below,
         **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
         "mode": "on-premise" if connection.agent_id else "cloud",
         "agent": str(connection.agent_id) if connection.agent_id else None,
@@ -128,6 +130,7 @@ class ConnectionsView(APIView):
             settings=payload.get("settings") or {},
             is_default=payload.get("isDefault"),
             limits={name: payload[name] for name in services.LIMITS if name in payload},
+            below=payload.get("below"),
             way=chosen(organization, payload),
         )
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
@@ -171,6 +174,7 @@ class ConnectionView(APIView):
                 settings=payload.get("settings"),
                 is_default=payload.get("isDefault"),
                 limits={name: payload[name] for name in services.LIMITS if name in payload},
+                below=payload.get("below"),
                 way=chosen(connection.organization, payload, way_of(connection)),
             )
         return conditions.answer(request, represent(connection_for(request.user, key)))

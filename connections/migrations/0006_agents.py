@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0004_json_keeps_its_order'),
+        ('connections', '0005_choosing_and_mapping'),
         ('integrations', '0008_agents'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
