@@ -184,6 +184,7 @@ EGRESS_CONNECT_TIMEOUT = variable("EGRESS_CONNECT_TIMEOUT", "10", _seconds)
 EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", _seconds)
 EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", _seconds)
 EGRESS_MAX_BYTES = 32 * 1024 * 1024  # of one answer, after decompression; the largest page that a run keeps in memory
+PROXY_SECONDS = variable("PROXY_SECONDS", "600", _seconds)  # for the body of an answer that passes through (connections/api/proxy.py)
 
 # --- authorization in the browser (connections/authorization.py) ----------------------------------------------------------
 

@@ -16,17 +16,19 @@ from django.urls import reverse
 
 from connections import outcomes, rates, tokens
 from connections.auth import Credentials, scheme_of
+from connections.callers import values_of_caller
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
 from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, DefaultCredential
 from connections.retries import CallError, Limited, repeated
 from connections.secrets import SecretError, open_sealed, redact
 from connections.token_answers import TokenError, signals
-from connections.transport import Digest, Transport, TransportError
+from connections.transport import Digest, Streamed, Transport, TransportError
 from connections.values import SECRET_FIELD, destinations, of_request, values_of
 from integrations import expressions
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, DigestAuth, OAuth2Auth, TokenPart
+from integrations.models import User
 
 __all__ = ["CallError", "Client", "Limited", "base_of", "client_for", "default_credentials", "destinations_of", "opened"]
 
@@ -36,17 +38,28 @@ T = TypeVar("T")
 class Client:
     """Calls the API that `definition` describes, as whom `credentials` and `settings` say. Use it as a context manager; one per thread."""
 
-    def __init__(self, *, definition: Definition, credentials: Credentials, settings: Mapping[str, Any], store: tokens.TokenStore) -> None:
+    def __init__(
+        self,
+        *,
+        definition: Definition,
+        credentials: Credentials,
+        settings: Mapping[str, Any],
+        store: tokens.TokenStore,
+        caller: Mapping[str, Any] | None = None,
+        transport: Transport | None = None,
+    ) -> None:
         self.definition = definition
         self.issuer = Issuer(definition, credentials, settings, redirect_uri())
         self._credentials = credentials
         self._settings = settings
         self._scheme = scheme_of(definition.auth)
         self._store = store
+        self._caller = dict(caller or {})
         self._gate = rates.Gate()
         self._through: Callable[[Callable[[], Any]], Any] = _at_once
         try:
-            self._transport = Transport(certificate=self.issuer.certificate)
+            certificate = self.issuer.certificate
+            self._transport = transport if transport and not certificate else Transport(certificate=certificate)
         except TransportError as error:
             raise CallError(error.message) from None
         self._secrets: list[str] = []
@@ -110,7 +123,9 @@ class Client:
 
     def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
         """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
-        twin = Client(definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store)
+        twin = Client(
+            definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store, caller=self._caller
+        )
         twin._held, twin._gate, twin._through = self._held, self._gate, through
         twin._learn()
         return twin
@@ -148,6 +163,23 @@ class Client:
         if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
             return self._exchange(outgoing, base)
         return answer
+
+    def open(self, outgoing: Outgoing, *, base: str = "") -> Streamed:
+        """The head of an answer and its body as it comes, redirects included; otherwise as `send`."""
+        base = base or self.base
+        token = self._token()
+        answer = self._opened(outgoing, base)
+        if self._scheme.needs_token and self._rejects_head(answer):
+            answer.close()
+            self._token(rejected=token)
+            return self._opened(outgoing, base)
+        if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
+            answer.close()
+            return self._opened(outgoing, base)
+        return answer
+
+    def _opened(self, outgoing: Outgoing, base: str) -> Streamed:
+        return self._transport.open(self._completed(outgoing), additions=self._additions(outgoing), credentials_origin=base)
 
     def call(
         self, outgoing: Outgoing, *, pause: Callable[[float], None] = time.sleep, longest_wait: float = outcomes.LONGEST_WAIT
@@ -194,7 +226,7 @@ class Client:
 
     def _values(self, **more: Any) -> dict[str, Any]:
         held = self._held
-        found = values_of(self.definition, self._credentials, self._settings, kept=held.kept, **more)
+        found = {**values_of(self.definition, self._credentials, self._settings, kept=held.kept, **more), **self._caller}
         if self._scheme.needs_token:
             found["token"] = held.value
             found["oauth"] = {"token": {"access_token": held.value, **held.kept}}
@@ -228,6 +260,12 @@ class Client:
             except ValueError:
                 return False
         return signals(signal, answer, document)
+
+    def _rejects_head(self, answer: Streamed) -> bool:
+        """The same by status alone: what only the body tells, the caller gets to read."""
+        auth = self.definition.auth
+        statuses = auth.rejected.statuses if isinstance(auth, TokenPart) else [401]
+        return answer.status in statuses
 
     def _token(self, *, rejected: str = "", reason: str = "") -> str:
         """The token to use, fetched or renewed if need be; "" for a method without tokens. Raises `CallError`."""
@@ -277,12 +315,18 @@ def redirect_uri() -> str:
     return f"{django_settings.PUBLIC_URL}{reverse('oauth2-callback')}"
 
 
-def client_for(connection: Connection, definition: Definition) -> Client:
-    """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there."""
+def client_for(connection: Connection, definition: Definition, *, user: User | None = None, transport: Transport | None = None) -> Client:
+    """The client of a stored connection, for a person or for nobody in particular. Raises `CallError` if its secrets cannot be
+    opened, or may not be sent there."""
     credentials = opened(connection, definition)
     check_destinations(connection, definition, credentials)
     client = Client(
-        definition=definition, credentials=credentials, settings=connection.settings, store=tokens.MemoryTokens(definition.auth)
+        definition=definition,
+        credentials=credentials,
+        settings=connection.settings,
+        store=tokens.MemoryTokens(definition.auth),
+        caller=values_of_caller(user, connection.organization),
+        transport=transport,
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(

@@ -47,7 +47,7 @@ from connections.exchange import (
     without_query,
 )
 
-__all__ = ["Additions", "Answer", "Headers", "Outgoing", "Transport", "TransportError"]
+__all__ = ["Additions", "Answer", "Headers", "Outgoing", "Streamed", "Transport", "TransportError"]
 
 MAX_REDIRECTS: Final = 5
 _CHUNK: Final = 64 * 1024
@@ -159,9 +159,9 @@ class Digest:
 class _GuardedAdapter(HTTPAdapter):
     """requests' adapter with our connections, over one TLS context that always verifies."""
 
-    def __init__(self, ca_bundle: str, certificate: str) -> None:
+    def __init__(self, ca_bundle: str, certificate: str, kept: int) -> None:
         self._context = _context_with(ca_bundle, certificate) if certificate else _tls_context(ca_bundle)
-        super().__init__(pool_connections=10, pool_maxsize=4)
+        super().__init__(pool_connections=max(10, kept), pool_maxsize=kept)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **kwargs)
@@ -171,16 +171,64 @@ class _GuardedAdapter(HTTPAdapter):
         """Leave the pool alone: its context verifies always."""
 
 
+class Streamed:
+    """An answer whose body is still on its way, as the server encoded it. Whoever has one reads it to its end or closes it."""
+
+    def __init__(self, response: urllib3.HTTPResponse, where: str, method: str) -> None:
+        self._response = response
+        self._where = where
+        self._bodiless = method == "HEAD" or response.status in (204, 304)
+        self.status: int = response.status
+        self.reason: str = response.reason or ""
+        # Several fields of one name come joined otherwise.
+        self.headers = Headers((name, str(value)) for name, value in response.headers.iteritems())
+
+    @property
+    def length(self) -> int | None:
+        """Bytes that are still to come; None where the server does not say."""
+        return 0 if self._bodiless else self._response.length_remaining
+
+    def chunks(self, *, seconds: float) -> Iterator[bytes]:
+        """The body piece by piece, for at most `seconds`. Raises TransportError; closes itself at the end."""
+        end = time.monotonic() + seconds
+        try:
+            while not self._bodiless:
+                # Set for each piece only: between two of them the thread belongs to whoever sends them on.
+                token = sockets.deadline.set(end)
+                try:
+                    piece = self._response.read1(_CHUNK, decode_content=False)
+                finally:
+                    sockets.deadline.reset(token)
+                if not piece:
+                    break
+                yield piece
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            raise _failure(error, self._where, end=end, total=seconds) from None
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give the connection back, or end it if there is an unread rest."""
+        if self._bodiless:
+            self._response.drain_conn()
+            self._response.release_conn()
+        elif self._response.closed or self._response.length_remaining == 0:
+            self._response.release_conn()
+        else:
+            self._response.close()
+
+
 class Transport:
     """Sends requests over connections that are kept open; one per thread, used as a context manager.
 
     `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests; `certificate`
-    a client certificate with its key, PEM. Raises TransportError for one that cannot be read.
+    a client certificate with its key, PEM. Raises TransportError for one that cannot be read. `kept` is how many
+    connections to one server stay open; `open` may be called by that many threads.
     """
 
-    def __init__(self, *, ca_bundle: str = "", certificate: str = "") -> None:
+    def __init__(self, *, ca_bundle: str = "", certificate: str = "", kept: int = 4) -> None:
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
-        self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate)
+        self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate, kept)
 
     def __enter__(self) -> Self:
         return self
@@ -231,6 +279,23 @@ class Transport:
             sent=True,
             permanent=True,
         )
+
+    def open(self, outgoing: Outgoing, *, additions: Additions | None = None, credentials_origin: str = "") -> Streamed:
+        """The head of an answer, redirects included as they are; its body is read as it comes. Raises TransportError.
+
+        EGRESS_TOTAL_TIMEOUT is for the head; for the body `seconds` of `Streamed.chunks`. May be called by several threads at once.
+        """
+        started = time.monotonic()
+        token = sockets.deadline.set(started + settings.EGRESS_TOTAL_TIMEOUT)
+        dressed = _dress(outgoing, additions or Additions(), credentials_origin or outgoing.url)
+        try:
+            timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
+            response = self._head(_prepare(dressed), timeouts)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            raise _failure(error, shown(outgoing.url)) from None
+        finally:
+            sockets.deadline.reset(token)
+        return Streamed(response, shown(outgoing.url), outgoing.method)
 
     @contextmanager
     def _exchange(self, outgoing: Outgoing) -> Iterator[urllib3.HTTPResponse]:
@@ -363,16 +428,19 @@ def _read(response: urllib3.HTTPResponse, url: str) -> bytes:
     )
 
 
-def _failure(error: BaseException, where: str) -> TransportError:
-    """A failure after the connection stood, as a sentence; the libraries nest the cause in arguments, reasons and contexts."""
+def _failure(error: BaseException, where: str, *, end: float | None = None, total: float = 0) -> TransportError:
+    """A failure after the connection stood, as a sentence; the libraries nest the cause in arguments, reasons and contexts.
+
+    `end` is when the exchange had to be over and `total` its seconds, by default those of a whole exchange.
+    """
     causes = list(_causes(error))
 
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
     if has(TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout):
-        if sockets.deadline.get() <= time.monotonic():
-            limit = settings.EGRESS_TOTAL_TIMEOUT
+        if (sockets.deadline.get() if end is None else end) <= time.monotonic():
+            limit = total or settings.EGRESS_TOTAL_TIMEOUT
             return _sent(
                 f"{where} did not finish its answer within {limit:g} seconds. Ask for less, for example with a smaller page size.",
                 "deadline",

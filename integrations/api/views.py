@@ -51,7 +51,8 @@ class IntegrationsView(APIView):
         operation_id="listIntegrations",
         summary="List integrations",
         parameters=[
-            OpenApiParameter("q", str, description="Text in name or description"),
+            OpenApiParameter("q", str, description="Words in name or description; all of them have to be there"),
+            OpenApiParameter("supportsUpload", bool, description="true: only those that take files, false: only the others"),
             OpenApiParameter("status", str, description="draft, published, hidden or deprecated"),
             OpenApiParameter("start", int, description="From 0"),
             OpenApiParameter("limit", int, description="1 to 500, default 50"),
@@ -61,9 +62,10 @@ class IntegrationsView(APIView):
     )
     def get(self, request: Request) -> Response:
         rows = Integration.objects.visible_to(request.user).select_related("organization")
-        text = request.query_params.get("q", "").strip()
-        if text:
-            rows = rows.filter(Q(name__icontains=text) | Q(description__icontains=text))
+        for word in request.query_params.get("q", "").split():
+            rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word))
+        if (upload := request.query_params.get("supportsUpload", "").lower()) in ("true", "false"):
+            rows = rows.supporting_upload(upload == "true")
         if request.query_params.get("status"):
             rows = rows.filter(status=request.query_params["status"].lower())
         editable = set(Integration.objects.editable_by(request.user).values_list("pk", flat=True))
@@ -83,6 +85,7 @@ class IntegrationsView(APIView):
     def post(self, request: Request) -> Response:
         payload = json_object(request)
         definitions.check_known(payload)
+        payload = definitions.with_default_method(payload)
         organization = organization_for(request.user, Role.BUILDER, _key_of(payload.pop("organization", None)))
         check_builder(organization)
         if payload.get("status") not in (None, "", "draft"):
@@ -159,6 +162,8 @@ class IntegrationView(APIView):
     @extend_schema(
         operation_id="deleteIntegration",
         summary="Delete an integration",
+        description="While somebody is connected this is refused with 409, so that nothing breaks unseen. With cascade=true the "
+        "connections, their secrets and their runs go along.",
         parameters=[OpenApiParameter("cascade", bool, description="Delete what is connected, too: connections, secrets and runs")],
         responses={204: None, **problems(401, 403, 404, 409)},
         tags=["integrations"],
@@ -175,7 +180,12 @@ class IconView(APIView):
     @extend_schema(
         operation_id="getIntegrationIcon",
         summary="Read the icon",
-        responses={(200, "image/svg+xml"): OpenApiTypes.BINARY, **problems(401, 404)},
+        responses={
+            (200, "image/svg+xml"): OpenApiTypes.BINARY,
+            (200, "image/png"): OpenApiTypes.BINARY,
+            (200, "image/jpeg"): OpenApiTypes.BINARY,
+            **problems(401, 404),
+        },
         tags=["integrations"],
     )
     def get(self, request: Request, key: str) -> HttpResponse:
@@ -183,7 +193,7 @@ class IconView(APIView):
 
     @extend_schema(
         operation_id="putIntegrationIcon",
-        summary="Upload an SVG icon",
+        summary="Upload an icon: SVG, PNG or JPEG",
         request={"multipart/form-data": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}},
         responses={200: IntegrationDocument, **problems(401, 403, 404, 422)},
         tags=["integrations"],
@@ -192,9 +202,9 @@ class IconView(APIView):
         integration = integration_for(request.user, key, edit=True)
         upload = next(iter(request.FILES.values()), None)
         if upload is None:
-            raise Invalid({"file": ["Send the SVG file as a part of multipart/form-data."]})
+            raise Invalid({"file": ["Send the picture as a part of multipart/form-data."]})
         try:
-            icon = icons.check(upload.read(icons.MAX_BYTES + 1))
+            icon = icons.check(upload.read(icons.MAX_UPLOAD + 1))
         except ValueError as error:
             raise Invalid({"file": [str(error)]}) from None
         services.update(integration=integration, icon=icon)
@@ -213,7 +223,8 @@ class IconView(APIView):
 
 def icon_response(integration: Integration) -> HttpResponse:
     """The icon as an image that can run and load nothing, even when it is opened by itself."""
-    response = HttpResponse(integration.icon or icons.DEFAULT, content_type="image/svg+xml")
+    kind, data = icons.served(integration.icon)
+    response = HttpResponse(data, content_type=kind)
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     response["Cache-Control"] = "private, max-age=60"
     return response

@@ -1,0 +1,69 @@
+"""Requests that pass through: a caller names a path, the connection brings address and credentials, the vendor's answer comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied
+
+from connections.callers import connection_of
+from connections.client import CallError, Client, client_for
+from connections.exchange import Pairs
+from connections.models import Connection
+from connections.proxy_requests import build
+from connections.secrets import MASK
+from connections.services import definition_of
+from connections.transport import Streamed, Transport, TransportError
+from integrations.models import Integration, Organization, Role, User
+from integrations.refusals import Conflict, Refusal
+
+KEPT_PER_SERVER: Final = 64  # connections that stay open; more than a web process has threads
+
+
+class Unreachable(Refusal):
+    """No answer of the vendor came, and why."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where the requests of one caller to one integration go, and as whom. Belongs to one thread."""
+
+    client: Client
+    connection: Connection
+
+    def send(self, payload: Mapping[str, Any], *, accept_encoding: str = "") -> Streamed:
+        """The vendor's answer. Raises `Invalid`, `Conflict` and `Unreachable`."""
+        try:
+            base = self.client.base
+            outgoing = build(payload, base=base, own_headers=self.client.headers, accept_encoding=accept_encoding)
+            return self.client.open(outgoing, base=base)
+        except TransportError as error:
+            raise Unreachable(self.client.redact(error.message)) from None
+        except CallError as error:
+            raise Unreachable(error.message) from None
+
+    def returned(self, pairs: Pairs) -> Pairs:
+        """Headers of an answer without this connection's secrets: some vendors repeat a key in the address of a redirect."""
+        return [(name, self.client.redact(value).replace(MASK, "***")) for name, value in pairs]
+
+
+def route(user: User, integration: Integration, organization: Organization | None = None) -> Route:
+    """The way of a caller to the vendor. Raises `PermissionDenied`, `Conflict` where there is no connection, and `Unreachable`."""
+    if not Organization.objects.visible_to(user, Role.OPERATOR).exists():
+        raise PermissionDenied
+    connection = connection_of(user, integration, organization)
+    if connection.needs_authorization:
+        raise Conflict(connection.message or "The connection has to be authorized again.")
+    try:
+        return Route(client_for(connection, definition_of(integration), user=user, transport=_transport()), connection)
+    except CallError as error:
+        raise Unreachable(error.message) from None
+
+
+@lru_cache(maxsize=1)
+def _transport() -> Transport:
+    """One for all threads of this process, so that connections to vendors stay open from call to call."""
+    return Transport(kept=KEPT_PER_SERVER)
