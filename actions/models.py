@@ -12,6 +12,7 @@ from django.db.models import F, Max, Q
 from connections.models import Connection
 from integrations.models import Integration, Organization, Revision, Role
 from integrations.operation import Operation
+from integrations.ordered_json import OrderedJSONField
 
 
 class ActionQuerySet(models.QuerySet["Action"]):
@@ -44,7 +45,7 @@ class Action(models.Model):
     path = models.CharField(max_length=2000)
     paginated = models.BooleanField(default=False)
     deprecated = models.BooleanField(default=False)
-    content = models.JSONField(default=dict, help_text="The rest of an Operation as JSON: parameters, body, answer, pagination.")
+    content = OrderedJSONField(default=dict, help_text="The rest of an Operation as JSON: parameters, body, answer, pagination.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     COLUMNS = ("key", "name", "description", "method", "path", "paginated", "deprecated")
@@ -107,13 +108,13 @@ class Run(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="runs")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
-    inputs = models.JSONField(default=dict, blank=True)
+    inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)
     max_pages = models.PositiveIntegerField(null=True, blank=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.QUEUED)
     verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
     message = models.TextField(blank=True, help_text="Why the run ended as it did, in a sentence.")
-    checkpoint = models.JSONField(null=True, blank=True)
+    checkpoint = OrderedJSONField(null=True, blank=True)
     page_count = models.PositiveIntegerField(default=0)
     record_count = models.PositiveBigIntegerField(default=0)
     byte_count = models.PositiveBigIntegerField(default=0)
@@ -160,8 +161,8 @@ class Page(models.Model):
     number = models.PositiveIntegerField()
     method = models.CharField(max_length=10, default="GET")
     url = models.TextField(blank=True)
-    token = models.JSONField(null=True, blank=True)
-    next_token = models.JSONField(null=True, blank=True)
+    token = OrderedJSONField(null=True, blank=True)
+    next_token = OrderedJSONField(null=True, blank=True)
     digest = models.CharField(max_length=64, help_text="Hash of the records; empty for a page without any.")
     ids_digest = models.CharField(max_length=64, blank=True, help_text="Hash of the records' ids, where each has one of its own.")
     attempts = models.PositiveSmallIntegerField(default=1, help_text="How often the request was sent until this answer came.")

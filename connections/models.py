@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from integrations.models import Integration, Organization, Role, User
+from integrations.ordered_json import OrderedJSONField
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
@@ -39,9 +40,9 @@ class Connection(models.Model):
     integration = models.ForeignKey(Integration, on_delete=models.PROTECT, related_name="connections")
     name = models.CharField(max_length=200)
     is_default = models.BooleanField(default=False)
-    settings = models.JSONField(default=dict, blank=True)
+    settings = OrderedJSONField(default=dict, blank=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.UNTESTED)
-    destinations = models.JSONField(default=list, blank=True)
+    destinations = OrderedJSONField(default=list, blank=True)
     concurrency = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Requests at once, 1 to 50; null: the default.")
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Null: as many as the vendor takes.")
     message = models.TextField(blank=True, help_text="What the last test said, or why it has to be authorized again.")

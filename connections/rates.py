@@ -93,6 +93,7 @@ class Slots:
         self._keys = [f"slots:{connection}", f"slots-waiting:{connection}"]
         self._holder = holder
         self._asked = 0.0
+        self._warned = False
 
     def take(self, wanted: int) -> int:
         """Ask for `wanted` slots in all, and renew those held; the number held then, which may be 0."""
@@ -101,7 +102,9 @@ class Slots:
         try:
             self.held, waiting = _ask(_TAKE, self._keys, now, now + SLOT_SECONDS, self.limit, min(wanted, self.limit), self._holder)
         except redis.RedisError as error:
-            logger.warning("The slots of a connection cannot be asked for: %s", error)
+            if not self._warned:  # once for each holder: a run asks before every page
+                logger.warning("The slots of a connection cannot be asked for, so it gets one request at a time: %s", error)
+            self._warned = True
             self.held, waiting = max(self.held, min(wanted, 1)), 0
         self.others_wait = waiting > 0
         return self.held

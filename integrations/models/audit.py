@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from integrations.models.organization import Organization, Role
+from integrations.ordered_json import OrderedJSONField
 
 
 class AppendOnlyError(Exception):
@@ -62,8 +63,8 @@ class AuditEntry(models.Model):
     verb = models.CharField(max_length=40)
     object_id = models.CharField(max_length=64)
     object_name = models.CharField(max_length=300)
-    before = models.JSONField(default=dict, blank=True)
-    after = models.JSONField(default=dict, blank=True)
+    before = OrderedJSONField(default=dict, blank=True)
+    after = OrderedJSONField(default=dict, blank=True)
     note = models.TextField(blank=True)
 
     objects = AuditQuerySet.as_manager()

@@ -12,6 +12,7 @@ from django.db.models.fields.json import KT
 
 from integrations.definition import Definition
 from integrations.models.organization import Organization, Role
+from integrations.ordered_json import OrderedJSONField
 
 LABEL_LENGTH = 100  # of type and category
 
@@ -104,10 +105,10 @@ class Integration(models.Model):
     description = models.TextField(blank=True)
     type = models.CharField(max_length=LABEL_LENGTH, default="custom")
     category = models.CharField(max_length=LABEL_LENGTH, blank=True)
-    tags = models.JSONField(default=list, blank=True, help_text="Short texts by which it is found.")
+    tags = OrderedJSONField(default=list, blank=True, help_text="Short texts by which it is found.")
     is_beta = models.BooleanField(default=False, help_text="Perhaps not tested completely; not recommended for production.")
     sharing = models.CharField(max_length=10, choices=SharingPolicy.choices, default=SharingPolicy.ALLOW)
-    extra = models.JSONField(default=dict, blank=True, help_text="Fields of the API that are kept and given back: mode, imageUrl, data.")
+    extra = OrderedJSONField(default=dict, blank=True, help_text="Fields of the API that are kept and given back: mode, imageUrl, data.")
     icon = models.TextField(blank=True, help_text="A checked SVG document, or empty for the default icon.")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -185,13 +186,13 @@ class Revision(models.Model):
 
     integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField(default=1)
-    content = models.JSONField(default=dict, help_text="A Definition as JSON.")
+    content = OrderedJSONField(default=dict, help_text="A Definition as JSON.")
     source = models.CharField(max_length=2000, blank=True, help_text="File name or URL of the document it was imported from.")
-    findings = models.JSONField(default=list, blank=True)
-    repairs = models.JSONField(default=list, blank=True)
+    findings = OrderedJSONField(default=list, blank=True)
+    repairs = OrderedJSONField(default=list, blank=True)
     note = models.CharField(max_length=500, blank=True, help_text="What changed, in the words of whoever finalized it.")
-    linter = models.JSONField(default=dict, blank=True, help_text="Which linter found the findings: name, and version if it has one.")
-    auth_choices = models.JSONField(
+    linter = OrderedJSONField(default=dict, blank=True, help_text="Which linter found the findings: name, and version if it has one.")
+    auth_choices = OrderedJSONField(
         default=list, blank=True, help_text='The ways to authenticate that the document describes: {"scheme", "auth"} each.'
     )
     auth_undecided = models.BooleanField(

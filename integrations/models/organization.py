@@ -10,6 +10,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.text import slugify
 
+from integrations.ordered_json import OrderedJSONField
+
 
 class User(AbstractUser):
     """A person or a program's account. `has_first_password` is true until a password that Junction made is changed."""
@@ -61,7 +63,7 @@ class Organization(models.Model):
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=100, unique=True)
     path = models.CharField(max_length=1000, db_index=True, editable=False)
-    fields = models.JSONField(
+    fields = OrderedJSONField(
         default=dict, blank=True, help_text="Custom fields, texts by name: ${tenant.<name>} in an integration's headers."
     )
     custom_integrations = models.BooleanField(

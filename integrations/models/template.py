@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from integrations.definition import Definition
 from integrations.models.organization import Organization, Role
+from integrations.ordered_json import OrderedJSONField
 
 _MARK = "|"
 
@@ -41,9 +42,9 @@ class IntegrationTemplate(models.Model):
     key = models.CharField(max_length=200, unique=True)
     name = models.CharField(max_length=200)
     category_marks = models.TextField(blank=True, help_text="Its categories, each between bars: |crm|popular|.")
-    content = models.JSONField(default=dict, help_text="A Definition as JSON.")
-    losses = models.JSONField(default=list, blank=True)
-    notes = models.JSONField(default=list, blank=True)
+    content = OrderedJSONField(default=dict, help_text="A Definition as JSON.")
+    losses = OrderedJSONField(default=list, blank=True)
+    notes = OrderedJSONField(default=list, blank=True)
     source = models.CharField(max_length=500, blank=True, help_text="Name of the file it came from.")
     imported_at = models.DateTimeField()
 
