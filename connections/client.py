@@ -20,8 +20,9 @@ from connections.callers import values_of_caller
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
 from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, DefaultCredential
+from connections.redaction import MASK, finder
 from connections.retries import CallError, Limited, repeated
-from connections.secrets import SecretError, open_sealed, redact
+from connections.secrets import SecretError, open_sealed
 from connections.token_answers import TokenError, signals
 from connections.transport import Digest, Streamed, Transport, TransportError
 from connections.values import SECRET_FIELD, destinations, of_request, values_of
@@ -67,6 +68,9 @@ class Client:
             Digest(credentials.get("username", ""), credentials.get("password", "")) if isinstance(definition.auth, DigestAuth) else None
         )
         self._held = Held()
+        # What comes out the same for every request is made once.
+        self._same = not self._scheme.needs_token and not self._digest and not expressions.varies(definition.dump())
+        self._made: dict[str, Any] = {}
         self._learn()
 
     def __enter__(self) -> Self:
@@ -75,9 +79,20 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._transport.close()
 
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        if not self._same:
+            return make()
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
+
     @property
     def base(self) -> str:
         """The base URI of this connection. Where it comes with a token, one is fetched. Raises `CallError`."""
+        return self._once("base", self._base)
+
+    def _base(self) -> str:
         try:
             return base_of(self.definition, self._values())
         except expressions.MissingValue as error:
@@ -92,6 +107,9 @@ class Client:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """The headers that go along with every request, their placeholders filled in. Raises `CallError`."""
+        return self._once("headers", self._headers)
+
+    def _headers(self) -> list[tuple[str, str]]:
         return [(name, value) for name, value in self.filled(self.definition.headers).items() if value]
 
     def rendered_url(self, text: str) -> str:
@@ -132,7 +150,11 @@ class Client:
 
     def redact(self, text: str) -> str:
         """The text without this connection's secrets."""
-        return redact(text, self._secrets)
+        return self._finder.sub(MASK, text) if self._finder else text
+
+    def holds_secret(self, text: str) -> bool:
+        """Whether one of this connection's secrets stands in the text, in whatever form."""
+        return bool(self._finder and self._finder.search(text))
 
     def renew_token(self) -> None:
         """Fetch a new token now, because somebody asks for it. Raises `CallError`."""
@@ -206,12 +228,17 @@ class Client:
 
     def _completed(self, outgoing: Outgoing) -> Outgoing:
         """With the integration's parameters, where the request has none of that name."""
-        query = self.filled(self.definition.query)
+        query = self._once("query", lambda: self.filled(self.definition.query))
+        if not query:
+            return outgoing
         present = {name for name, _ in parse_qsl(urlsplit(outgoing.url).query, keep_blank_values=True)}
         added = [(name, value) for name, value in query.items() if value and name not in present]
         return replace(outgoing, url=with_query(outgoing.url, added)) if added else outgoing
 
     def _additions(self, outgoing: Outgoing) -> Additions:
+        return self._once("additions", lambda: self._new_additions(outgoing))
+
+    def _new_additions(self, outgoing: Outgoing) -> Additions:
         values = self._values(request=of_request(outgoing))
         try:
             added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
@@ -295,6 +322,7 @@ class Client:
         values = values_of(self.definition, self._credentials, self._settings, kept=self._held.kept)
         found = secrets_in(values, self._held, self.definition, self._credentials)
         self._secrets = list(dict.fromkeys([*self._secrets, *found]))
+        self._finder = finder(self._secrets)
 
     def _what_it_said(self, answer: Answer) -> str:
         """The vendor's own message, if its answer holds one in a usual place."""

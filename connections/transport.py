@@ -14,9 +14,9 @@ import socket
 import ssl
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -284,18 +284,45 @@ class Transport:
         """The head of an answer, redirects included as they are; its body is read as it comes. Raises TransportError.
 
         EGRESS_TOTAL_TIMEOUT is for the head; for the body `seconds` of `Streamed.chunks`. May be called by several threads at once.
+        The URL is sent as it is written, percent-encoding included.
         """
-        started = time.monotonic()
-        token = sockets.deadline.set(started + settings.EGRESS_TOTAL_TIMEOUT)
+        token = sockets.deadline.set(time.monotonic() + settings.EGRESS_TOTAL_TIMEOUT)
         dressed = _dress(outgoing, additions or Additions(), credentials_origin or outgoing.url)
         try:
-            timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
-            response = self._head(_prepare(dressed), timeouts)
+            response = self._opened(dressed)
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             raise _failure(error, shown(outgoing.url)) from None
+        except (ValueError, UnicodeError):
+            raise _invalid(shown(outgoing.url)) from None
         finally:
             sockets.deadline.reset(token)
         return Streamed(response, shown(outgoing.url), outgoing.method)
+
+    def _opened(self, outgoing: Outgoing) -> urllib3.HTTPResponse:
+        """One request without what `requests` adds, which takes three times as long as the exchange itself."""
+        parts = urlsplit(outgoing.url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        timeout = urllib3.Timeout(connect=settings.EGRESS_CONNECT_TIMEOUT, read=settings.EGRESS_READ_TIMEOUT)
+        ask = partial(
+            self._adapter.poolmanager.connection_from_host(parts.hostname, parts.port, parts.scheme).urlopen,
+            outgoing.method,
+            target,
+            body=outgoing.body,
+            headers=_fields(outgoing.headers),
+            timeout=timeout,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        sockets.opened.set(False)
+        try:
+            return cast("urllib3.HTTPResponse", ask())
+        except (urllib3.exceptions.ProtocolError, http.client.HTTPException, OSError):
+            if sockets.opened.get() or outgoing.method not in _SAFE:
+                raise
+            return cast("urllib3.HTTPResponse", ask())
 
     @contextmanager
     def _exchange(self, outgoing: Outgoing) -> Iterator[urllib3.HTTPResponse]:
@@ -330,23 +357,28 @@ class Transport:
             return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
 
 
-def _prepare(outgoing: Outgoing) -> requests.PreparedRequest:
+def _fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str | bytes]:
+    """Header fields as they go out: without those of one hop, of one name joined, with our own where there is none."""
     headers: dict[str, str | bytes] = {}
-    for name, value in outgoing.headers:
-        known = next((key for key in headers if key.lower() == name.lower()), None)
-        if name.lower() in _HOP_BY_HOP:
+    known: dict[str, str] = {}
+    for name, value in pairs:
+        lower = name.lower()
+        if lower in _HOP_BY_HOP:
             continue
         # http.client writes Latin-1; anything else goes out as UTF-8, as browsers and curl send it.
         text: str | bytes = value if value.isascii() else value.encode()
-        if known is None:
+        if lower not in known:
+            known[lower] = name
             headers[name] = text
         else:
-            glue = "; " if name.lower() == "cookie" else ", "
-            headers[known] = _bytes(headers[known]) + glue.encode() + _bytes(text)
-    lower = {name.lower() for name in headers}
-    headers |= {name: value for name, value in _DEFAULT_HEADERS if name.lower() not in lower}
+            glue = "; " if lower == "cookie" else ", "
+            headers[known[lower]] = _bytes(headers[known[lower]]) + glue.encode() + _bytes(text)
+    return headers | {name: value for name, value in _DEFAULT_HEADERS if name.lower() not in known}
+
+
+def _prepare(outgoing: Outgoing) -> requests.PreparedRequest:
     try:
-        return requests.Request(outgoing.method, outgoing.url, headers=headers, data=outgoing.body).prepare()
+        return requests.Request(outgoing.method, outgoing.url, headers=_fields(outgoing.headers), data=outgoing.body).prepare()
     except (requests.RequestException, ValueError, UnicodeError):
         raise _invalid(shown(outgoing.url)) from None
 

@@ -149,6 +149,11 @@ def paths_of(document: Any) -> frozenset[str]:
     return frozenset(path for text in texts(document) for path in parse(text).paths)
 
 
+def varies(document: Any) -> bool:
+    """Whether the texts in JSON values come out otherwise from one request to the next: they read it, or the time, or chance."""
+    return any(_varies(node) for text in texts(document) for nodes in parse(text).alternatives for node in nodes)
+
+
 def open_host(url: str, fixed: Sequence[str] = ()) -> bool:
     """Whether the values choose the server of a URL: its host ends in a placeholder, or begins with one that may be an origin.
 
@@ -312,6 +317,17 @@ def _paths(node: Node) -> Iterator[Path]:
         case Call(arguments=nodes) | Either(nodes=nodes):
             for inner in nodes:
                 yield from _paths(inner)
+
+
+def _varies(node: Node) -> bool:
+    match node:
+        case Path():
+            return node.keys[0] == "request"
+        case Call():
+            return node.function in ("now", "uuid") or any(map(_varies, node.arguments))
+        case Either():
+            return any(map(_varies, node.nodes))
+    return False
 
 
 def _within(node: Node, fixed: Sequence[str]) -> bool:

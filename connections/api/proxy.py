@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from oauth2_provider.models import AbstractAccessToken
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -19,11 +20,12 @@ from connections import proxy
 from connections.api.schema import ProxyRequest
 from connections.proxy_requests import returned
 from connections.transport import Streamed, TransportError
-from integrations.api.problems import problem
+from integrations.api.problems import of_refusal, problem
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Role
 from integrations.permissions import integration_for, organization_for, signed_in
+from integrations.refusals import Refusal
 
 FAILURE: Final = "Junction-Failure"
 AT_ONCE: Final = 64 * 1024  # bytes; a smaller answer is sent as one piece
@@ -62,15 +64,23 @@ class ProxyView(APIView):
         named = request.query_params.get("organization")
         organization = organization_for(user, Role.OPERATOR, named) if named else None
         route = proxy.route(user, integration, organization)
-        return answered(route, route.send(json_object(request), accept_encoding=request.headers.get("Accept-Encoding", "")))
+        response = answered(route, route.send(json_object(request), accept_encoding=request.headers.get("Accept-Encoding", "")))
+        if isinstance(request.auth, AbstractAccessToken) and not named:
+            response.decided = (route, request.auth)  # type: ignore[attr-defined]  # for `lane`
+        return response
 
     def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, proxy.Unreachable):
-            response = problem(code=502, kind="vendor-unreachable", title="No answer of the vendor", detail=exc.message)
-            response.exception = True
-        else:
-            response = super().handle_exception(exc)
-        return own_failure(response)
+        return refused(exc) if isinstance(exc, Refusal) else own_failure(super().handle_exception(exc))
+
+
+def refused(error: Refusal) -> Response:
+    """A service's no as an answer of this address."""
+    if isinstance(error, proxy.Unreachable):
+        response = problem(code=502, kind="vendor-unreachable", title="No answer of the vendor", detail=error.message)
+    else:
+        response = of_refusal(error)
+    response.exception = True
+    return own_failure(response)
 
 
 def own_failure(response: Response) -> Response:
@@ -102,6 +112,7 @@ def answered(route: proxy.Route, answer: Streamed) -> HttpResponseBase:
         else:
             response[name] = f"{response[name]}, {value}"
     response["Content-Security-Policy"] = SANDBOX
+    response["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -27,7 +27,7 @@ class GalleryView(APIView):
         tags=["integrations"],
     )
     def get(self, request: Request) -> HttpResponse:
-        rows = Integration.objects.visible_to(request.user).with_auth_type()
+        rows = Integration.objects.visible_to(request.user).with_definition()
         rows = rows.select_related("organization", "created_by").prefetch_related(representation.GUESTS)
         body = orjson.dumps([_item(row) for row in rows])
         etag = f'"{sha256(body).hexdigest()[:32]}"'
@@ -37,4 +37,4 @@ class GalleryView(APIView):
 
 
 def _item(row: Integration) -> dict[str, Any]:
-    return {**representation.identity(row), "authType": row.auth_type or "none", **representation.sharing(row)}
+    return {**representation.identity(row), "authType": row.content.get("auth", {}).get("type", "none"), **representation.sharing(row)}

@@ -8,7 +8,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
-from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 
 from integrations.definition import Definition
 from integrations.models.organization import Organization, Role
@@ -58,17 +58,19 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
         may |= Q(sharing=SharingPolicy.ASK, pk__in=approved.values("integration"))
         return self.filter(may, status=Status.PUBLISHED, organization__in=organization.ancestor_ids)
 
-    def with_auth_type(self) -> Self:
-        """Each with `auth_type`, as its newest finalized revision has it, a new one's as its draft has it."""
+    def with_definition(self) -> Self:
+        """Each with `content`: its newest finalized definition as JSON, a new one's draft."""
         newest = Revision.objects.filter(integration=OuterRef("pk")).order_by(F("finalized_at").desc(nulls_last=True), "-number")
-        return self.annotate(auth_type=Subquery(newest.values(kind=KT("content__auth__type"))[:1]))
+        return self.annotate(content=Subquery(newest.values("content")[:1]))
 
     def supporting_upload(self, supports: bool = True) -> Self:
         """Those that take files: their driver data say so, or one of their actions sends one."""
-        sends = Q(revisions__actions__content__body__contentType__istartswith="multipart/form-data")
-        sends |= Q(revisions__actions__content__body__contentType__istartswith="application/octet-stream")
-        said_no = self.model.objects.filter(extra__data__supportsUpload=False).values("pk")
-        rows = self.model.objects.filter(sends | Q(extra__data__supportsUpload=True)).exclude(pk__in=said_no).values("pk")
+        # Documents are kept as text, so that their members stay in order; a name and its value stand there in one way only.
+        sends = Q(text__contains='"contentType": "multipart/form-data') | Q(text__contains='"contentType": "application/octet-stream')
+        revisions = Revision.objects.annotate(text=Cast("actions__content", models.TextField())).filter(sends).values("integration")
+        told = self.model.objects.annotate(text=Cast("extra", models.TextField()))
+        yes, no = (told.filter(text__contains=f'"supportsUpload": {word}').values("pk") for word in ("true", "false"))
+        rows = self.model.objects.filter(Q(pk__in=revisions) | Q(pk__in=yes)).exclude(pk__in=no).values("pk")
         return self.filter(pk__in=rows) if supports else self.exclude(pk__in=rows)
 
     def offered_to(self, organization: Organization) -> Self:
@@ -116,7 +118,7 @@ class Integration(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = IntegrationQuerySet.as_manager()
-    auth_type: str  # of rows of `with_auth_type`
+    content: dict[str, Any]  # of rows of `with_definition`
 
     class Meta:
         ordering = ["name", "id"]
