@@ -12,7 +12,7 @@ from django.db.models import Count
 from actions import services
 from actions.models import Action, Import
 from connections.models import Connection
-from integrations import audit
+from integrations import audit, json_text
 from integrations import services as integrations
 from integrations.masking import masked
 from integrations.models import Integration, Revision, User
@@ -62,10 +62,8 @@ def difference(before: Revision | None, after: Revision) -> Difference:
     changed = []
     for uid, row in new.items():
         was = old.get(uid)
-        if was is not None and was != row:
-            fields = field_changes(_content(was), _content(row))
-            if fields:
-                changed.append(_change(row, fields))
+        if was is not None and (fields := field_changes(_content(was), _content(row))):
+            changed.append(_change(row, fields))
     return Difference(
         before=before,
         after=after,
@@ -79,11 +77,11 @@ def difference(before: Revision | None, after: Revision) -> Difference:
 def field_changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> list[FieldChange]:
     """The fields in which two objects differ; objects are followed, lists are compared whole."""
     found = []
-    for name in sorted({*before, *after}):  # PostgreSQL keeps an order of its own
+    for name in dict.fromkeys([*before, *after]):
         old, new = before.get(name), after.get(name)
-        if old == new:
+        if json_text.same(old, new):
             continue
-        if isinstance(old, dict) and isinstance(new, dict):
+        if isinstance(old, dict) and isinstance(new, dict) and old != new:
             found += field_changes(old, new, f"{prefix}{name}.")
         else:
             hidden_old, hidden_new = masked({name: old})[name], masked({name: new})[name]

@@ -103,9 +103,14 @@ def candidates(operation: Operation, present: Pagination, page: PageSeen) -> lis
     guessed = [name for name in (*own, *paging.supposed(_field_names(page.body))) if name and name not in known]
     parameters = [*operation.parameters, *(Parameter(name=name) for name in dict.fromkeys(guessed) if len(name) <= 200)]  # fmt: skip
     probe = operation.model_copy(update={"parameters": parameters, "response_schema": schema})
-    headers = frozenset(name.lower() for name, _ in page.headers if name.lower() != "link" or 'rel="next"' in _links(page.headers))
+    headers = {name.lower() for name, _ in page.headers if name.lower() != "link" or 'rel="next"' in _links(page.headers)}
+    content_range = page.headers.get(paging.CONTENT_RANGE)
+    if content_range.lower().startswith("bytes"):  # of a file, not of a list
+        headers.discard(paging.CONTENT_RANGE)
+    elif content_range:
+        probe.parameters.append(Parameter(name="Range", place="header", description=content_range[:200]))
     found: list[Candidate] = []
-    for guess in paging.ranked(probe, headers, {}):
+    for guess in paging.ranked(probe, frozenset(headers), {}):
         # Within one type first with the rarer settings as they are, then with the usual ones.
         for pagination in [_over(present, guess.pagination), _sized(present, guess.pagination)]:
             known_already = pagination == present or any(pagination == candidate.pagination for candidate in found)

@@ -388,6 +388,9 @@ SPECTACULAR_SETTINGS = {
         "RunState": ["queued", "running", "waiting", "finished"],
     },
 }
+# Whether a change to a definition, a connection or an organization has to name the ETag that it was made for (428 without).
+API_REQUIRE_IF_MATCH = variable("API_REQUIRE_IF_MATCH", "0", _flag)
+
 OAUTH2_PROVIDER = {
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
     "SCOPES": {"api": "Everything that the user of the application may do"},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -397,20 +397,24 @@ def _base_known(definition: Definition, credentials: Credentials, settings: Mapp
         return definition.api_base_uri
 
 
-def default_credentials(integration_id: Any, definition: Definition) -> dict[str, str]:
+def default_credentials(
+    integration_id: Any, definition: Definition, *, row: DefaultCredential | EllipsisType | None = ...
+) -> dict[str, str]:
     """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`.
 
     Where the connection names the server there are no secrets among them: whoever connects could have them sent to a
-    server of their own and read them there.
+    server of their own and read them there. `row` is what is kept of them, where a list has looked it up already.
     """
     scheme = scheme_of(definition.auth)
     found: dict[str, str] = {field.name: field.default for field in scheme.described if field.default}
     known = {field.name for field in scheme.credential_fields()}
     if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and "clientId" in known:
         found["clientId"] = definition.auth.client_id
-    row = DefaultCredential.objects.filter(pk=integration_id).first()
-    if row and not definition.host_is_open:
-        found |= {name: value for name, value in open_sealed(row.sealed, context=row.context).items() if name in known}
+    if definition.host_is_open:
+        return found
+    kept = DefaultCredential.objects.filter(pk=integration_id).first() if row is ... else row
+    if kept:
+        found |= {name: value for name, value in open_sealed(kept.sealed, context=kept.context).items() if name in known}
     return found
 
 

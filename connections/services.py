@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import EllipsisType
 from typing import Any
 from uuid import UUID
 
@@ -244,14 +245,17 @@ def agree_to_destinations(*, connection: Connection) -> Connection:
     return connection
 
 
-def new_destinations(connection: Connection) -> list[str]:
-    """The servers that a changed integration names and to which nobody has agreed yet."""
+def new_destinations(connection: Connection, *, kept: DefaultCredential | EllipsisType | None = ...) -> list[str]:
+    """The servers that a changed integration names and to which nobody has agreed yet. `kept`: see `default_credentials`."""
+    if not connection.destinations:
+        return []
     try:
         definition = definition_of(connection.integration)
-        found = destinations_of(definition, opened(connection, definition), connection.settings)
-    except (Refusal, CallError):
+        defaults = default_credentials(connection.integration_id, definition, row=kept)
+        found = destinations_of(definition, opened(connection, definition, defaults=defaults), connection.settings)
+    except (Refusal, CallError, SecretError):
         return []
-    return sorted(set(found) - set(connection.destinations)) if connection.destinations else []
+    return sorted(set(found) - set(connection.destinations))
 
 
 def unsaved_client(*, integration: Integration, definition: Definition, credentials: dict[str, str], settings: dict[str, Any]) -> Client:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from integrations import json_text
 from integrations.masking import masked
-from integrations.models import AuditEntry, Organization, User
+from integrations.models import AuditEntry, Integration, Organization, User
 
 _actor: ContextVar[Callable[[], Any] | None] = ContextVar("actor", default=None)
 
@@ -45,7 +46,7 @@ def record(
     """
     old, new = before or {}, after or {}
     if before is not None and after is not None:
-        names = [field for field in {**old, **new} if old.get(field) != new.get(field)]
+        names = [field for field in {**old, **new} if not json_text.same(old.get(field), new.get(field))]
         if not names:
             return None
         old, new = ({field: values[field] for field in names if field in values} for values in (old, new))
@@ -64,6 +65,11 @@ def record(
         after=masked(new),
         note=note,
     )
+
+
+def latest(integration: Integration) -> AuditEntry | None:
+    """The last thing that was done to an integration."""
+    return AuditEntry.objects.filter(kind=Kind.INTEGRATION, object_id=str(integration.pk)).order_by("-id").first()
 
 
 def _present() -> User | None:

@@ -21,6 +21,11 @@ def dump(value: Any, *, indent: bool = False) -> bytes:
         return json.dumps(value, default=str, ensure_ascii=False, indent=2 if indent else None, separators=separators).encode()
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal and in the same order: on the wire the order of members can count."""
+    return one == other and dump(one) == dump(other)
+
+
 def lines(values: list[Any]) -> bytes:
     """Each value as `dump` writes it, and a line break after it."""
     option = orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE

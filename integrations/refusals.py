@@ -32,6 +32,18 @@ class Conflict(Refusal):
     """The state of things forbids it: finalized, published, in use, taken."""
 
 
+class Outdated(Refusal):
+    """The request was made for another state than the present one, whose entity tag is `tag`."""
+
+    def __init__(self, message: str, *, tag: str = "") -> None:
+        super().__init__(message)
+        self.tag = tag
+
+
+class Unconditional(Refusal):
+    """The request has to say which state it was made for, and does not."""
+
+
 class Disabled(Refusal):
     """The feature preview that this belongs to is disabled; the message says who can enable it."""
 

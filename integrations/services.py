@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from config.networks import is_covered
-from integrations import audit, expressions, icons
+from integrations import audit, expressions, icons, json_text
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, LoginAuth, OAuth2Auth
 from integrations.models import Integration, Organization, Revision, User
@@ -165,6 +165,7 @@ def discard_draft(*, integration: Integration) -> None:
             raise Conflict("This integration was never finalized, so there is nothing to go back to. Delete it instead.")
         if integration.revisions.filter(finalized_at=None).delete()[0]:
             _record(integration, "draft discarded")
+            Integration.objects.filter(pk=integration.pk).update(updated_at=timezone.now())
 
 
 def change_definition(*, integration: Integration, **parts: Any) -> Revision:
@@ -178,7 +179,7 @@ def change_definition(*, integration: Integration, **parts: Any) -> Revision:
         if "auth" in parts and working.auth_undecided:
             working.auth_undecided = False
             working.save(update_fields=["auth_undecided"])
-        if changed == working.definition:
+        if json_text.same(changed.dump(), working.definition.dump()):
             return working
         current = integration.current
         if current and changed.auth.type != current.definition.auth.type:
@@ -218,7 +219,7 @@ def finalize(*, revision: Revision, user: User, note: str = "") -> None:
     if integration.status == Status.DRAFT:
         # The first finalizing ends the draft for good; until its owner publishes it, nobody can install it.
         integration.status = Status.HIDDEN
-        integration.save(update_fields=["status", "updated_at"])
+    integration.save(update_fields=["status", "updated_at"])
     _record(integration, "finalized", after={"revision": revision.number}, note=revision.note, user=user)
 
 

@@ -6,9 +6,11 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+import django_filters
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -16,6 +18,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from actions import fetching, finalize, importing, services
+from actions.api import drafts
+from actions.api.representation import represent
 from actions.api.schema import (
     ActionDocument,
     ActionRequest,
@@ -27,14 +31,16 @@ from actions.api.schema import (
     RenameRequest,
 )
 from actions.models import Action
-from config.hal import HALRenderer
+from config.hal import HALRenderer, array
 from integrations import json_text
-from integrations.api import representation
+from integrations import services as integrations
+from integrations.api import conditions, representation
+from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order
 from integrations.api.parsing import StrictJSONParser
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role
-from integrations.openapi.answers import results_keys
+from integrations.operation import METHODS
 from integrations.permissions import check_builder, integration_for, is_uuid, may_edit, organization_for, signed_in
 from integrations.refusals import Conflict, Invalid
 
@@ -54,17 +60,6 @@ _WRITABLE = {
     "responseSchema",
 }
 _READ_ONLY = {"id", "integration", "suggestion", "suggestedResultsKeys"}
-
-
-def represent(action: Action) -> dict[str, Any]:
-    operation = action.operation
-    keys = results_keys(operation.response_schema, operation.path) if operation.response_schema else []
-    return {
-        "id": str(action.uid),
-        "integration": str(action.revision.integration_id),
-        **operation.dump(),
-        "suggestedResultsKeys": keys,
-    }
 
 
 def action_for(user: Any, key: str, *, edit: bool = False) -> Action:
@@ -144,35 +139,48 @@ class FinalizeView(APIView):
     @extend_schema(
         operation_id="finalizeIntegration",
         summary="Close the open draft; what it describes is in force from then on",
+        parameters=[conditions.IF_MATCH],
         request=NoteRequest,
-        responses={200: FinalizedDocument, **problems(401, 403, 404, 409, 422)},
+        responses={200: FinalizedDocument, **problems(400, 401, 403, 404, 409, 412, 422, 428)},
         tags=["integrations"],
     )
     def post(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key, edit=True)
         note = json_object(request).get("note", "")
-        closed = finalize.finalize(integration=integration, user=signed_in(request), note=note if isinstance(note, str) else "")
+        if not isinstance(note, str):
+            raise Invalid({"note": ["Enter text."]})
+        with transaction.atomic():
+            drafts.unchanged(request, integration)
+            closed = finalize.finalize(integration=integration, user=signed_in(request), note=note)
         integration.refresh_from_db()
         doubts = [{"field": doubt.field, "message": doubt.message} for doubt in finalize.warnings(closed)]
         return Response({**representation.full(integration, editor=True), "warnings": doubts})
+
+
+class ActionFilters(Filters):
+    q = django_filters.CharFilter(method="search", help_text="Text in name, key or path", max_length=MAX_TEXT)
+    key = django_filters.CharFilter(max_length=MAX_TEXT)
+    method = Choice("method", [(name, name) for name in METHODS])
+    paginated = Flag("paginated")
+    deprecated = Flag("deprecated")
+    ordering = Order({"position": "position", "name": "name", "path": "path", "method": "method", "key": "key"})
+
+    def search(self, rows: Any, name: str, value: str) -> Any:  # noqa: ARG002 - the library's signature
+        return services.search(rows, value.strip()) if value.strip() else rows
 
 
 class ActionsView(APIView):
     @extend_schema(
         operation_id="listActions",
         summary="List an integration's actions",
-        parameters=[OpenApiParameter("q", str, description="Text in name, key or path")],
-        responses={200: ActionDocument(many=True), **problems(401, 404)},
+        parameters=ActionFilters.parameters(),
+        responses={200: ActionDocument(many=True), **problems(401, 404, 422)},
         tags=["actions"],
     )
     def get(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key)
         revision = representation.shown_revision(integration, editor=may_edit(request.user, integration))
-        rows = revision.actions.select_related("revision")
-        text = request.query_params.get("q", "").strip()
-        if text:
-            rows = services.search(rows, text)
-        return Response([represent(row) for row in rows])
+        return array(request, ActionFilters.narrow(request, revision.actions.select_related("revision")), represent)
 
     @extend_schema(
         operation_id="createAction",
@@ -184,35 +192,43 @@ class ActionsView(APIView):
     def post(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key, edit=True)
         action = services.add(integration=integration, values=_values(request))
-        return Response(represent(action), status=201, headers={"Location": f"/api/actions/{action.uid}"})
+        return conditions.answer(request, represent(action), status=201, Location=f"/api/actions/{action.uid}")
 
 
 class ActionView(APIView):
     @extend_schema(
-        operation_id="getAction", summary="Read an action", responses={200: ActionDocument, **problems(401, 404)}, tags=["actions"]
+        operation_id="getAction",
+        summary="Read an action",
+        parameters=[conditions.IF_NONE_MATCH],
+        responses={200: ActionDocument, 304: None, **problems(401, 404)},
+        tags=["actions"],
     )
     def get(self, request: Request, key: str) -> Response:
-        return Response(represent(action_for(request.user, key)))
+        return conditions.answer(request, represent(action_for(request.user, key)))
 
     @extend_schema(
         operation_id="updateAction",
         summary="Change an action in the draft; fields that are left out stay",
+        parameters=[conditions.IF_MATCH],
         request=ActionRequest,
-        responses={200: ActionDocument, **problems(400, 401, 403, 404, 409, 422)},
+        responses={200: ActionDocument, **problems(400, 401, 403, 404, 409, 412, 422, 428)},
         tags=["actions"],
     )
     def patch(self, request: Request, key: str) -> Response:
-        action = action_for(request.user, key, edit=True)
-        return Response(represent(services.change(action=action, values=_values(request))))
+        with transaction.atomic():
+            changed = services.change(action=_unchanged(request, key), values=_values(request))
+        return conditions.answer(request, represent(changed))
 
     @extend_schema(
         operation_id="deleteAction",
         summary="Delete an action from the draft",
-        responses={204: None, **problems(401, 403, 404, 409)},
+        parameters=[conditions.IF_MATCH],
+        responses={204: None, **problems(401, 403, 404, 409, 412, 428)},
         tags=["actions"],
     )
     def delete(self, request: Request, key: str) -> Response:
-        services.remove(action=action_for(request.user, key, edit=True))
+        with transaction.atomic():
+            services.remove(action=_unchanged(request, key))
         return Response(status=204)
 
 
@@ -240,6 +256,14 @@ class RenameView(APIView):
             integration=integration, **texts, uids=None if chosen is None else [UUID(str(item)) for item in chosen], dry_run=dry_run
         )
         return Response({"dryRun": dry_run, "count": len(changes), "changes": changes})
+
+
+def _unchanged(request: Request, key: str) -> Action:
+    """The action that the user may change, with its integration held; If-Match was compared with it as it is now."""
+    integrations.locked(action_for(request.user, key, edit=True).revision.integration)
+    action = action_for(request.user, key, edit=True)
+    conditions.check(request, lambda: represent(action))
+    return action
 
 
 def _values(request: Request) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from rest_framework.views import APIView
 from actions import history
 from actions.api.schema import DifferenceDocument, NoteRequest, RevisionDocument
 from actions.pages.history import revision_of
+from config.hal import array
+from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Revision
@@ -33,11 +35,12 @@ class RevisionsView(APIView):
     @extend_schema(
         operation_id="listRevisions",
         summary="List the revisions of an integration, newest first",
-        responses={200: RevisionDocument(many=True), **problems(401, 403, 404)},
+        parameters=PAGING,
+        responses={200: RevisionDocument(many=True), **problems(401, 403, 404, 422)},
         tags=["integrations"],
     )
     def get(self, request: Request, key: str) -> Response:
-        return Response([represent(row) for row in history.history(integration_for(request.user, key, edit=True))])
+        return array(request, history.history(integration_for(request.user, key, edit=True)), represent)
 
 
 class ChangesView(APIView):

@@ -12,6 +12,8 @@ from rest_framework.views import APIView
 
 from actions import undoing
 from actions.api.schema import RepairDocument
+from config.hal import array
+from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.models import Integration
 from integrations.permissions import integration_for
@@ -21,12 +23,13 @@ class RepairsView(APIView):
     @extend_schema(
         operation_id="listRepairs",
         summary="List what the import of an integration repaired",
-        responses={200: RepairDocument(many=True), **problems(401, 403, 404)},
+        parameters=PAGING,
+        responses={200: RepairDocument(many=True), **problems(401, 403, 404, 422)},
         tags=["integrations"],
     )
     def get(self, request: Request, key: str) -> Response:
         revision = undoing.imported_revision(integration_for(request.user, key, edit=True))
-        return Response([asdict(row) for row in undoing.rows(revision)] if revision else [])
+        return array(request, undoing.rows(revision) if revision else [], asdict)
 
 
 class UndoView(APIView):

@@ -6,6 +6,7 @@ import re
 from itertools import islice
 from typing import Any
 
+import django_filters
 from django.core.exceptions import PermissionDenied
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -21,7 +22,9 @@ from actions.api.schema import LedgerDocument, ResumeRequest, RunDocument, RunRe
 from actions.downloads import FORMATS, LEDGER_FORMATS, download, download_ledger
 from actions.models import Action, Run
 from actions.permissions import run_for
+from config.hal import array
 from connections.models import Connection
+from integrations.api.listing import Choice, Filters, Order
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.permissions import is_uuid, signed_in
@@ -36,7 +39,7 @@ _ACCEPTED = {
 }
 _FIELDS = {"action", "connection", "inputs", "pageSize", "maxPages"}
 RECORDS_A_PART, MOST_RECORDS = 1000, 10_000
-LISTED = 100  # runs in the list, newest first; `offset` goes further back
+LEDGER_PART = 100  # pages in a part of the ledger
 
 
 def represent(run: Run) -> dict[str, Any]:
@@ -64,25 +67,29 @@ def represent(run: Run) -> dict[str, Any]:
     }
 
 
+class RunFilters(Filters):
+    connection = django_filters.UUIDFilter(field_name="connection_id")
+    action = django_filters.UUIDFilter(field_name="action__uid")
+    integration = django_filters.UUIDFilter(field_name="connection__integration_id")
+    organization = django_filters.UUIDFilter(field_name="connection__organization_id")
+    state = Choice("state", Run.State.choices)
+    verdict = Choice("verdict", Run.Verdict.choices)
+    createdAfter = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte", help_text="From this moment on")
+    createdBefore = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt", help_text="Before this moment")
+    ordering = Order({"created_at": "createdAt", "finished_at": "finishedAt", "record_count": "records"})
+
+
 class RunsView(APIView):
     @extend_schema(
         operation_id="listRuns",
         summary="List runs, newest first",
-        parameters=[
-            OpenApiParameter("connection", OpenApiTypes.UUID),
-            OpenApiParameter("offset", int, description="From 0; 100 runs a page"),
-        ],
-        responses={200: RunDocument(many=True), **problems(401)},
+        parameters=RunFilters.parameters(),
+        responses={200: RunDocument(many=True), **problems(401, 422)},
         tags=["runs"],
     )
     def get(self, request: Request) -> Response:
         rows = Run.objects.visible_to(request.user).select_related("action", "connection")
-        connection = request.query_params.get("connection", "")
-        if connection:
-            rows = rows.filter(connection_id=connection) if is_uuid(connection) else rows.none()
-        offset = request.query_params.get("offset", "0")
-        start = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 10 else 0
-        return Response([represent(run) for run in rows[start : start + LISTED]])
+        return array(request, RunFilters.narrow(request, rows), represent)
 
     @extend_schema(
         operation_id="startRun",
@@ -194,7 +201,7 @@ class LedgerView(APIView):
         if asked:
             return download_ledger(run, asked)
         after = _whole(request, "after", 0)
-        lines = list(islice(ledger.rows(run, after=after), LISTED))
+        lines = list(islice(ledger.rows(run, after=after), LEDGER_PART))
         last = lines[-1]["page"] if lines else after
         return Response({"pages": lines, "next": last if last < run.page_count else None})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from integrations.api.definition_schema import reference
 from integrations.api.schema import IntegrationDocument, PaginationField
 
 
@@ -111,6 +112,19 @@ class ActionDocument(ActionRequest):
     suggestedResultsKeys = serializers.ListField(
         child=serializers.CharField(), help_text="Lists in the answer, by the document; the likeliest first"
     )
+
+
+@extend_schema_field(reference("Definition"))
+class DefinitionField(serializers.JSONField):
+    pass
+
+
+class DraftDocument(serializers.Serializer):
+    integration = serializers.UUIDField()
+    number = serializers.IntegerField(help_text="Of the revision")
+    state = serializers.ChoiceField(["draft", "finalized"])
+    definition = DefinitionField()
+    actions = ActionDocument(many=True)
 
 
 class RenameRequest(serializers.Serializer):

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from actions.api import actions, history, repairs, runs, trying
+from actions.api import actions, drafts, history, repairs, runs, trying
 
 urlpatterns = [
     path("integrations/import", actions.ImportView.as_view(), name="api-integration-import"),
     path("integrations/<str:key>/finalize", actions.FinalizeView.as_view(), name="api-integration-finalize"),
+    path("integrations/<str:key>/draft", drafts.DraftView.as_view(), name="api-draft"),
     path("integrations/<str:key>/actions", actions.ActionsView.as_view(), name="api-action-list"),
     path("integrations/<str:key>/actions/rename", actions.RenameView.as_view(), name="api-action-rename"),
     path("integrations/<str:key>/repairs", repairs.RepairsView.as_view(), name="api-repair-list"),

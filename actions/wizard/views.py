@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,11 +18,12 @@ from actions import history, services
 from actions.models import Action
 from actions.pages.history import SHOWN, NoteForm
 from actions.wizard.forms import ActionEditor, RenameForm
+from integrations import services as integrations
 from integrations.definition import Gap
 from integrations.models import Integration, Revision
 from integrations.permissions import integration_for, signed_in
 from integrations.refusals import Refusal
-from integrations.wizard import shell, steps
+from integrations.wizard import seen, shell, steps
 from integrations.wizard.forms import StatusForm
 
 LISTED = 50  # actions on one page of the list
@@ -46,13 +48,17 @@ def edit_actions(request: HttpRequest, integration: Integration) -> HttpResponse
     editor = _editor(request, integration, revision)
     if editor and request.method == "POST" and editor.is_valid():
         try:
-            action, added = editor.save()
+            with transaction.atomic():
+                integrations.locked(integration)
+                seen.check(request, integration, _opened_with(integration, request))
+                action, added = editor.save()
         except Refusal as refusal:
             editor.refuse(refusal)
         else:
             also = f" The path holds {', '.join('{' + name + '}' for name in added)}: declared as path parameter." if added else ""
             messages.success(request, f"{action.name} is saved.{also}")
             return redirect(actions_url(integration, action=str(action.uid), q=query, page=request.GET.get("page", "")))
+    context["seen"] = seen.digest(_opened_with(integration, request))
     context |= {"editor": editor, "rename": RenameForm(initial={"q": query, "scope": "filtered" if query else "all"})}
     return shell.render_step(
         request, integration, "actions", "actions/step_actions.html", context, refused=bool(editor and editor.has_errors)
@@ -66,6 +72,13 @@ def _editor(request: HttpRequest, integration: Integration, revision: Revision) 
     if "action" in request.GET:
         return ActionEditor(integration=integration, action=_action_of(revision, request.GET["action"]), data=data)
     return None
+
+
+def _opened_with(integration: Integration, request: HttpRequest) -> dict[str, Any]:
+    """The action as whoever opens its form now gets it; nothing for a new one."""
+    if "new" in request.GET or "action" not in request.GET:
+        return {}
+    return _action_of(integration.working, request.GET["action"]).operation.dump()
 
 
 def _action_of(revision: Revision, uid: str) -> Action:

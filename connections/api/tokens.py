@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.hal import collection
+from config.hal import paged
 from connections import authorization, services, upkeep
 from connections.api.schema import (
     AuthorizationDocument,
@@ -24,6 +24,7 @@ from connections.api.views import represent
 from connections.client import redirect_uri
 from connections.models import Connection, TokenEvent
 from connections.permissions import connection_for
+from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role
@@ -152,16 +153,15 @@ class TokenEventsView(APIView):
         operation_id="listTokenEvents",
         summary="When the token was renewed, why, and what came of it; newest first",
         parameters=[
-            OpenApiParameter("start", int, description="From 0"),
-            OpenApiParameter("limit", int, description="1 to 500, default 50"),
+            *PAGING,
         ],
-        responses={200: TokenEventCollection, **problems(401, 404)},
+        responses={200: TokenEventCollection, **problems(401, 404, 422)},
         tags=["connections"],
     )
     def get(self, request: Request, key: str) -> Response:
         connection = connection_for(request.user, key)
         path = f"/api/connections/{connection.pk}/token-events"
-        return Response(collection(request, connection.token_events.all(), rel="tokenEvents", represent=_event, path=path))
+        return paged(request, connection.token_events.all(), rel="tokenEvents", represent=_event, path=path)
 
 
 def _event(event: TokenEvent) -> dict[str, Any]:

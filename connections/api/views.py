@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from types import EllipsisType
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from config.hal import array, page_of
 from connections import services, upkeep
 from connections.api.schema import ConnectionDocument, ConnectionRequest, DisconnectDocument, TestDocument
 from connections.auth import scheme_of
-from connections.models import Connection
+from connections.models import Connection, DefaultCredential
 from connections.permissions import connection_for
+from integrations.api import conditions
+from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order, Search
 from integrations.api.schema import problems
 from integrations.api.views import json_object
-from integrations.models import Role
+from integrations.models import Role, look_up_revisions
 from integrations.permissions import integration_for, organization_for, signed_in
 from integrations.refusals import Invalid
 
@@ -28,7 +33,7 @@ READ_ONLY = {
 }  # fmt: skip
 
 
-def represent(connection: Connection) -> dict[str, Any]:
+def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType | None = ...) -> dict[str, Any]:
     definition = services.definition_of(connection.integration)
     return {
         "id": str(connection.pk),
@@ -44,7 +49,7 @@ def represent(connection: Connection) -> dict[str, Any]:
         "message": connection.message,
         "needsAuthorization": connection.needs_authorization,
         "token": _token(connection) if scheme_of(definition.auth).needs_token else None,
-        "newDestinations": services.new_destinations(connection),
+        "newDestinations": services.new_destinations(connection, kept=kept),
         "testedAt": connection.tested_at,
         "createdAt": connection.created_at,
         "updatedAt": connection.updated_at,
@@ -62,15 +67,23 @@ def _token(connection: Connection) -> dict[str, Any]:
     }
 
 
+class ConnectionFilters(Filters):
+    q = Search("name", words="Text in the name")
+    state = Choice("state", Connection.State.choices)
+    isDefault = Flag("is_default")
+    ordering = Order({"name": "name", "created_at": "createdAt", "updated_at": "updatedAt", "tested_at": "testedAt"})
+
+
 class ConnectionsView(APIView):
     @extend_schema(
         operation_id="listConnections",
         summary="List connections",
         parameters=[
-            OpenApiParameter("integration", str, description="Id or slug of an integration"),
-            OpenApiParameter("organization", str, description="Id or slug"),
+            OpenApiParameter("integration", {"type": "string", "maxLength": MAX_TEXT}, description="Id or slug of an integration"),
+            OpenApiParameter("organization", {"type": "string", "maxLength": MAX_TEXT}, description="Id or slug"),
+            *ConnectionFilters.parameters(),
         ],
-        responses={200: ConnectionDocument(many=True), **problems(401, 404)},
+        responses={200: ConnectionDocument(many=True), **problems(401, 403, 404, 422)},
         tags=["connections"],
     )
     def get(self, request: Request) -> Response:
@@ -79,7 +92,10 @@ class ConnectionsView(APIView):
             rows = rows.filter(integration=integration_for(request.user, request.query_params["integration"]))
         if request.query_params.get("organization"):
             rows = rows.filter(organization=organization_for(request.user, Role.VIEWER, request.query_params["organization"]))
-        return Response([represent(row) for row in rows])
+        page = page_of(request, ConnectionFilters.narrow(request, rows))
+        look_up_revisions([row.integration for row in page.rows])
+        kept = DefaultCredential.objects.in_bulk([row.integration_id for row in page.rows])
+        return array(request, page, lambda row: represent(row, kept=kept.get(row.integration_id)))
 
     @extend_schema(
         operation_id="createConnection",
@@ -112,17 +128,19 @@ class ConnectionView(APIView):
     @extend_schema(
         operation_id="getConnection",
         summary="Read a connection",
-        responses={200: ConnectionDocument, **problems(401, 404)},
+        parameters=[conditions.IF_NONE_MATCH],
+        responses={200: ConnectionDocument, 304: None, **problems(401, 404)},
         tags=["connections"],
     )
     def get(self, request: Request, key: str) -> Response:
-        return Response(represent(connection_for(request.user, key)))
+        return conditions.answer(request, represent(connection_for(request.user, key)))
 
     @extend_schema(
         operation_id="updateConnection",
         summary="Change a connection; credentials that are left out stay",
+        parameters=[conditions.IF_MATCH],
         request=ConnectionRequest,
-        responses={200: ConnectionDocument, **problems(400, 401, 403, 404, 409, 422)},
+        responses={200: ConnectionDocument, **problems(400, 401, 403, 404, 409, 412, 422, 428)},
         tags=["connections"],
     )
     def patch(self, request: Request, key: str) -> Response:
@@ -135,25 +153,29 @@ class ConnectionView(APIView):
         moved = [name for name, same in fixed.items() if name in payload and payload[name] not in same]
         if moved:
             raise Invalid({name: ["A connection cannot be moved. Create a new one."] for name in moved})
-        connection = services.change(
-            connection=connection,
-            name=payload.get("name"),
-            credentials=payload.get("credentials"),
-            settings=payload.get("settings"),
-            is_default=payload.get("isDefault"),
-            limits={name: payload[name] for name in services.LIMITS if name in payload},
-        )
-        return Response(represent(connection_for(request.user, key)))
+        with transaction.atomic():
+            _unchanged(request, connection)
+            services.change(
+                connection=connection,
+                name=payload.get("name"),
+                credentials=payload.get("credentials"),
+                settings=payload.get("settings"),
+                is_default=payload.get("isDefault"),
+                limits={name: payload[name] for name in services.LIMITS if name in payload},
+            )
+        return conditions.answer(request, represent(connection_for(request.user, key)))
 
     @extend_schema(
         operation_id="deleteConnection",
         summary="Delete a connection, its secrets and its runs",
         description="Its tokens are revoked at the vendor first. Where that fails the connection is deleted all the same, and the answer says so.",
-        responses={204: None, 200: DisconnectDocument, **problems(401, 403, 404)},
+        parameters=[conditions.IF_MATCH],
+        responses={204: None, 200: DisconnectDocument, **problems(401, 403, 404, 412, 428)},
         tags=["connections"],
     )
     def delete(self, request: Request, key: str) -> Response:
         connection = connection_for(request.user, key, use=True)
+        conditions.check(request, lambda: represent(connection))
         problem = upkeep.delete(connection=connection)
         return Response({"revoked": False, "message": problem}) if problem else Response(status=204)
 
@@ -169,6 +191,12 @@ class ConnectionTestView(APIView):
     def post(self, request: Request, key: str) -> Response:
         result = services.test(connection=connection_for(request.user, key, use=True))
         return Response({"ok": result.ok, "status": result.status, "message": result.message, "elapsedMs": result.elapsed_ms})
+
+
+def _unchanged(request: Request, connection: Connection) -> None:
+    """Hold the connection, and compare If-Match with it as it is now."""
+    Connection.objects.select_for_update().filter(pk=connection.pk).first()
+    conditions.check(request, lambda: represent(connection_for(request.user, connection.pk)))
 
 
 def _payload(request: Request) -> dict[str, Any]:

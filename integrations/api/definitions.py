@@ -32,6 +32,7 @@ OTHER_FIELDS = (
     "pagination",
     "rateLimit",
     "credentialOrigins",
+    "idempotencyHeader",
 )
 KNOWN_FIELDS = frozenset(
     (
@@ -84,6 +85,8 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
         parts["connection_fields"] = payload["connectionFields"] or []
     if "rateLimit" in payload:
         parts["rate_limit"] = payload["rateLimit"] or {}
+    if "idempotencyHeader" in payload:
+        parts["idempotency_header"] = payload["idempotencyHeader"] or ""
     if "ping" in payload:
         parts["ping"] = payload["ping"]
     if "account" in payload:
@@ -130,6 +133,7 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
         "pagination": definition.pagination.dump(),
         "rateLimit": definition.rate_limit.dump(),
         "credentialOrigins": definition.credential_origins,
+        "idempotencyHeader": definition.idempotency_header,
         "revision": {
             "number": revision.number,
             "state": "finalized" if revision.finalized_at else "draft",

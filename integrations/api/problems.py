@@ -14,7 +14,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from integrations.refusals import Conflict, Disabled, Incomplete, Invalid, Refusal
+from integrations.refusals import Conflict, Disabled, Incomplete, Invalid, Outdated, Refusal, Unconditional
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +86,13 @@ def of_refusal(error: Refusal) -> Response:
             )
         case Disabled():
             return problem(code=403, kind="feature-disabled", title="This feature is disabled", detail=error.message)
+        case Outdated():
+            answer = problem(code=412, kind="outdated", title="It was changed in the meantime", detail=error.message)
+            if error.tag:
+                answer["ETag"] = error.tag
+            return answer
+        case Unconditional():
+            return problem(code=428, kind="precondition-required", title="Say what you have read", detail=error.message)
         case Conflict():
             return problem(code=409, kind="conflict", title="Not possible as things stand", detail=error.message)
     return problem(code=400, kind="refused", title="Refused", detail=error.message)

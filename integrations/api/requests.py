@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.hal import collection, link
+from config.hal import link, paged
 from integrations import installing
+from integrations.api.listing import Choice, Filters, Order
 from integrations.api.schema import DecisionRequest, InstallRequestCollection, InstallRequestDocument, InstallRequestRequest, problems
 from integrations.api.views import json_object
 from integrations.models import InstallRequest, Role
@@ -32,23 +33,23 @@ def represent(asked: InstallRequest) -> dict[str, Any]:
     }
 
 
+class InstallRequestFilters(Filters):
+    state = Choice("state", InstallRequest.State.choices)
+    ordering = Order({"created_at": "createdAt", "decided_at": "decidedAt"})
+
+
 class InstallRequestsView(APIView):
     @extend_schema(
         operation_id="listInstallRequests",
         summary="List install requests that one may decide on, and one's own",
-        parameters=[
-            OpenApiParameter("state", str, description="open, approved or declined"),
-            OpenApiParameter("start", int, description="From 0"),
-            OpenApiParameter("limit", int, description="1 to 500, default 50"),
-        ],
-        responses={200: InstallRequestCollection, **problems(401)},
+        parameters=InstallRequestFilters.parameters(),
+        responses={200: InstallRequestCollection, **problems(401, 422)},
         tags=["install requests"],
     )
     def get(self, request: Request) -> Response:
         rows = InstallRequest.objects.visible_to(request.user).select_related("integration", "organization")
-        if request.query_params.get("state"):
-            rows = rows.filter(state=request.query_params["state"].lower())
-        return Response(collection(request, rows, rel="install-request", represent=represent, path="/api/install-requests"))
+        rows = InstallRequestFilters.narrow(request, rows)
+        return paged(request, rows, rel="install-request", represent=represent, path="/api/install-requests")
 
 
 class AskView(APIView):

@@ -70,8 +70,14 @@ _REASONS = {
     401: "No valid token or session",
     403: "The role does not allow it",
     404: "Not there, or not visible to the caller",
+    406: "No media type that the caller accepts",
     409: "Not possible as things stand",
+    412: "Somebody changed it since the caller has read it",
+    413: "The body is too large",
+    415: "The media type of the body is not read here",
     422: "Some values do not fit",
+    428: "This installation wants If-Match with every change",
+    429: "Too many requests; Retry-After says when to come again",
     502: "The vendor could not be reached",
 }
 
@@ -106,6 +112,12 @@ class IntegrationRequest(serializers.Serializer):
     account = AccountField(required=False, help_text="The request that tells whose account a connection uses")
     pagination = PaginationField(required=False)
     rateLimit = serializers.DictField(required=False, help_text="What the vendor says about too many calls, besides Retry-After")
+    idempotencyHeader = serializers.CharField(
+        required=False, help_text="The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again; empty: it has none"
+    )
+    credentialOrigins = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Further origins that get the credentials where next links lead there"
+    )
     organization = serializers.CharField(required=False, help_text="Only when creating: id or slug of the owner")
     apiKeyName = serializers.CharField(required=False)
     apiKeyLocation = serializers.CharField(required=False)
@@ -163,6 +175,8 @@ class IntegrationDocument(serializers.Serializer):
     account = AccountField(allow_null=True)
     pagination = PaginationField()
     rateLimit = serializers.DictField()
+    idempotencyHeader = serializers.CharField()
+    credentialOrigins = serializers.ListField(child=serializers.CharField())
     revision = RevisionReference()
     authChoices = AuthChoice(many=True)
     authUndecided = serializers.BooleanField(

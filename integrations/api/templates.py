@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import django_filters
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.hal import HALRenderer, collection, link
+from config.hal import HALRenderer, link, paged
 from integrations import templates
 from integrations.api import representation
+from integrations.api.listing import MAX_TEXT, Filters, Order
 from integrations.api.schema import IntegrationDocument, TemplateCollection, TemplateDocument, TemplateStart, problems
 from integrations.api.views import json_object
 from integrations.models import IntegrationTemplate, Role
@@ -47,26 +49,31 @@ def _template_for(user: Any, key: str) -> IntegrationTemplate:
     return found
 
 
+class TemplateFilters(Filters):
+    q = django_filters.CharFilter(method="matching", help_text="Words in name or key", max_length=MAX_TEXT)
+    category = django_filters.CharFilter(method="in_category", max_length=MAX_TEXT)
+    ordering = Order({"name": "name", "key": "key", "imported_at": "importedAt"})
+
+    def matching(self, rows: Any, name: str, value: str) -> Any:  # noqa: ARG002 - the library's signature
+        return rows.matching(value)
+
+    def in_category(self, rows: Any, name: str, value: str) -> Any:  # noqa: ARG002 - the library's signature
+        return rows.in_category(value.strip())
+
+
 class TemplatesView(APIView):
     renderer_classes = [JSONRenderer, HALRenderer]
 
     @extend_schema(
         operation_id="listIntegrationTemplates",
         summary="List templates",
-        parameters=[
-            OpenApiParameter("q", str, description="Words in name or key"),
-            OpenApiParameter("category", str),
-            OpenApiParameter("start", int, description="From 0"),
-            OpenApiParameter("limit", int, description="1 to 500, default 50"),
-        ],
-        responses={200: TemplateCollection, **problems(401)},
+        parameters=TemplateFilters.parameters(),
+        responses={200: TemplateCollection, **problems(401, 422)},
         tags=["integration templates"],
     )
     def get(self, request: Request) -> Response:
-        rows = IntegrationTemplate.objects.visible_to(request.user).matching(request.query_params.get("q", ""))
-        if category := request.query_params.get("category", "").strip():
-            rows = rows.in_category(category)
-        return Response(collection(request, rows, rel="inf:integration-template", represent=_listed, path=PATH))
+        rows = TemplateFilters.narrow(request, IntegrationTemplate.objects.visible_to(request.user))
+        return paged(request, rows, rel="inf:integration-template", represent=_listed, path=PATH)
 
 
 class TemplateView(APIView):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import django_filters
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -17,13 +18,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.hal import HALRenderer, collection
+from config.hal import HALRenderer, page_of, paged
 from integrations import icons, services
-from integrations.api import definitions, representation
+from integrations.api import conditions, definitions, representation
+from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order, Search
 from integrations.api.parsing import StrictJSONParser
 from integrations.api.schema import IntegrationCollection, IntegrationDocument, IntegrationRequest, problems
 from integrations.definition import Definition
-from integrations.models import Integration, Role
+from integrations.models import Integration, Role, look_up_revisions
 from integrations.permissions import check_builder, integration_for, is_uuid, may_edit, organization_for, signed_in
 from integrations.refusals import Invalid
 from integrations.signals import secrets_given
@@ -44,35 +46,45 @@ class UnknownView(APIView):
         raise Http404
 
 
+class Upload(Flag):
+    """Whether an integration takes files."""
+
+    def filter(self, qs: Any, value: str) -> Any:
+        return qs.supporting_upload(value == "true") if value else qs
+
+
+class IntegrationFilters(Filters):
+    q = Search("name", "description", words="Words in name or description; all of them have to be there")
+    supportsUpload = Upload("pk", "true: only those that take files; false: only the others")
+    status = Choice("status", Integration.Status.choices)
+    type = django_filters.CharFilter(max_length=MAX_TEXT)
+    category = django_filters.CharFilter(max_length=MAX_TEXT)
+    organization = django_filters.CharFilter(method="of_organization", help_text="Id or slug of the owner", max_length=MAX_TEXT)
+    isBeta = Flag("is_beta")
+    ordering = Order({"name": "name", "created_at": "createdAt", "updated_at": "updatedAt"})
+
+    def of_organization(self, rows: QuerySet[Integration], name: str, value: str) -> QuerySet[Integration]:  # noqa: ARG002 - the library's
+        return rows.filter(organization__pk=value) if is_uuid(value) else rows.filter(organization__slug=value)
+
+
 class IntegrationsView(APIView):
     renderer_classes = [JSONRenderer, HALRenderer]
 
     @extend_schema(
         operation_id="listIntegrations",
         summary="List integrations",
-        parameters=[
-            OpenApiParameter("q", str, description="Words in name or description; all of them have to be there"),
-            OpenApiParameter("supportsUpload", bool, description="true: only those that take files, false: only the others"),
-            OpenApiParameter("status", str, description="draft, published, hidden or deprecated"),
-            OpenApiParameter("start", int, description="From 0"),
-            OpenApiParameter("limit", int, description="1 to 500, default 50"),
-        ],
-        responses={200: IntegrationCollection, **problems(401)},
+        parameters=IntegrationFilters.parameters(),
+        responses={200: IntegrationCollection, **problems(401, 422)},
         tags=["integrations"],
     )
     def get(self, request: Request) -> Response:
-        rows = Integration.objects.visible_to(request.user).select_related("organization")
-        for word in request.query_params.get("q", "").split():
-            rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word))
-        if (upload := request.query_params.get("supportsUpload", "").lower()) in ("true", "false"):
-            rows = rows.supporting_upload(upload == "true")
-        if request.query_params.get("status"):
-            rows = rows.filter(status=request.query_params["status"].lower())
-        editable = set(Integration.objects.editable_by(request.user).values_list("pk", flat=True))
-        return Response(
-            collection(
-                request, rows, rel="inf:integration", represent=lambda row: representation.listed(row, editable), path="/api/integrations"
-            )
+        rows = IntegrationFilters.narrow(request, Integration.objects.visible_to(request.user).select_related("organization"))
+        page = page_of(request, rows, path="/api/integrations")
+        look_up_revisions(page.rows)
+        here = [row.pk for row in page.rows]
+        editable = set(Integration.objects.editable_by(request.user).filter(pk__in=here).values_list("pk", flat=True))
+        return paged(
+            request, page, rel="inf:integration", represent=lambda row: representation.listed(row, editable), path="/api/integrations"
         )
 
     @extend_schema(
@@ -106,9 +118,8 @@ class IntegrationsView(APIView):
             )
             _apply(integration, payload)
         integration.refresh_from_db()
-        return Response(
-            representation.full(integration, editor=True), status=201, headers={"Location": f"/api/integrations/{integration.pk}"}
-        )
+        made = representation.full(integration, editor=True)
+        return conditions.answer(request, made, modified=integration.updated_at, status=201, Location=f"/api/integrations/{integration.pk}")
 
 
 class IntegrationView(APIView):
@@ -117,18 +128,21 @@ class IntegrationView(APIView):
     @extend_schema(
         operation_id="getIntegration",
         summary="Read an integration by id or slug",
-        responses={200: IntegrationDocument, **problems(401, 404)},
+        parameters=[conditions.IF_NONE_MATCH],
+        responses={200: IntegrationDocument, 304: None, **problems(401, 404)},
         tags=["integrations"],
     )
     def get(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key)
-        return Response(representation.full(integration, editor=may_edit(request.user, integration)))
+        shown = representation.full(integration, editor=may_edit(request.user, integration))
+        return conditions.answer(request, shown, modified=integration.updated_at)
 
     @extend_schema(
         operation_id="replaceIntegration",
         summary="Change an integration; fields that are left out stay",
+        parameters=[conditions.IF_MATCH],
         request=IntegrationRequest,
-        responses={200: IntegrationDocument, **problems(400, 401, 403, 404, 409, 422)},
+        responses={200: IntegrationDocument, **problems(400, 401, 403, 404, 409, 412, 422, 428)},
         tags=["integrations"],
     )
     def put(self, request: Request, key: str) -> Response:
@@ -136,6 +150,7 @@ class IntegrationView(APIView):
         definitions.check_known(payload)
         integration = integration_for(request.user, key, edit=True)
         with transaction.atomic():
+            _unchanged(request, integration)
             details: dict[str, Any] = {name: _text(payload, name) for name in definitions.DETAIL_FIELDS if name in payload}
             kept = {name: payload[name] for name in definitions.KEPT_FIELDS if name in payload}
             details |= definitions.sharing_of(payload)
@@ -147,13 +162,14 @@ class IntegrationView(APIView):
             if payload.get("status"):
                 services.set_status(integration=integration, status=payload["status"])
         integration.refresh_from_db()
-        return Response(representation.full(integration, editor=True))
+        return conditions.answer(request, representation.full(integration, editor=True), modified=integration.updated_at)
 
     @extend_schema(
         operation_id="updateIntegration",
         summary="Change an integration; the same as PUT",
+        parameters=[conditions.IF_MATCH],
         request=IntegrationRequest,
-        responses={200: IntegrationDocument, **problems(400, 401, 403, 404, 409, 422)},
+        responses={200: IntegrationDocument, **problems(400, 401, 403, 404, 409, 412, 422, 428)},
         tags=["integrations"],
     )
     def patch(self, request: Request, key: str) -> Response:
@@ -164,13 +180,21 @@ class IntegrationView(APIView):
         summary="Delete an integration",
         description="While somebody is connected this is refused with 409, so that nothing breaks unseen. With cascade=true the "
         "connections, their secrets and their runs go along.",
-        parameters=[OpenApiParameter("cascade", bool, description="Delete what is connected, too: connections, secrets and runs")],
-        responses={204: None, **problems(401, 403, 404, 409)},
+        parameters=[
+            OpenApiParameter("cascade", bool, description="Delete what is connected, too: connections, secrets and runs"),
+            conditions.IF_MATCH,
+        ],
+        responses={204: None, **problems(401, 403, 404, 409, 412, 422, 428)},
         tags=["integrations"],
     )
     def delete(self, request: Request, key: str) -> Response:
-        cascade = request.query_params.get("cascade", "").lower() == "true"
-        services.delete(integration=integration_for(request.user, key, edit=True), cascade=cascade)
+        cascade = request.query_params.get("cascade", "false").lower()
+        if cascade not in ("true", "false"):
+            raise Invalid({"cascade": ["Enter true or false."]})
+        integration = integration_for(request.user, key, edit=True)
+        with transaction.atomic():
+            _unchanged(request, integration)
+            services.delete(integration=integration, cascade=cascade == "true")
         return Response(status=204)
 
 
@@ -219,6 +243,12 @@ class IconView(APIView):
     def delete(self, request: Request, key: str) -> Response:
         services.update(integration=integration_for(request.user, key, edit=True), icon="")
         return Response(status=204)
+
+
+def _unchanged(request: Request, integration: Integration) -> None:
+    """Hold the integration, and compare If-Match with what its editors read."""
+    held = services.locked(integration)
+    conditions.check(request, lambda: representation.full(held, editor=True))
 
 
 def icon_response(integration: Integration) -> HttpResponse:

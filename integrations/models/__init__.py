@@ -1,7 +1,7 @@
 """The rows of the first stage: people and organizations, integrations and their revisions, and the log of what was changed."""
 
 from integrations.models.audit import AuditEntry
-from integrations.models.integration import InstallRequest, Integration, Revision
+from integrations.models.integration import InstallRequest, Integration, Revision, look_up_revisions
 from integrations.models.invitation import Invitation
 from integrations.models.organization import Membership, Organization, Role, User
 from integrations.models.template import IntegrationTemplate
@@ -17,4 +17,5 @@ __all__ = [
     "Revision",
     "Role",
     "User",
+    "look_up_revisions",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, Self
 
 from django.conf import settings
@@ -119,6 +120,8 @@ class Integration(models.Model):
 
     objects = IntegrationQuerySet.as_manager()
     content: dict[str, Any]  # of rows of `with_definition`
+    # The newest revision and the newest finalized one where `look_up_revisions` has them; None: each question is a query.
+    looked_up: list[Revision] | None = None
 
     class Meta:
         ordering = ["name", "id"]
@@ -135,12 +138,14 @@ class Integration(models.Model):
     @property
     def current(self) -> Revision | None:
         """The newest finalized revision, the one that connections use; None before the first finalizing."""
+        if self.looked_up is not None:
+            return next((row for row in self.looked_up if row.finalized_at), None)
         return self.revisions.exclude(finalized_at=None).order_by("-number").first()
 
     @property
     def working(self) -> Revision:
         """What an editor sees: the open draft, else the current revision."""
-        return self.revisions.order_by("-number")[0]
+        return self.looked_up[0] if self.looked_up else self.revisions.order_by("-number")[0]
 
 
 class InstallRequestQuerySet(models.QuerySet["InstallRequest"]):
@@ -221,3 +226,16 @@ class Revision(models.Model):
     @definition.setter
     def definition(self, value: Definition) -> None:
         self.content = value.dump()
+
+
+def look_up_revisions(integrations: Iterable[Integration]) -> None:
+    """One query for the revisions of a whole list: `current` and `working` of these objects then ask no more. Only for reading."""
+    known = list(integrations)
+    of_same = Revision.objects.filter(integration=models.OuterRef("integration")).order_by("-number").values("number")
+    newest = Q(number=models.Subquery(of_same[:1])) | Q(number=models.Subquery(of_same.exclude(finalized_at=None)[:1]))
+    found: dict[uuid.UUID, list[Revision]] = {}
+    rows = Revision.objects.filter(newest, integration__in={row.pk for row in known}).defer("findings", "repairs")
+    for row in rows.order_by("-number"):
+        found.setdefault(row.integration_id, []).append(row)
+    for integration in known:
+        integration.looked_up = found.get(integration.pk, [])

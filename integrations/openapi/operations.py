@@ -13,7 +13,7 @@ import orjson
 from pydantic import ValidationError
 
 from integrations.definition import FORM_TYPE, JSON_TYPE
-from integrations.openapi import drafts, repair
+from integrations.openapi import drafts, paging, repair
 from integrations.openapi.document import Limits
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
@@ -326,6 +326,7 @@ def _answer(draft: Draft, references: References) -> Answer:
     responses, where, maxima = draft.raw.get("responses"), draft.where, _maxima(draft, references)
     if not isinstance(responses, dict):
         return Answer(None, where, frozenset(), maxima)
+    ranged = frozenset({paging.CONTENT_RANGE}) if "206" in responses else frozenset()  # RFC 9110, 15.3.7
     codes = sorted((code for code in responses if code[:1] == "2"), key=str.upper) or [code for code in responses if code == "default"]
     best = Answer(None, where, frozenset(), maxima)
     for code in codes:
@@ -335,6 +336,7 @@ def _answer(draft: Draft, references: References) -> Answer:
             continue
         headers = response.get("headers")
         names = frozenset(str(name).lower() for name in headers) if isinstance(headers, dict) else frozenset()
+        names |= ranged
         content = response.get("content")
         content = content if isinstance(content, dict) else {}
         for media_type in sorted(content, key=_rank):

@@ -21,6 +21,7 @@ from integrations.definition import (
     PagePagination,
     Pagination,
     PointerPagination,
+    RangePagination,
 )
 from integrations.openapi import answers
 from integrations.openapi.findings import Report, shortened
@@ -43,6 +44,10 @@ _CURSOR = (
     "continuationtoken", "continuation", "marker", "startcursor", "bookmark", "afterid", "scrollid", "token", "nextpage", "next",
     "pageid", "lastid", "position",
 )  # fmt: skip
+_RANGE = ("range", "xrange", "itemsrange", "xitemsrange")  # request headers
+CONTENT_RANGE = "content-range"
+_BYTES = re.compile(r"\bbytes?\b", re.IGNORECASE)
+_RANGE_SAMPLE = re.compile(r"(?:\b([A-Za-z][\w.-]*)\s*[= ]\s*)?\b\d+\s*-\s*\d+")  # items=0-24, items 0-24/319, 0-24
 _ZERO = re.compile(
     r"(?:zero|0)[- ](?:based|indexed)|(?:start(?:s|ing)?|begin(?:s|ning)?|first page is)\s*(?:at|from|with|is)?\s*(?:0|zero)\b",
     re.IGNORECASE,
@@ -81,6 +86,7 @@ def ranked(operation: Operation, headers: frozenset[str], maxima: dict[str, int]
     if results is None:
         return []
     known = _known(operation)
+    ranged = _range_header(operation)
     size, page, index, cursor = (_first(known, names) for names in (_SIZE, _PAGE, _INDEX, _CURSOR))
     pointer = answers.cursor_field(fields) if cursor else ""
     signs = _Signs(
@@ -96,12 +102,15 @@ def ranked(operation: Operation, headers: frozenset[str], maxima: dict[str, int]
         start_offset=_start(index, 0) if index else 0,
         size=size.name if size else "",
         page_size=_page_size(size, maxima),
+        range=ranged.name if ranged else "",
+        range_unit=_range_unit(ranged) if ranged else "items",
+        content_range=CONTENT_RANGE in headers,
     )
     return list(_ranked(signs))
 
 
 class _Signs(NamedTuple):
-    """What tells how an operation pages: names of its query parameters, paths into its answer; "" where there is none."""
+    """What tells how an operation pages: names of its parameters, paths into its answer; "" where there is none."""
 
     results: str
     cursor: str
@@ -115,6 +124,9 @@ class _Signs(NamedTuple):
     start_offset: int
     size: str
     page_size: int
+    range: str
+    range_unit: str
+    content_range: bool
 
 
 @lru_cache(maxsize=1024)
@@ -123,7 +135,9 @@ def _ranked(signs: _Signs) -> tuple[Suggestion, ...]:
     try:
         guesses = sorted(_guesses(signs), key=lambda guess: -guess.score)
         return tuple(
-            replace(guess, pagination=PAGINATION.validate_python({**guess.pagination.model_dump(), **common})) for guess in guesses
+            replace(guess, pagination=PAGINATION.validate_python({**present, **{k: v for k, v in common.items() if k in present}}))
+            for guess in guesses
+            for present in (guess.pagination.model_dump(),)
         )
     except ValidationError:  # a name in the answer that no field can hold, such as one of 500 characters
         return ()
@@ -168,6 +182,31 @@ def _guesses(signs: _Signs) -> Iterator[Suggestion]:
     if signs.offset and (signs.size or answers.plain(signs.offset) == "offset"):
         pagination_by_index = IndexPagination(index_param=signs.offset, start_index=signs.start_offset)
         yield Suggestion(pagination_by_index, 8, f"query parameter {signs.offset}")
+
+    if signs.range or signs.content_range:
+        unit = {"range_unit": signs.range_unit, **({"range_header": signs.range} if signs.range else {})}
+        said = [
+            f"request header {signs.range}" if signs.range else "",
+            "the answer has a Content-Range header" if signs.content_range else "",
+        ]
+        score = 9 if signs.range and signs.content_range else 7 if signs.range else 5
+        yield Suggestion(RangePagination(**unit), score, " and ".join(filter(None, said)))
+
+
+def _range_header(operation: Operation) -> Parameter | None:
+    """The request header that asks for a range of records. One that asks for bytes is for downloads."""
+    found = {answers.plain(one.name): one for one in operation.parameters if one.place == "header" and not _BYTES.search(_words(one))}
+    return _first(found, _RANGE)
+
+
+def _range_unit(parameter: Parameter) -> str:
+    """The unit before the numbers, as an example shows it; "" for numbers alone."""
+    sample = _RANGE_SAMPLE.search(_words(parameter))
+    return (sample[1] or "") if sample else "items"
+
+
+def _words(parameter: Parameter) -> str:
+    return " ".join([str(parameter.default or ""), *map(str, parameter.enum[:10]), parameter.description])
 
 
 def _known(operation: Operation) -> dict[str, Parameter]:

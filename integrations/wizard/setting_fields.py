@@ -43,27 +43,38 @@ class YesNoField(forms.TypedChoiceField):
         return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
 
 
-class NumbersField(forms.CharField):
-    """Whole numbers, written with commas or blanks between them."""
+class WordsField(forms.CharField):
+    """A list of words, such as names of headers, written with commas or blanks between them."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, widget=text(placeholder="404, 416", inputmode="numeric"), **kwargs)
+    def __init__(self, *, placeholder: str, **kwargs: Any) -> None:
+        super().__init__(required=False, widget=text(placeholder=placeholder), **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(str(item) for item in value) if isinstance(value, list) else value
 
     def to_python(self, value: Any) -> Any:
-        words = str(value or "").replace(",", " ").split()
+        return str(value or "").replace(",", " ").split()
+
+    def validate(self, value: Any) -> None:
+        """Any list will do; which words fit is said by the definition."""
+
+    def run_validators(self, value: Any) -> None:
+        """None: the base class has those of a text."""
+
+
+class NumbersField(WordsField):
+    """Whole numbers, written in the same way."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(placeholder="404, 416", **kwargs)
+        self.widget.attrs["inputmode"] = "numeric"
+
+    def to_python(self, value: Any) -> Any:
+        words = super().to_python(value)
         wrong = [word for word in words if not (word.isascii() and word.isdecimal() and len(word) < 10)]
         if wrong:
             raise ValidationError(f"{wrong[0][:50]} is not a number. Write numbers with commas between them, for example 404, 416.")
         return [int(word) for word in words]
-
-    def validate(self, value: Any) -> None:
-        """Any list will do; which numbers fit is said by the definition."""
-
-    def run_validators(self, value: Any) -> None:
-        """None: the base class has those of a text."""
 
 
 class LinesField(forms.CharField):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -15,10 +16,11 @@ from integrations.definition import AUTH, missing
 from integrations.models import Integration, Organization, Revision, Role
 from integrations.permissions import check_builder, integration_for
 from integrations.refusals import Refusal
-from integrations.wizard import shell, steps
+from integrations.wizard import seen, shell, steps
 from integrations.wizard.auth_forms import AUTH_FORMS
 from integrations.wizard.base_forms import StepForm
 from integrations.wizard.forms import DetailsForm, HostForm, PaginationTypeForm
+from integrations.wizard.limit_forms import LimitsForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
 
 NO_HOST = "oas3-api-servers"  # the rule of the finding with which an import says that the document names no host
@@ -66,14 +68,22 @@ def form_step(
         form = kind(request.POST, request.FILES, integration=integration) if request.method == "POST" else kind(integration=integration)
         if request.method == "POST" and form.is_valid():
             try:
-                form.save()
+                with transaction.atomic():
+                    seen.check(request, integration, _opened_with(kind, services.locked(integration)))
+                    form.save()
             except Refusal as refusal:
                 form.refuse(refusal)
             else:
                 return shell.go_on(request, integration, slug)
-        return shell.render_step(request, integration, slug, template, {"form": form, **context(revision)}, refused=bool(form.errors))
+        shown = {"form": form, "seen": seen.digest(_opened_with(kind, integration)), **context(revision)}
+        return shell.render_step(request, integration, slug, template, shown, refused=bool(form.errors))
 
     return view
+
+
+def _opened_with(kind: type[StepForm], integration: Integration) -> dict[str, Any]:
+    """What the form shows to whoever opens it now."""
+    return {"form": kind.__name__, **kind(integration=integration).initial}
 
 
 def _suggestion(revision: Revision) -> dict[str, Any]:
@@ -158,5 +168,6 @@ def register() -> None:
             ),
             _gaps_in("pagination"),
         ),
+        steps.Step("limits", "Limits", form_step("limits", lambda _: LimitsForm, "integrations/step_limits.html"), lambda _: False),
     ):
         steps.register(found)

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from actions import trying
+from actions import suggesting, trying
+from actions.pagination.strategy import PageSeen
 from actions.trying import Trial
 from connections import services as connections
-from integrations.definition import PAGINATION, Definition
+from connections.exchange import Headers
+from integrations.definition import PAGINATION, Definition, NoPagination, RangePagination
 from integrations.operation import Operation
 from integrations.refusals import Conflict
 from tests.cast import MakeConnection, MakeIntegration
@@ -155,3 +157,15 @@ def test_connection_is_not_used_for_a_draft_that_calls_another_host(
     for definition in (elsewhere, other_way):
         with pytest.raises(Conflict):
             connections.draft_client(connection=connection, definition=definition)
+
+
+@pytest.mark.parametrize(
+    ("content_range", "expected"),
+    [("items 0-9/25", [("range", "items")]), ("devices 0-9/*", [("range", "devices")]), ("0-9/25", [("range", "")]), ("bytes 0-9/25", [])],
+)
+def test_range_of_records_in_the_first_answer_suggests_ranges(content_range: str, expected: list[tuple[str, str]]) -> None:
+    body = [{"id": number} for number in range(10)]
+    page = PageSeen(206, Headers([("Content-Range", content_range)]), body, "https://api.example.com/things", 10)
+    operation = Operation.model_validate({"name": "List", "path": "/things", "paginated": True})
+    found = [one.pagination for one in suggesting.candidates(operation, NoPagination(), page)]
+    assert [(one.type, one.range_unit) for one in found if isinstance(one, RangePagination)] == expected

@@ -10,11 +10,12 @@ from django.apps import apps
 from django.core.exceptions import FieldError
 from django.db import models
 
-from actions import runs
+from actions import history, runs
 from connections.client import Client as VendorClient
 from connections.exchange import Outgoing
 from connections.tokens import MemoryTokens
-from integrations.models import Revision, User
+from integrations import services
+from integrations.models import AuditEntry, Revision, User
 from integrations.ordered_json import OrderedJSONField
 from tests.cast import MakeConnection, MakeIntegration, action_of, action_values
 from tests.connections.server import Handler, Seen, serving
@@ -122,3 +123,19 @@ def test_definition_reads_in_the_api_as_it_was_written(make_integration: MakeInt
     url = f"/api/integrations/{integration.slug}"
     assert signed_in(bob).put(url, json.dumps({"headers": headers}), content_type="application/json").status_code == 200
     assert order(signed_in(bob).get(url).json()["headers"]) == order(headers)
+
+
+def test_another_order_is_a_change_that_is_saved_logged_and_shown(make_integration: MakeIntegration, bob: User) -> None:
+    integration = make_integration(headers={"A": "1", "B": "2"})
+    services.change_definition(integration=integration, headers={"B": "2", "A": "1"})
+    draft = integration.draft
+    assert draft is not None
+    assert order(draft.content["headers"]) == '{"B": "2", "A": "1"}'
+    entry = AuditEntry.objects.filter(verb="definition changed")[0]
+    assert (order(entry.before), order(entry.after)) == ('{"headers": {"A": "1", "B": "2"}}', '{"headers": {"B": "2", "A": "1"}}')
+    shown = history.difference(integration.current, draft).definition
+    assert [(one.field, order(one.before), order(one.after)) for one in shown] == [
+        ("headers", '{"A": "1", "B": "2"}', '{"B": "2", "A": "1"}'),
+    ]
+    services.change_definition(integration=integration, headers={"B": "2", "A": "1"})
+    assert AuditEntry.objects.filter(verb="definition changed").count() == 1

@@ -292,7 +292,7 @@ def test_rare_settings_that_do_not_fit_say_why(browser: Client, draft: Integrati
 )
 def test_pagination_saves_and_shows_every_field(browser: Client, draft: Integration, kind: str, fields: dict[str, Any]) -> None:
     services.change_definition(integration=draft, pagination={"type": kind})
-    assert browser.post(url(draft, "pagination"), fields).headers["Location"] == url(draft, "actions")
+    assert browser.post(url(draft, "pagination"), fields).headers["Location"] == url(draft, "limits")
     saved = definition(draft).pagination
     assert {name: getattr(saved, name) for name in fields} == fields
     form = browser.get(url(draft, "pagination")).context["form"]
@@ -324,7 +324,7 @@ def test_stepper_says_what_is_done_and_what_is_open(browser: Client, draft: Inte
     def states() -> list[str]:
         return [step["state"] for step in browser.get(url(draft, "auth")).context["steps"]]
 
-    assert states() == ["done", "todo", "current", "todo", "todo", "todo", "todo"]
+    assert states() == ["done", "todo", "current", "todo", "todo", "todo", "todo", "todo"]
     with_method(draft, "none")
     assert states()[1] == "done"
 

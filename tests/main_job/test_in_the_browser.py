@@ -92,9 +92,13 @@ def describe(page: Page, vendor: VendorServer) -> None:
     page.get_by_label("Default page size").fill("100")
     go_on(page)
 
+    # 6. Limits: this vendor does what most do.
+    heading(page, "Limits")
+    go_on(page)
+
 
 def add_and_rename_actions(page: Page) -> None:
-    """Step 6: add two actions, rename both by a pattern with a live preview."""
+    """Step 7: add two actions, rename both by a pattern with a live preview."""
     heading(page, "Edit actions")
     for name in ("Photo Records Get", "Device Records Get"):
         page.get_by_role("link", name="Add action").first.click()
@@ -116,7 +120,7 @@ def add_and_rename_actions(page: Page) -> None:
 
 
 def finalize_and_publish(page: Page) -> None:
-    """Step 7: Finalize, Finalize again, then the status."""
+    """Step 8: Finalize, Finalize again, then the status."""
     page.get_by_role("link", name="Continue to Finalize").click()
     expect(page.get_by_text("Nothing is missing.")).to_be_visible()
     page.get_by_role("link", name="Finalize", exact=True).last.click()
@@ -194,7 +198,7 @@ def test_import_to_published(page: Page, sign_in: SignIn, cast: Cast, worker: Wo
     expect(page.get_by_role("heading", name="Import report")).to_be_visible(timeout=20_000)  # the worker of the test may still be starting
     expect(page.get_by_text("14 operations").or_(page.get_by_text("14 actions")).first).to_be_visible()
     page.get_by_role("link", name="Continue").first.click()
-    for _ in range(5):
+    for _ in range(6):
         go_on(page)
     heading(page, "Edit actions")
     page.get_by_role("link", name="Continue to Finalize").click()

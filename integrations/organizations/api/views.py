@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import django_filters
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.hal import collection, link
+from config.hal import array, link, paged
+from integrations.api import conditions
+from integrations.api.listing import MAX_TEXT, PAGING, Choice, Filters, Order
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import AuditEntry, Invitation, Membership, Organization, Role
@@ -70,25 +76,33 @@ def _values(payload: dict[str, Any], allowed: set[str]) -> dict[str, Any]:
     return values
 
 
+class OrganizationFilters(Filters):
+    q = django_filters.CharFilter(method="named", help_text="Text in name or slug", max_length=MAX_TEXT)
+    parent = django_filters.UUIDFilter(help_text="Only those right below this one")
+    ordering = Order({"path": "tree", "name": "name", "created_at": "createdAt"})
+
+    def named(self, rows: QuerySet[Organization], name: str, value: str) -> QuerySet[Organization]:  # noqa: ARG002 - the library's
+        return named(rows, value.strip())
+
+
+class MemberFilters(Filters):
+    role = Choice("role", Role.choices)
+    ordering = Order({"user__username": "user", "role": "role"})
+
+
 class OrganizationsView(APIView):
     @extend_schema(
         operation_id="listOrganizations",
         summary="List the organizations that one sees, as the tree orders them",
-        parameters=[
-            OpenApiParameter("q", str, description="Text in name or slug"),
-            OpenApiParameter("start", int, description="From 0"),
-            OpenApiParameter("limit", int, description="1 to 500, default 50"),
-        ],
-        responses={200: schema.OrganizationCollection, **problems(401)},
+        parameters=OrganizationFilters.parameters(),
+        responses={200: schema.OrganizationCollection, **problems(401, 422)},
         tags=["organizations"],
     )
     def get(self, request: Request) -> Response:
         mine = Organization.objects.visible_to(request.user)
-        rows = named(mine, request.query_params.get("q", "").strip()).select_related("parent")
+        rows = OrganizationFilters.narrow(request, mine.select_related("parent"))
         parents = set(mine.filter(pk__in=rows.order_by().values("parent")).values_list("pk", flat=True))
-        return Response(
-            collection(request, rows, rel="organization", represent=lambda row: represent(row, seen=parents), path="/api/organizations")
-        )
+        return paged(request, rows, rel="organization", represent=lambda row: represent(row, seen=parents), path="/api/organizations")
 
     @extend_schema(
         operation_id="createOrganization",
@@ -111,17 +125,19 @@ class OrganizationView(APIView):
     @extend_schema(
         operation_id="getOrganization",
         summary="Read an organization by id or slug",
-        responses={200: schema.OrganizationDocument, **problems(401, 404)},
+        parameters=[conditions.IF_NONE_MATCH],
+        responses={200: schema.OrganizationDocument, 304: None, **problems(401, 404)},
         tags=["organizations"],
     )
     def get(self, request: Request, key: str) -> Response:
-        return Response(_shown(request.user, found_for(request.user, key)))
+        return conditions.answer(request, _shown(request.user, found_for(request.user, key)))
 
     @extend_schema(
         operation_id="updateOrganization",
         summary="Change an organization; fields that are left out stay",
+        parameters=[conditions.IF_MATCH],
         request=schema.OrganizationRequest,
-        responses={200: schema.OrganizationDocument, **problems(400, 401, 403, 404, 409, 422)},
+        responses={200: schema.OrganizationDocument, **problems(400, 401, 403, 404, 409, 412, 422, 428)},
         tags=["organizations"],
     )
     def patch(self, request: Request, key: str) -> Response:
@@ -129,8 +145,12 @@ class OrganizationView(APIView):
         payload = json_object(request)
         if "parent" in payload:
             raise Invalid({"parent": [f"Send it to POST /api/organizations/{organization.slug}/move, which says what changes."]})
-        changed = tree.change(organization=organization, **_values(payload, {"name", "slug", "fields", "customIntegrations"}))
-        return Response(_shown(request.user, changed))
+        values = _values(payload, {"name", "slug", "fields", "customIntegrations"})
+        with transaction.atomic():
+            held = Organization.objects.select_for_update().get(pk=organization.pk)
+            conditions.check(request, lambda: _shown(request.user, held))
+            changed = tree.change(organization=organization, **values)
+        return conditions.answer(request, _shown(request.user, changed))
 
     @extend_schema(
         operation_id="deleteOrganization",
@@ -185,13 +205,14 @@ class MembersView(APIView):
     @extend_schema(
         operation_id="listMembers",
         summary="List the members of an organization itself",
-        responses={200: schema.MemberDocument(many=True), **problems(401, 404)},
+        parameters=MemberFilters.parameters(),
+        responses={200: schema.MemberDocument(many=True), **problems(401, 404, 422)},
         tags=["organizations"],
     )
     def get(self, request: Request, key: str) -> Response:
         organization = found_for(request.user, key)
         rows = organization.memberships.select_related("user").order_by("user__username")
-        return Response([_member(row) for row in rows])
+        return array(request, MemberFilters.narrow(request, rows), _member)
 
 
 class MemberView(APIView):
@@ -224,12 +245,13 @@ class InvitationsView(APIView):
     @extend_schema(
         operation_id="listInvitations",
         summary="List the open invitations of an organization, with their links",
-        responses={200: schema.InvitationDocument(many=True), **problems(401, 403, 404)},
+        parameters=PAGING,
+        responses={200: schema.InvitationDocument(many=True), **problems(401, 403, 404, 422)},
         tags=["organizations"],
     )
     def get(self, request: Request, key: str) -> Response:
         organization = found_for(request.user, key, Role.ADMIN)
-        return Response([_invitation(row) for row in Invitation.objects.filter(organization=organization).open()])
+        return array(request, Invitation.objects.filter(organization=organization).open(), _invitation)
 
     @extend_schema(
         operation_id="createInvitation",
@@ -268,13 +290,12 @@ class AuditView(APIView):
         operation_id="listAuditEntries",
         summary="Read the audit log of the organizations that one administers, newest first",
         parameters=[
-            OpenApiParameter("q", str, description="Text in a name"),
-            OpenApiParameter("kind", str, description=", ".join(AuditEntry.Kind.values)),
-            OpenApiParameter("object", str, description="Id of what was changed"),
-            OpenApiParameter("since", str, description="Date, such as 2026-01-31"),
-            OpenApiParameter("until", str, description="Date, that day included"),
-            OpenApiParameter("start", int, description="From 0"),
-            OpenApiParameter("limit", int, description="1 to 500, default 50"),
+            OpenApiParameter("q", {"type": "string", "maxLength": 200}, description="Text in a name"),
+            OpenApiParameter("kind", str, enum=AuditEntry.Kind.values),
+            OpenApiParameter("object", {"type": "string", "maxLength": 64}, description="Id of what was changed"),
+            OpenApiParameter("since", OpenApiTypes.DATE, description="From this day on"),
+            OpenApiParameter("until", OpenApiTypes.DATE, description="Up to this day, included"),
+            *PAGING,
         ],
         responses={200: schema.AuditCollection, **problems(401, 422)},
         tags=["audit"],
@@ -284,7 +305,7 @@ class AuditView(APIView):
         if not form.is_valid():
             raise Invalid({name: [str(sentence) for sentence in sentences] for name, sentences in form.errors.items()})
         rows = form.narrow(AuditEntry.objects.visible_to(request.user))
-        return Response(collection(request, rows, rel="entry", represent=log_pages.represent, path="/api/audit"))
+        return paged(request, rows, rel="entry", represent=log_pages.represent, path="/api/audit")
 
 
 def _placeable(request: Request, key: str) -> Organization:

@@ -60,9 +60,40 @@ def test_link_header_is_evidence() -> None:
     assert suggested(path) == {"type": "link", "results_key": "$", "next_link_location": "header"}
 
 
+def ranged(name: str = "Range", **parameter: Any) -> dict[str, Any]:
+    return {"name": name, "in": "header", "schema": {"type": "string", **parameter.pop("schema", {})}, **parameter}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "response", "expected"),
+    [
+        (ranged(), {"headers": {"Content-Range": {"schema": TEXT}}}, {}),
+        (ranged(description="Such as devices=0-24."), {}, {"range_unit": "devices"}),
+        (ranged(schema={"default": "0-99"}), {}, {"range_unit": ""}),
+        (ranged("X-Range", schema={"default": "items=0-99"}), {}, {"range_header": "X-Range"}),
+    ],
+)
+def test_range_header_is_evidence(parameter: dict[str, Any], response: dict[str, Any], expected: dict[str, str]) -> None:
+    assert suggested(listing([parameter], ROWS, **response)) == {"type": "range", "results_key": "$", **expected}
+
+
+def test_partial_answer_is_evidence_of_ranges() -> None:
+    path = get(responses={"200": answer(ROWS)["200"], "206": answer(ROWS)["200"]})
+    result = imported(openapi({"/things": path}))
+    suggestion = result.operations[0].suggestion
+    assert suggestion is not None
+    assert (result.definition.pagination.type, suggestion.score, suggestion.evidence) == (
+        "range",
+        50,
+        "the answer has a Content-Range header",
+    )
+
+
 @pytest.mark.parametrize(
     "path",
     [
+        listing([ranged(description="Bytes to download, such as bytes=0-1023")], ROWS),
+        listing([ranged()], {"type": "string", "format": "binary"}),
         listing(query("limit"), ROWS),
         listing(query("page", "per_page"), wrapped(id=TEXT)),
         listing(query("page"), wrapped(id=TEXT, tags=ROWS, members=ROWS, owners=ROWS)),
