@@ -1,46 +1,60 @@
-"""Who calls through an integration: which connection is the caller's, and what placeholders read of the caller.
-
-`${user.username}`, `${user.displayName}`, `${user.email}` and `${user.<field>}` are the person's, `${tenant.id}` and
-`${tenant.<field>}` those of the organization whose connection is used.
-"""
+"""On whose behalf a call is made: what `${user.<field>}` and `${tenant.<field>}` stand for, looked up for each call anew."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
-from connections.models import Connection
-from integrations.models import Integration, Organization, User
-from integrations.refusals import Conflict
+from integrations import expressions
+from integrations.definition import Definition
+from integrations.models import Membership, Organization, User
 
-PER_USER = "per-user"
+ROOTS: Final = ("user", "tenant")  # of placeholders
 
 
-def connection_of(user: User, integration: Integration, organization: Organization | None = None) -> Connection:
-    """The connection with which the user calls an integration: of several the default, of the topmost organization.
+@dataclass(frozen=True)
+class Caller:
+    """The organization that a call is made for, and the person who asked for it; None where nobody did, as when a schedule is due."""
 
-    In the mode per-user it is one that the user made. `organization` narrows the choice. Raises `Conflict` where there is none.
-    """
-    rows = Connection.objects.usable_by(user).filter(integration=integration)
-    if organization is not None:
-        rows = rows.filter(organization=organization)
-    if integration.extra.get("mode") == PER_USER:
-        rows = rows.filter(created_by=user)
-    ordered = rows.select_related("organization", "integration", "credential").order_by(
-        "-is_default", "organization__path", "created_at", "pk"
+    organization: Organization
+    user: User | None = None
+
+    def values(self) -> dict[str, dict[str, str]]:
+        """What placeholders read, by root. Fields are those of the nearest organization on the way up that has them."""
+        above = self.organization.ancestor_ids
+        found: dict[str, str] = {}
+        for fields in Organization.objects.filter(pk__in=above).order_by("path").values_list("fields", flat=True):
+            found |= fields
+        own = {"id": str(self.organization.pk), "name": self.organization.name, "slug": self.organization.slug}
+        return {"tenant": {**found, **own}, "user": self._person(above)}
+
+    def _person(self, above: list[Any]) -> dict[str, str]:
+        if self.user is None:
+            return {}
+        found: dict[str, str] = {}
+        rows = Membership.objects.filter(user=self.user, organization__in=above).order_by("organization__path")
+        for fields in rows.values_list("fields", flat=True):
+            found |= fields
+        user = self.user
+        own = {"id": str(user.pk), "username": user.username, "displayName": str(user), "email": user.email}
+        return {**found, **own}
+
+
+def reads_caller(definition: Definition) -> bool:
+    """Whether any placeholder of a definition asks who calls."""
+    return any(path.partition(".")[0] in ROOTS for path in expressions.paths_of(definition.dump()))
+
+
+def said_of(name: str) -> str:
+    """What is wrong and what to do, where a placeholder of a caller has no value."""
+    root, _, field = name.partition(".")
+    if root == "tenant":
+        return f"The integration sends ${{{name}}}, and the organization has no field {field}. An admin adds it on the organization's page."
+    if field in ("id", "username", "displayName"):
+        return f"The integration sends ${{{name}}}, and no person stands behind this call."
+    if field == "email":
+        return "The integration sends ${user.email}, and the caller's account has no email address, or no person stands behind this call."
+    return (
+        f"The integration sends ${{{name}}}, and the caller has no field {field} in this organization. An admin adds it to the member on "
+        "the organization's page."
     )
-    found = ordered.first()
-    if found is None:
-        yours = "You have" if integration.extra.get("mode") == PER_USER else "Your organization has"
-        raise Conflict(
-            f"{yours} no connection to {integration} yet. Connect first, with POST /api/integrations/{integration.slug}/connect."
-        )
-    return found
-
-
-def values_of_caller(user: User | None, organization: Organization) -> dict[str, Any]:
-    """What placeholders read of the caller. Without a user (a schedule, a worker) only the organization is known."""
-    tenant = {**organization.fields, "id": str(organization.pk), "name": organization.name, "slug": organization.slug}
-    if user is None:
-        return {"tenant": tenant}
-    own = {"username": user.username, "displayName": user.display_name or user.get_full_name() or user.username, "email": user.email}
-    return {"user": own, "tenant": tenant}

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from connections import outcomes, rates, tokens
 from connections.auth import Credentials, scheme_of
-from connections.callers import values_of_caller
+from connections.callers import ROOTS, Caller, reads_caller, said_of
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
 from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, DefaultCredential
@@ -29,9 +29,9 @@ from connections.values import SECRET_FIELD, destinations, of_request, values_of
 from integrations import expressions
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, DigestAuth, OAuth2Auth, TokenPart
-from integrations.models import User
+from integrations.definition.parts import CONTROL
 
-__all__ = ["CallError", "Client", "Limited", "base_of", "client_for", "default_credentials", "destinations_of", "opened"]
+__all__ = ["CallError", "Caller", "Client", "Limited", "base_of", "client_for", "default_credentials", "destinations_of", "opened"]
 
 T = TypeVar("T")
 
@@ -46,16 +46,17 @@ class Client:
         credentials: Credentials,
         settings: Mapping[str, Any],
         store: tokens.TokenStore,
-        caller: Mapping[str, Any] | None = None,
+        caller: Caller | None = None,
         transport: Transport | None = None,
     ) -> None:
         self.definition = definition
+        # Looked up here: the threads that fetch pages have no connection to the database.
+        self._of_caller = caller.values() if caller and reads_caller(definition) else {}
         self.issuer = Issuer(definition, credentials, settings, redirect_uri())
         self._credentials = credentials
         self._settings = settings
         self._scheme = scheme_of(definition.auth)
         self._store = store
-        self._caller = dict(caller or {})
         self._gate = rates.Gate()
         self._through: Callable[[Callable[[], Any]], Any] = _at_once
         try:
@@ -110,7 +111,15 @@ class Client:
         return self._once("headers", self._headers)
 
     def _headers(self) -> list[tuple[str, str]]:
-        return [(name, value) for name, value in self.filled(self.definition.headers).items() if value]
+        return [(name, value) for name, value in self.filled_headers(self.definition.headers).items() if value]
+
+    def filled_headers(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Headers by name with their placeholders filled in. Raises `CallError`, also for a value that is more than one line."""
+        found = self.filled(texts)
+        for name, value in found.items():
+            if CONTROL.search(value):
+                raise CallError(f"What would be sent in the header {name} holds a line break or another control character. Correct it.")
+        return found
 
     def rendered_url(self, text: str) -> str:
         """A URL or a part of one with its placeholders filled in. Raises `CallError`."""
@@ -124,7 +133,7 @@ class Client:
     def filled_document(self, document: Any) -> Any:
         """JSON values with the placeholders in their texts filled in. Raises `CallError`."""
         try:
-            return expressions.render_all(document, self._values())
+            return expressions.render_all(document, self._values(**self._of_caller))
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
 
@@ -141,9 +150,8 @@ class Client:
 
     def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
         """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
-        twin = Client(
-            definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store, caller=self._caller
-        )
+        twin = Client(definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store)
+        twin._of_caller = self._of_caller
         twin._held, twin._gate, twin._through = self._held, self._gate, through
         twin._learn()
         return twin
@@ -239,7 +247,7 @@ class Client:
         return self._once("additions", lambda: self._new_additions(outgoing))
 
     def _new_additions(self, outgoing: Outgoing) -> Additions:
-        values = self._values(request=of_request(outgoing))
+        values = self._values(request=of_request(outgoing), **self._of_caller)
         try:
             added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
         except expressions.MissingValue as error:
@@ -253,7 +261,7 @@ class Client:
 
     def _values(self, **more: Any) -> dict[str, Any]:
         held = self._held
-        found = {**values_of(self.definition, self._credentials, self._settings, kept=held.kept, **more), **self._caller}
+        found = values_of(self.definition, self._credentials, self._settings, kept=held.kept, **more)
         if self._scheme.needs_token:
             found["token"] = held.value
             found["oauth"] = {"token": {"access_token": held.value, **held.kept}}
@@ -264,10 +272,10 @@ class Client:
     def filled(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Texts by name with their placeholders filled in. Raises `CallError`."""
         try:
-            values = self._values()
+            values = self._values(**self._of_caller)
             if self._scheme.needs_token and not self._held.value and any("token" in path for path in expressions.paths_of(dict(texts))):
                 self._token()
-                values = self._values()
+                values = self._values(**self._of_caller)
             return {name: expressions.render(text, values) for name, text in texts.items()}
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
@@ -343,9 +351,13 @@ def redirect_uri() -> str:
     return f"{django_settings.PUBLIC_URL}{reverse('oauth2-callback')}"
 
 
-def client_for(connection: Connection, definition: Definition, *, user: User | None = None, transport: Transport | None = None) -> Client:
-    """The client of a stored connection, for a person or for nobody in particular. Raises `CallError` if its secrets cannot be
-    opened, or may not be sent there."""
+def client_for(
+    connection: Connection, definition: Definition, *, caller: Caller | None = None, transport: Transport | None = None
+) -> Client:
+    """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there.
+
+    `caller` is on whose behalf it calls; by default the connection's organization, and no person.
+    """
     credentials = opened(connection, definition)
     check_destinations(connection, definition, credentials)
     client = Client(
@@ -353,7 +365,7 @@ def client_for(connection: Connection, definition: Definition, *, user: User | N
         credentials=credentials,
         settings=connection.settings,
         store=tokens.MemoryTokens(definition.auth),
-        caller=values_of_caller(user, connection.organization),
+        caller=caller or Caller(connection.organization),
         transport=transport,
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
@@ -454,6 +466,8 @@ def _with_scheme(url: str) -> str:
 
 def _lacks(missing: expressions.MissingValue) -> str:
     name = missing.name
+    if name.partition(".")[0] in ROOTS:
+        return said_of(name)
     known = name.removeprefix(SECRET_FIELD).removeprefix("credentials.")
     return f"The integration needs {known}, and this connection has no value for it. Add it to the connection, or authorize it again."
 

@@ -14,7 +14,7 @@ from django.db import connection as database
 from oauth2_provider.models import get_access_token_model, get_application_model
 
 from connections.models import Connection, Credential, DefaultCredential
-from integrations.models import InstallRequest, Integration, Membership, Organization, Revision, User
+from integrations.models import InstallRequest, Integration, Membership, Organization, Revision, Share, User
 
 Facts = tuple[Any, ...]
 
@@ -26,6 +26,7 @@ SELECT t.expires, t.scope, t.user_id, a.user_id, u.is_active, u.is_superuser, u.
   (SELECT updated_at FROM {DefaultCredential} WHERE integration_id = i.id),
   (SELECT COUNT(*) FROM {Connection} WHERE integration_id = i.id), (SELECT MAX(updated_at) FROM {Connection} WHERE integration_id = i.id),
   (SELECT COUNT(*) FROM {InstallRequest} WHERE integration_id = i.id AND state = 'approved'),
+  (SELECT COUNT(*) FROM {Share} WHERE integration_id = i.id), (SELECT MAX(updated_at) FROM {Share} WHERE integration_id = i.id),
   (SELECT {joined} FROM {Membership} m JOIN {Organization} mo ON mo.id = m.organization_id WHERE m.user_id = u.id)
 FROM {AccessToken} t JOIN {Application} a ON a.id = t.application_id JOIN {User} u ON u.id = COALESCE(t.user_id, a.user_id)
   JOIN {Integration} i ON i.id = %s JOIN {Organization} io ON io.id = i.organization_id
@@ -47,8 +48,8 @@ def facts(*, token_id: int, integration_id: UUID, connection_id: UUID) -> Facts 
 
 @lru_cache(maxsize=2)
 def _statement(vendor: str) -> str:
-    pieces = "mo.path || ' ' || m.role"
+    pieces = "mo.path || ' ' || m.role || CAST(m.fields AS TEXT)"
     joined = f"STRING_AGG({pieces}, ',' ORDER BY m.id)" if vendor == "postgresql" else f"GROUP_CONCAT({pieces})"
-    models = [Revision, DefaultCredential, Connection, InstallRequest, Membership, Organization, User, Integration, Credential]
+    models = [Revision, DefaultCredential, Connection, InstallRequest, Membership, Organization, Share, User, Integration, Credential]
     tables = {model.__name__: model for model in models} | {"AccessToken": get_access_token_model(), "Application": get_application_model()}
     return _SQL.format(joined=joined, **{name: model._meta.db_table for name, model in tables.items()})  # noqa: SLF001 - public by its documentation

@@ -17,8 +17,9 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         return self.filter(organization__in=Organization.objects.visible_to(user))
 
     def usable_by(self, user: Any) -> Self:
-        """Connections that the user may edit, test and run with."""
-        return self.filter(organization__in=Organization.objects.visible_to(user, Role.OPERATOR))
+        """Connections that the user may edit, test and run with: by a role, or because the integration is shared with the person."""
+        lent = Q(integration__in=Integration.objects.lent_to(user), organization__in=Organization.objects.visible_to(user))
+        return self.filter(Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR)) | lent)
 
 
 class Connection(models.Model):

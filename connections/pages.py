@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from connections import services, upkeep
 from connections.auth import scheme_of
 from connections.authorization import needs_browser
-from connections.client import called_at, default_credentials, redirect_uri
+from connections.client import Caller, called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
 from connections.models import Connection
 from connections.permissions import connection_for, may_use
@@ -25,7 +25,7 @@ from connections.ping import TestResult
 from connections.secrets import SecretError
 from integrations.definition import Definition
 from integrations.models import Integration, Organization, User
-from integrations.permissions import integration_for
+from integrations.permissions import integration_for, may_run, signed_in
 from integrations.refusals import Invalid, Refusal
 
 PER_PAGE = 50
@@ -54,7 +54,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
     integration = _connectable(request, slug)
     context: dict[str, Any] = {"integration": integration}
     try:
-        services.check_installable(integration, current(request))
+        services.check_installable(integration, current(request), signed_in(request))
         definition = services.definition_of(integration)
         context |= {"definition": definition, "needs_browser": needs_browser(definition), "redirect_uri": redirect_uri()}
         form = _form(request, integration, definition)
@@ -184,7 +184,7 @@ def _token_facts(request: HttpRequest, connection: Connection, definition: Defin
 
 def _connectable(request: HttpRequest, slug: str) -> Integration:
     integration = integration_for(request.user, slug)
-    if not request.may_operate:  # type: ignore[attr-defined]
+    if not may_run(request.user, current(request), integration):
         raise PermissionDenied
     return integration
 
@@ -213,7 +213,7 @@ def _tried(request: HttpRequest, integration: Integration, organization: Organiz
     context: dict[str, Any] = {"connection": connection}
     try:
         form = _form(request, integration, services.definition_of(integration), connection)
-        context["result"] = _test(form, integration, organization, connection)
+        context["result"] = _test(form, integration, Caller(organization, signed_in(request)), connection)
         if connection:
             connection.refresh_from_db()
     except Invalid as refusal:
@@ -223,15 +223,15 @@ def _tried(request: HttpRequest, integration: Integration, organization: Organiz
     return render(request, "connections/test_result.html", context)
 
 
-def _test(form: ConnectionForm, integration: Integration, organization: Organization, connection: Connection | None) -> TestResult:
+def _test(form: ConnectionForm, integration: Integration, caller: Caller, connection: Connection | None) -> TestResult:
     credentials, settings = form.credentials, form.settings
     if connection is None:
-        return services.try_out(integration=integration, organization=organization, credentials=credentials, settings=settings)
+        return services.try_out(integration=integration, caller=caller, credentials=credentials, settings=settings)
     if not credentials and form.settings_unchanged(connection.settings):
-        return services.test(connection=connection)
+        return services.test(connection=connection, user=caller.user)
     definition = services.definition_of(integration)
     settings, merged = services.merged_values(connection, definition, credentials, settings)
-    return services.try_out(integration=integration, organization=organization, credentials=merged, settings=settings)
+    return services.try_out(integration=integration, caller=caller, credentials=merged, settings=settings)
 
 
 def _show(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:

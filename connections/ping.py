@@ -42,7 +42,7 @@ def _once(client: Client, request: Ping, uri: str) -> TestResult:
     try:
         base = client.rendered_url(request.base_uri) if request.base_uri else client.base
         url = _join(base, client.rendered_url(uri) if uri else "")
-        own = client.filled(request.headers)
+        own = client.filled_headers(request.headers)
         headers = [pair for pair in client.headers if pair[0].lower() not in {name.lower() for name in own}] + list(own.items())
         body = None
         if request.body is not None:

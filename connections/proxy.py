@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
 
-from connections.callers import connection_of
+from connections.callers import Caller
 from connections.client import CallError, Client, client_for
 from connections.exchange import Pairs
 from connections.models import Connection
@@ -21,6 +21,9 @@ from integrations.models import Integration, Organization, Role, User
 from integrations.refusals import Conflict, Refusal
 
 KEPT_PER_SERVER: Final = 64  # connections that stay open; more than a web process has threads
+
+
+PER_USER: Final = "per-user"
 
 
 class Unreachable(Refusal):
@@ -60,9 +63,32 @@ def route(user: User, integration: Integration, organization: Organization | Non
     if connection.needs_authorization:
         raise Conflict(connection.message or "The connection has to be authorized again.")
     try:
-        return Route(client_for(connection, definition_of(integration), user=user, transport=_transport()), connection)
+        return Route(
+            client_for(connection, definition_of(integration), caller=Caller(connection.organization, user), transport=_transport()),
+            connection,
+        )
     except CallError as error:
         raise Unreachable(error.message) from None
+
+
+def connection_of(user: User, integration: Integration, organization: Organization | None = None) -> Connection:
+    """The connection with which the user calls an integration: of several the default, of the topmost organization.
+
+    In the mode per-user it is one that the user made. `organization` narrows the choice. Raises `Conflict` where there is none.
+    """
+    rows = Connection.objects.usable_by(user).filter(integration=integration)
+    if organization is not None:
+        rows = rows.filter(organization=organization)
+    if integration.extra.get("mode") == PER_USER:
+        rows = rows.filter(created_by=user)
+    rows = rows.select_related("organization", "integration", "credential")
+    found = rows.order_by("-is_default", "organization__path", "created_at", "pk").first()
+    if found is None:
+        yours = "You have" if integration.extra.get("mode") == PER_USER else "Your organization has"
+        raise Conflict(
+            f"{yours} no connection to {integration} yet. Connect first, with POST /api/integrations/{integration.slug}/connect."
+        )
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from connections import connection_settings, tokens
 from connections.auth import scheme_of
-from connections.client import CallError, Client, client_for, default_credentials, destinations_of, opened
+from connections.client import Caller, CallError, Client, client_for, default_credentials, destinations_of, opened
 from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential, DefaultCredential
 from connections.ping import TestResult, ping
@@ -51,7 +51,7 @@ def create(
     limits: dict[str, Any] | None = None,
 ) -> Connection:
     """Connect an organization to an integration that is published by it or above it. The first connection is the default."""
-    check_installable(integration, organization)
+    check_installable(integration, organization, user)
     definition = definition_of(integration)
     name = _checked_name(name)
     settings, hidden = connection_settings.checked(definition, settings or {}, whole=True)
@@ -206,10 +206,10 @@ def delete(*, connection: Connection) -> None:
         connection.delete()
 
 
-def test(*, connection: Connection) -> TestResult:
-    """Test a stored connection and remember the outcome."""
+def test(*, connection: Connection, user: User | None = None) -> TestResult:  # noqa: PT028 - a service, no test of pytest
+    """Test a stored connection on a person's behalf and remember the outcome."""
     try:
-        with client_for(connection, definition_of(connection.integration)) as client:
+        with client_for(connection, definition_of(connection.integration), caller=Caller(connection.organization, user)) as client:
             result = ping(client)
     except CallError as error:
         result = TestResult(False, None, error.message)
@@ -222,12 +222,14 @@ def test(*, connection: Connection) -> TestResult:
     return result
 
 
-def try_out(*, integration: Integration, organization: Organization, credentials: dict[str, str], settings: dict[str, Any]) -> TestResult:
+def try_out(*, integration: Integration, caller: Caller, credentials: dict[str, str], settings: dict[str, Any]) -> TestResult:
     """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
-    check_installable(integration, organization)
+    check_installable(integration, caller.organization, caller.user)
     definition = definition_of(integration)
     try:
-        with unsaved_client(integration=integration, definition=definition, credentials=credentials, settings=settings) as client:
+        with unsaved_client(
+            integration=integration, definition=definition, credentials=credentials, settings=settings, caller=caller
+        ) as client:
             return ping(client)
     except CallError as error:
         return TestResult(False, error.status, error.message)
@@ -258,16 +260,24 @@ def new_destinations(connection: Connection, *, kept: DefaultCredential | Ellips
     return sorted(set(found) - set(connection.destinations))
 
 
-def unsaved_client(*, integration: Integration, definition: Definition, credentials: dict[str, str], settings: dict[str, Any]) -> Client:
+def unsaved_client(
+    *,
+    integration: Integration,
+    definition: Definition,
+    credentials: dict[str, str],
+    settings: dict[str, Any],
+    caller: Caller | None = None,
+) -> Client:
     """A client with credentials that are not saved, also of a draft. Raises `Invalid` where they cannot even be sent, and `CallError`."""
     settings, hidden = connection_settings.checked(definition, settings, whole=True)
     credentials = {**credentials, **hidden}
     _check_credentials(integration, definition, credentials)
     together, held = tokens.pasted(definition.auth, {**_defaults(integration, definition), **credentials})
-    return Client(definition=definition, credentials=together, settings=settings, store=tokens.MemoryTokens(definition.auth, held))
+    store = tokens.MemoryTokens(definition.auth, held)
+    return Client(definition=definition, credentials=together, settings=settings, store=store, caller=caller)
 
 
-def draft_client(*, connection: Connection, definition: Definition) -> Client:
+def draft_client(*, connection: Connection, definition: Definition, user: User | None = None) -> Client:
     """A client of a stored connection that follows a draft. Raises `Conflict` where the draft would send its secrets elsewhere
     than the definition for which they were entered, and `CallError` if they cannot be opened."""
     entered_for = definition_of(connection.integration)
@@ -278,7 +288,7 @@ def draft_client(*, connection: Connection, definition: Definition) -> Client:
             "The draft changes the host or the authentication, and a connection's credentials were entered for what is finalized. "
             "Enter credentials here instead."
         )
-    return client_for(connection, definition)
+    return client_for(connection, definition, caller=Caller(connection.organization, user))
 
 
 def set_default_credentials(*, integration: Integration, secrets: dict[str, str]) -> None:
@@ -287,9 +297,9 @@ def set_default_credentials(*, integration: Integration, secrets: dict[str, str]
     DefaultCredential.objects.update_or_create(integration=integration, defaults={"sealed": seal(secrets, context=context)})
 
 
-def check_installable(integration: Integration, organization: Organization) -> None:
+def check_installable(integration: Integration, organization: Organization, user: User | None = None) -> None:
     """Refuse drafts, hidden and deprecated integrations, those of organizations that are not above, and those not shared."""
-    if reason := why_not(integration, organization):
+    if reason := why_not(integration, organization, user):
         raise Conflict(f"{integration} cannot be connected. {reason}")
 
 

@@ -12,9 +12,9 @@ from integrations.refusals import Conflict, Invalid
 from integrations.services import checked_note, locked
 
 
-def why_not(integration: Integration, organization: Organization) -> str:
-    """Why an organization cannot connect, as a sentence; "" if it can."""
-    if Integration.objects.installable_by(organization).filter(pk=integration.pk).exists():
+def why_not(integration: Integration, organization: Organization, user: User | None = None) -> str:
+    """Why an organization cannot connect, as a sentence; "" if it can. With a user it can, too, what is shared with that person."""
+    if Integration.objects.installable_by(organization, user).filter(pk=integration.pk).exists():
         return ""
     match integration.status:
         case Status.DRAFT:

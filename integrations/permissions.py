@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from rest_framework.request import Request
 
-from integrations.models import InstallRequest, Integration, Organization, User
+from integrations.models import InstallRequest, Integration, Organization, Role, User
 from integrations.refusals import Disabled, Invalid
 
 
@@ -26,17 +26,35 @@ def is_uuid(text: Any) -> bool:
     return True
 
 
-def integration_for(user: Any, key: str, *, edit: bool = False) -> Integration:
-    """The integration with this id or slug that the user sees; with `edit` one that the user may change."""
+def integration_for(user: Any, key: str, *, edit: bool = False, share: bool = False, delete: bool = False) -> Integration:
+    """The integration with this id or slug that the user sees; with `edit` one that the user may change, with `share` one that the
+    user may share and give away, with `delete` one that the user may delete.
+    """
     visible = Integration.objects.visible_to(user).select_related("organization")
     found = visible.filter(pk=key).first() if is_uuid(key) else visible.filter(slug=key).first()
     if found is None:
         raise Http404
-    if edit:
-        if not Integration.objects.editable_by(user).filter(pk=found.pk).exists():
-            raise PermissionDenied
+    rows = Integration.objects.filter(pk=found.pk)
+    asked = [edit and rows.editable_by(user), share and rows.shareable_by(user), delete and rows.deletable_by(user)]
+    if any(allowed is not False and not allowed.exists() for allowed in asked):
+        raise PermissionDenied
+    if edit or share or delete:
         check_builder(found.organization)
     return found
+
+
+def may_run(user: Any, organization: Organization, integration: Integration) -> bool:
+    """Whether the user may connect the organization to the integration and run it there: by the role, or by a share with the person."""
+    here = Organization.objects.filter(pk=organization.pk)
+    if here.visible_to(user, Role.OPERATOR).exists():
+        return True
+    return here.visible_to(user).exists() and Integration.objects.lent_to(user).filter(pk=integration.pk).exists()
+
+
+def running_for(user: Any, integration: Integration, key: str | None = None) -> Organization:
+    """The organization for which the user connects or runs an integration: the named one, else the topmost where the user may."""
+    lent = Integration.objects.lent_to(user).filter(pk=integration.pk).exists()
+    return organization_for(user, Role.VIEWER if lent else Role.OPERATOR, key)
 
 
 def check_builder(organization: Organization) -> None:
@@ -61,6 +79,10 @@ def request_for(user: Any, key: Any) -> InstallRequest:
 
 def may_edit(user: Any, integration: Integration) -> bool:
     return Integration.objects.editable_by(user).filter(pk=integration.pk).exists()
+
+
+def may_share(user: Any, integration: Integration) -> bool:
+    return Integration.objects.shareable_by(user).filter(pk=integration.pk).exists()
 
 
 def organization_for(user: Any, role: str, key: str | None = None) -> Organization:

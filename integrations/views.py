@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, TextField, When
 from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from integrations import installing, services
 from integrations.api.views import icon_response
-from integrations.models import InstallRequest, Integration, Organization, Revision
+from integrations.models import InstallRequest, Integration, Level, Organization, Revision, Share
 from integrations.permissions import integration_for, request_for, signed_in
 from integrations.refusals import Refusal
 
@@ -35,13 +35,14 @@ def index(request: HttpRequest) -> HttpResponse:
     installable: QuerySet[Integration] = Integration.objects.none()
     categories: list[str] = []
     if organization:
-        offered = Integration.objects.offered_to(organization)
-        own = Integration.objects.filter(organization=organization)
-        if request.may_build:  # type: ignore[attr-defined]
-            built = _tiles(own, organization, **wanted)
+        offered = Integration.objects.offered_to(organization, request.user)
+        mine = Q(organization=organization) if request.may_build else Q(pk__in=[])  # type: ignore[attr-defined]
+        own = Integration.objects.filter(mine | Q(pk__in=Share.objects.giving(request.user, Level.EDIT).values("integration")))
+        built = _tiles(own, organization, **wanted)
         installable = _tiles(offered, organization, **wanted)
         named = (own | offered).exclude(category="").order_by("category")
         categories = list(named.values_list("category", flat=True).distinct()[:CATEGORIES])
+    offers = Paginator(installable, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "query": wanted["q"],
         "category": wanted["category"],
@@ -50,9 +51,16 @@ def index(request: HttpRequest) -> HttpResponse:
         "categories": categories,
         "waiting": InstallRequest.objects.decidable_by(request.user).filter(state=InstallRequest.State.OPEN).count(),
         "built": Paginator(built, PAGE_SIZE).get_page(request.GET.get("page")),
-        "installable": Paginator(installable, PAGE_SIZE).get_page(request.GET.get("page")),
+        "installable": offers,
+        "shared": _among(offers, Integration.objects.shared_with(organization, request.user)) if organization else set(),
+        "lent": _among(offers, Integration.objects.lent_to(request.user)),
     }
     return render(request, "integrations/list.html", context)
+
+
+def _among(page: Page[Integration], rows: QuerySet[Integration]) -> set[UUID]:
+    """Which of a page's integrations are among the rows."""
+    return set(rows.filter(pk__in=[row.pk for row in page]).values_list("pk", flat=True))
 
 
 def _tiles(rows: QuerySet[Integration], organization: Organization, *, q: str, category: str, tag: str) -> QuerySet[Integration]:
@@ -117,7 +125,7 @@ def discard(request: HttpRequest, slug: str) -> HttpResponse:
 
 def delete(request: HttpRequest, slug: str) -> HttpResponse:
     """Delete the integration; GET asks first. Refused while somebody is connected, unless one says to delete all of that too."""
-    integration = integration_for(request.user, slug, edit=True)
+    integration = integration_for(request.user, slug, delete=True)
     users = integration.connections.values_list("organization__name", flat=True).order_by("organization__name")
     context = {
         "integration": integration,

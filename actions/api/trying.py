@@ -15,7 +15,7 @@ from actions.api.schema import TrialDocument, TrialRequest
 from actions.models import Action
 from actions.trying import Attempt, Look, Trial
 from connections import services as connections
-from connections.client import CallError, Client
+from connections.client import Caller, CallError, Client
 from connections.models import Connection
 from integrations.api.schema import problems
 from integrations.api.views import json_object
@@ -23,7 +23,7 @@ from integrations.definition import LARGEST_PAGE_SIZE, PAGINATION, Definition, P
 from integrations.definition import problems as sentences_of
 from integrations.models import Integration
 from integrations.operation import Operation
-from integrations.permissions import integration_for, is_uuid
+from integrations.permissions import integration_for, is_uuid, signed_in
 from integrations.refusals import Invalid, Refusal
 
 _FIELDS = {"action", "path", "inputs", "pagination", "pageSize", "connection", "credentials", "settings"}
@@ -143,10 +143,14 @@ def _client(request: Request, integration: Integration, definition: Definition, 
     if not key:
         credentials = payload.get("credentials") or {}
         return connections.unsaved_client(
-            integration=integration, definition=definition, credentials=credentials, settings=payload.get("settings") or {}
+            integration=integration,
+            definition=definition,
+            credentials=credentials,
+            settings=payload.get("settings") or {},
+            caller=Caller(integration.organization, signed_in(request)),
         )
     rows = Connection.objects.usable_by(request.user).filter(integration=integration).select_related("credential", "integration")
     found = rows.filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Invalid({"connection": ["There is no such connection of this integration that you may use. Send its id, or credentials."]})
-    return connections.draft_client(connection=found, definition=definition)
+    return connections.draft_client(connection=found, definition=definition, user=signed_in(request))

@@ -12,7 +12,7 @@ from actions.wizard.views import LISTED, matching
 from connections.models import Connection
 from integrations.installing import request_of, why_not
 from integrations.models import Integration, Organization
-from integrations.permissions import integration_for, may_edit
+from integrations.permissions import integration_for, may_edit, may_run, may_share, signed_in
 from integrations.wizard.forms import StatusForm
 
 
@@ -28,6 +28,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     connections = (
         Connection.objects.filter(integration=integration, organization=organization) if organization else Connection.objects.none()
     )
+    reason = why_not(integration, organization, signed_in(request)) if organization and current else ""
     context = {
         "integration": integration,
         "editor": editor,
@@ -42,8 +43,11 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
         "status_form": StatusForm(initial={"status": integration.status}),
         "was_imported": editor and imported_revision(integration) is not None,
         "asked": request_of(integration, organization) if organization else None,
-        "why_not": why_not(integration, organization) if organization and current else "",
-        "installable": bool(organization and Integration.objects.installable_by(organization).filter(pk=integration.pk).exists()),
+        "why_not": reason,
+        "installable": bool(organization and current and not reason),
+        "may_run": bool(organization and may_run(request.user, organization, integration)),
+        "may_share": may_share(request.user, integration),
+        "may_delete": Integration.objects.deletable_by(request.user).filter(pk=integration.pk).exists(),
     }
     if request.htmx.target == "actions":  # type: ignore[attr-defined]
         return render(request, "actions/action_table.html", context)

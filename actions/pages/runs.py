@@ -22,7 +22,7 @@ from connections.models import Connection
 from connections.pages import organizations_at
 from connections.permissions import may_use
 from integrations.models import Integration, User
-from integrations.permissions import integration_for, is_uuid
+from integrations.permissions import integration_for, is_uuid, may_run
 from integrations.refusals import Refusal
 
 PER_PAGE: Final = 25
@@ -34,14 +34,14 @@ UNFINISHED: Final = "unfinished"
 def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
     """The form of a run. `?from=` names an earlier run whose values it starts with."""
     integration = integration_for(request.user, slug)
-    if not request.may_operate:  # type: ignore[attr-defined]
+    if not request.organization or not may_run(request.user, request.organization, integration):  # type: ignore[attr-defined]
         raise PermissionDenied
     action = runnable_action(integration, uid)
     context: dict[str, Any] = {"integration": integration, "action": action}
     connections = _usable(request, integration)
     if not connections:
         organization = request.organization  # type: ignore[attr-defined]
-        context["connectable"] = Integration.objects.installable_by(organization).filter(pk=integration.pk).exists()
+        context["connectable"] = Integration.objects.installable_by(organization, request.user).filter(pk=integration.pk).exists()
         return render(request, "runs/new.html", context)
     form = RunForm(
         request.POST if request.method == "POST" else None,

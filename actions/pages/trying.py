@@ -18,13 +18,13 @@ from actions.pages.try_forms import MOST_LISTED, TryForm
 from actions.trying import Trial
 from actions.wizard.forms import ActionEditor
 from connections import services as connections
-from connections.client import CallError, Client
+from connections.client import Caller, CallError, Client
 from connections.models import Connection
 from integrations import services as integrations
 from integrations.definition import PAGINATION, Definition, Pagination, problems
-from integrations.models import Integration
+from integrations.models import Integration, User
 from integrations.operation import Operation
-from integrations.permissions import integration_for, is_uuid
+from integrations.permissions import integration_for, is_uuid, signed_in
 from integrations.refusals import Invalid, Refusal
 from integrations.wizard import shell
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
@@ -89,7 +89,7 @@ def use_pagination(request: HttpRequest, slug: str) -> HttpResponse:
 def _tried(request: HttpRequest, integration: Integration, definition: Definition, form: TryForm, action: Action | None) -> dict[str, Any]:
     operation, action = _operation(request, integration, form, action)
     pagination = _pagination(request, definition, operation)
-    with _client(integration, definition, form) as client:
+    with _client(integration, definition, form, signed_in(request)) as client:
         trial = trying.try_it(
             client=client,
             definition=definition,
@@ -139,10 +139,16 @@ def _pagination(request: HttpRequest, definition: Definition, operation: Operati
         raise Invalid(problems(error)) from None
 
 
-def _client(integration: Integration, definition: Definition, form: TryForm) -> Client:
+def _client(integration: Integration, definition: Definition, form: TryForm, user: User) -> Client:
     if form.connection:
-        return connections.draft_client(connection=form.connection, definition=definition)
-    return connections.unsaved_client(integration=integration, definition=definition, credentials=form.credentials, settings=form.settings)
+        return connections.draft_client(connection=form.connection, definition=definition, user=user)
+    return connections.unsaved_client(
+        integration=integration,
+        definition=definition,
+        credentials=form.credentials,
+        settings=form.settings,
+        caller=Caller(integration.organization, user),
+    )
 
 
 def _best(trial: Trial) -> trying.Attempt:

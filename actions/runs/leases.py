@@ -47,7 +47,8 @@ def claim(run_id: UUID, holder: str) -> Run | None:
         if not Run.objects.filter(pk=run_id).exists():
             logger.info("Run %s is gone.", run_id)
         return None
-    return Run.objects.select_related("action__revision", "connection__credential", "connection__integration").get(pk=run_id)
+    related = ("action__revision", "connection__credential", "connection__integration", "connection__organization", "created_by")
+    return Run.objects.select_related(*related).get(pk=run_id)
 
 
 class Lease:

@@ -26,7 +26,7 @@ from actions.runs.leases import Cancelled, Lease, LeaseLost
 from actions.runs.pages import Fetched, Fetcher, ids_digest, ledger_row
 from actions.runs.plans import plan_of
 from actions.runs.store import Store
-from connections.client import CallError, Client, Limited, client_for
+from connections.client import Caller, CallError, Client, Limited, client_for
 from connections.rates import DEFAULT_CONCURRENCY, Slots
 
 Verdict = Run.Verdict
@@ -57,7 +57,8 @@ class Walk:
             self.lease.look()
             if self._ends_before(token):
                 return
-            with client_for(self.run.connection, self.plan.definition) as client, Fetchers(client) as fetchers:
+            caller = Caller(self.run.connection.organization, self.run.created_by)
+            with client_for(self.run.connection, self.plan.definition, caller=caller) as client, Fetchers(client) as fetchers:
                 if self._has_slot(fetchers):
                     self._pages(client, fetchers, token)
         except LeaseLost:

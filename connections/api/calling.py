@@ -14,9 +14,9 @@ from connections import proxy
 from connections.account import account_of
 from connections.api.schema import AccountDocument, OwnConnectionDocument
 from connections.api.views import represent
-from connections.callers import PER_USER, connection_of
 from connections.client import CallError
 from connections.models import Connection
+from connections.proxy import PER_USER, connection_of
 from integrations.api.problems import problem
 from integrations.api.schema import problems
 from integrations.models import Organization, Role

@@ -113,6 +113,7 @@ def answered(route: proxy.Route, answer: Streamed) -> HttpResponseBase:
             response[name] = f"{response[name]}, {value}"
     response["Content-Security-Policy"] = SANDBOX
     response["X-Content-Type-Options"] = "nosniff"
+    response.setdefault("Cache-Control", "private, no-store")
     return response
 
 

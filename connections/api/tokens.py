@@ -27,8 +27,8 @@ from connections.permissions import connection_for
 from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object
-from integrations.models import Integration, Organization, Role
-from integrations.permissions import integration_for, organization_for, signed_in
+from integrations.models import Integration, Organization
+from integrations.permissions import integration_for, running_for, signed_in
 from integrations.refusals import Invalid
 
 # Fields of a body of POST connect, besides those of a new connection.
@@ -61,7 +61,7 @@ class ConnectView(APIView):
     )
     def get(self, request: Request, key: str) -> HttpResponseRedirect:
         integration = integration_for(request.user, key)
-        organization = organization_for(request.user, Role.OPERATOR, request.query_params.get("organization"))
+        organization = running_for(request.user, integration, request.query_params.get("organization"))
         with transaction.atomic():  # a connection that cannot be authorized is not left behind
             connection = _default(integration, organization) or _make(request, integration, organization, {})
             begun = authorization.begin(connection=connection, user=signed_in(request), session_key=_session(request))
@@ -81,7 +81,7 @@ class ConnectView(APIView):
             raise Invalid({name: ["This field is not known."] for name in unknown})
         given = _given(payload)
         integration = integration_for(request.user, key)
-        organization = organization_for(request.user, Role.OPERATOR, payload.get("organization"))
+        organization = running_for(request.user, integration, payload.get("organization"))
         connection = _named(integration, organization, payload) or _make(request, integration, organization, payload)
         if given.get("code"):
             authorization.exchange(

@@ -23,7 +23,7 @@ from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order, Sea
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Role, look_up_revisions
-from integrations.permissions import integration_for, organization_for, signed_in
+from integrations.permissions import integration_for, organization_for, running_for, signed_in
 from integrations.refusals import Invalid
 
 WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault", *services.LIMITS}
@@ -106,11 +106,13 @@ class ConnectionsView(APIView):
     )
     def post(self, request: Request) -> Response:
         payload = _payload(request)
-        organization = organization_for(request.user, Role.OPERATOR, payload.get("organization"))
         try:
             integration = integration_for(request.user, str(payload.get("integration") or ""))
         except Http404:
+            # Whoever may connect nothing anywhere is told that, whatever they name.
+            organization_for(request.user, Role.OPERATOR, payload.get("organization"))
             raise Invalid({"integration": ["There is no such integration that you may see. Send its id or slug."]}) from None
+        organization = running_for(request.user, integration, payload.get("organization"))
         connection = services.create(
             organization=organization,
             user=signed_in(request),
@@ -189,7 +191,7 @@ class ConnectionTestView(APIView):
         tags=["connections"],
     )
     def post(self, request: Request, key: str) -> Response:
-        result = services.test(connection=connection_for(request.user, key, use=True))
+        result = services.test(connection=connection_for(request.user, key, use=True), user=signed_in(request))
         return Response({"ok": result.ok, "status": result.status, "message": result.message, "elapsedMs": result.elapsed_ms})
 
 

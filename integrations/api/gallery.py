@@ -28,7 +28,7 @@ class GalleryView(APIView):
     )
     def get(self, request: Request) -> HttpResponse:
         rows = Integration.objects.visible_to(request.user).with_definition()
-        rows = rows.select_related("organization", "created_by").prefetch_related(representation.GUESTS)
+        rows = rows.select_related("organization").prefetch_related(representation.SHARES)
         body = orjson.dumps([_item(row) for row in rows])
         etag = f'"{sha256(body).hexdigest()[:32]}"'
         answer = HttpResponse(body, content_type="application/json", headers={"ETag": etag, "Cache-Control": "private, no-cache"})

@@ -9,15 +9,12 @@ from django.db.models import Prefetch
 
 from config.hal import link
 from integrations.api import definitions
-from integrations.models import InstallRequest, Integration, Revision
+from integrations.models import Integration, Revision, Share
 from integrations.models.integration import SharingPolicy, Status
+from integrations.sharing.principals import named
 
-# The organizations that asked and were let in, for `sharing`.
-GUESTS = Prefetch(
-    "install_requests",
-    InstallRequest.objects.filter(state=InstallRequest.State.APPROVED).select_related("organization").order_by("organization__slug"),
-    to_attr="guests",
-)
+# With whom each is shared, for `sharing`.
+SHARES = Prefetch("shares", Share.objects.select_related("user", "team", "organization"))
 
 
 def shown_revision(integration: Integration, *, editor: bool) -> Revision:
@@ -40,14 +37,14 @@ def identity(integration: Integration) -> dict[str, Any]:
 
 
 def sharing(integration: Integration) -> dict[str, Any]:
-    """Whose an integration is, and with whom it is shared; of a row that has `GUESTS`."""
-    guests: list[InstallRequest] = integration.guests  # type: ignore[attr-defined]  # what GUESTS adds
-    owner = integration.created_by
+    """Whose an integration is, and with whom it is shared; of a row that has `SHARES`."""
+    shares = [{"principalId": named(share.principal).id, "accessLevel": int(share.level)} for share in integration.shares.all()]
+    published = integration.status == Status.PUBLISHED and integration.sharing != SharingPolicy.DENY
     return {
-        "ownerId": owner.username if owner else integration.organization.slug,
-        "shared": integration.status == Status.PUBLISHED and integration.sharing != SharingPolicy.DENY,
+        "ownerId": named(integration.organization).id,
+        "shared": bool(shares) or published,
         "tags": integration.tags,
-        "sharing": [{"principalId": f"team:{guest.organization.slug}", "accessLevel": 1} for guest in guests],
+        "sharing": shares,
     }
 
 

@@ -189,7 +189,7 @@ class IntegrationDocument(serializers.Serializer):
 
 
 class ShareReference(serializers.Serializer):
-    principalId = serializers.CharField(help_text="A username, or team: and an organization's slug")
+    principalId = serializers.CharField(help_text="A username, team:slug or organization:slug")
     accessLevel = serializers.IntegerField(help_text="1: see and call through it, 2: edit, 3: share and hand over")
 
 
@@ -204,9 +204,9 @@ class GalleryItem(serializers.Serializer):
     description = serializers.CharField()
     mode = serializers.CharField()
     authType = serializers.CharField()
-    ownerId = serializers.CharField()
+    ownerId = serializers.CharField(help_text="organization:slug")
     embedded = serializers.BooleanField()
-    shared = serializers.BooleanField(help_text="Whether organizations below the owner's can see it")
+    shared = serializers.BooleanField(help_text="Whether anybody but the owner can see it: it is published, or shared")
     tags = serializers.ListField(child=serializers.CharField())
     sharing = ShareReference(many=True)
 

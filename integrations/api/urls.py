@@ -1,11 +1,12 @@
 """The API of this stage. Paths end without a slash, as in the documents they follow."""
 
-from django.urls import path
+from django.urls import include, path
 
 from integrations.api import gallery, requests, templates, views
 from integrations.organizations.api import views as organizations
 
 urlpatterns = [
+    path("", include("integrations.sharing.api.urls")),
     path("integrations", views.IntegrationsView.as_view(), name="api-integration-list"),
     path("integrations/<str:key>", views.IntegrationView.as_view(), name="api-integration"),
     path("integrations-list", gallery.GalleryView.as_view(), name="api-integration-gallery"),

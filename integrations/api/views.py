@@ -191,7 +191,7 @@ class IntegrationView(APIView):
         cascade = request.query_params.get("cascade", "false").lower()
         if cascade not in ("true", "false"):
             raise Invalid({"cascade": ["Enter true or false."]})
-        integration = integration_for(request.user, key, edit=True)
+        integration = integration_for(request.user, key, delete=True)
         with transaction.atomic():
             _unchanged(request, integration)
             services.delete(integration=integration, cascade=cascade == "true")

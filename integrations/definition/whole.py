@@ -14,7 +14,7 @@ from integrations.definition.fields import ConnectionField
 from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination, Pagination, pagination_gaps
 from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, Path, UrlTemplate, url_template
 from integrations.definition.rate_limit import RateLimit
-from integrations.definition.tokens import JsonTemplate
+from integrations.definition.tokens import JsonTemplate, TokenPart
 
 
 class Ping(Part):
@@ -163,8 +163,34 @@ def missing(definition: Definition) -> list[Gap]:
         )
         for name in _unknown_settings(definition)
     ]
+    if asked := sorted(
+        path for path in expressions.paths_of([*_addresses(definition), *_of_tokens(definition.auth)]) if _asks_who_calls(path)
+    ):
+        gaps.append(Gap("auth", "auth", f"${{{asked[0]}}} stands in an address or in a token request. {_WHERE_CALLERS_STAND}"))
     gaps += [Gap("pagination", f"pagination.{field}", message) for field, message in pagination_gaps(definition.pagination)]
     return gaps
+
+
+_WHERE_CALLERS_STAND = (
+    "What belongs to whoever calls can stand in headers, parameters and bodies of calls only: a token is fetched for all of them, and an "
+    "address must not change with the caller."
+)
+
+
+def _asks_who_calls(path: str) -> bool:
+    return path.partition(".")[0] in ("user", "tenant")
+
+
+def _addresses(definition: Definition) -> list[str]:
+    ping = definition.ping
+    return [definition.api_base_uri, *definition.credential_urls, *([ping.uri, *ping.alternatives] if ping else [])]
+
+
+def _of_tokens(auth: Part) -> list[Any]:
+    """The settings by which a token is asked for; what places the token on a call is none of them."""
+    if not isinstance(auth, TokenPart):
+        return []
+    return [value for name, value in auth.dump().items() if name != "placements"]
 
 
 def _unknown_settings(definition: Definition) -> list[str]:

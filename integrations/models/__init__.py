@@ -4,6 +4,7 @@ from integrations.models.audit import AuditEntry
 from integrations.models.integration import InstallRequest, Integration, Revision, look_up_revisions
 from integrations.models.invitation import Invitation
 from integrations.models.organization import Membership, Organization, Role, User
+from integrations.models.sharing import Level, Share, Team
 from integrations.models.template import IntegrationTemplate
 
 __all__ = [
@@ -12,10 +13,13 @@ __all__ = [
     "Integration",
     "IntegrationTemplate",
     "Invitation",
+    "Level",
     "Membership",
     "Organization",
     "Revision",
     "Role",
+    "Share",
+    "Team",
     "User",
     "look_up_revisions",
 ]

@@ -13,6 +13,7 @@ from django.db.models.functions import Cast
 
 from integrations.definition import Definition
 from integrations.models.organization import Organization, Role
+from integrations.models.sharing import Level, Share
 from integrations.ordered_json import OrderedJSONField
 
 LABEL_LENGTH = 100  # of type and category
@@ -36,28 +37,60 @@ class SharingPolicy(models.TextChoices):
 
 
 class IntegrationQuerySet(models.QuerySet["Integration"]):
+    """Who may do what. A role in the owner's organization counts, and so does a share (`integrations.models.sharing`)."""
+
     def editable_by(self, user: Any) -> Self:
-        """Integrations of organizations in which the user builds."""
-        return self.filter(organization__in=Organization.objects.visible_to(user, Role.BUILDER))
+        """Those of organizations in which the user builds, and those that are shared for editing."""
+        return self._allowing(user, Role.BUILDER, Level.EDIT)
+
+    def deletable_by(self, user: Any) -> Self:
+        """Whoever builds may take away again what the organization owns; by a share only the highest level may."""
+        return self._allowing(user, Role.BUILDER, Level.SHARE)
+
+    def shareable_by(self, user: Any) -> Self:
+        """Those that the user may share with others and give away."""
+        return self._allowing(user, Role.ADMIN, Level.SHARE)
+
+    def _allowing(self, user: Any, role: str, level: Level) -> Self:
+        shared = Share.objects.giving(user, level).values("integration")
+        return self.filter(Q(organization__in=Organization.objects.visible_to(user, role)) | Q(pk__in=shared))
+
+    def lent_to(self, user: Any) -> Self:
+        """Those that the person may run whatever their role is: shared with them or with a team of theirs."""
+        return self.filter(pk__in=Share.objects.personal(user).values("integration"))
+
+    def shared_with(self, organization: Organization, user: Any = None) -> Self:
+        """Those that are shared with the organization or one above it, or with the person."""
+        return self.filter(self._shared(organization, user))
 
     def visible_to(self, user: Any) -> Self:
-        """What the user's organizations and those below own, what organizations above them have published, and what they use.
+        """What the user's organizations and those below own, what organizations above them have published, what they use, and what
+        is shared with them.
 
         An integration that was hidden after they connected stays in sight: their connections go on working.
         """
-        mine = Organization.objects.visible_to(user)
-        if getattr(user, "is_superuser", False):
+        if not getattr(user, "is_authenticated", False) or not user.is_active:
+            return self.none()
+        if user.is_superuser:
             return self.all()
+        paths = Organization.objects.roots_of(user)
+        mine = Organization.objects.below_paths(paths)
         used = self.model.objects.filter(connections__organization__in=mine).values("pk")
-        published = Q(status=Status.PUBLISHED, organization__in=self._above(mine)) & ~Q(sharing=SharingPolicy.DENY)
-        return self.filter(Q(organization__in=mine) | published | Q(pk__in=used))
+        published = Q(status=Status.PUBLISHED, organization__in=Organization.ids_in(paths)) & ~Q(sharing=SharingPolicy.DENY)
+        shared = Share.objects.naming(user).values("integration")
+        return self.filter(Q(organization__in=mine) | published | Q(pk__in=used) | Q(pk__in=shared))
 
-    def installable_by(self, organization: Organization) -> Self:
-        """What it can connect to: published by itself, or by one above it that allows it or has approved its request."""
+    def installable_by(self, organization: Organization, user: Any = None) -> Self:
+        """What it can connect to: published by itself, by one above it that allows it or has approved its request, or shared.
+
+        With a user also what is shared with that person or with a team of theirs.
+        """
         approved = InstallRequest.objects.filter(organization=organization, state=InstallRequest.State.APPROVED)
         may = Q(organization=organization) | Q(sharing=SharingPolicy.ALLOW)
         may |= Q(sharing=SharingPolicy.ASK, pk__in=approved.values("integration"))
-        return self.filter(may, status=Status.PUBLISHED, organization__in=organization.ancestor_ids)
+        return self.filter(
+            self._shared(organization, user) | (may & Q(organization__in=organization.ancestor_ids)), status=Status.PUBLISHED
+        )
 
     def with_definition(self) -> Self:
         """Each with `content`: its newest finalized definition as JSON, a new one's draft."""
@@ -74,22 +107,20 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
         rows = self.model.objects.filter(Q(pk__in=revisions) | Q(pk__in=yes)).exclude(pk__in=no).values("pk")
         return self.filter(pk__in=rows) if supports else self.exclude(pk__in=rows)
 
-    def offered_to(self, organization: Organization) -> Self:
+    def offered_to(self, organization: Organization, user: Any = None) -> Self:
         """What it can connect to, and what it can ask for."""
         may = Q(organization=organization) | ~Q(sharing=SharingPolicy.DENY)
-        return self.filter(may, status=Status.PUBLISHED, organization__in=organization.ancestor_ids)
+        return self.filter(
+            self._shared(organization, user) | (may & Q(organization__in=organization.ancestor_ids)), status=Status.PUBLISHED
+        )
 
     @staticmethod
-    def _above(organizations: models.QuerySet[Organization]) -> set[uuid.UUID]:
-        """Ids of everything above; paths of the topmost ones hold them, so no walk up the tree is needed."""
-        paths = organizations.values_list("path", flat=True).order_by("path")
-        found: set[uuid.UUID] = set()
-        top = None
-        for path in paths:
-            if top is None or not path.startswith(top):
-                top = path
-                found.update(uuid.UUID(part) for part in path.strip("/").split("/"))
-        return found
+    def _shared(organization: Organization, user: Any) -> Q:
+        """Shared with the organization or with one above it, or with the person."""
+        shared = Q(pk__in=Share.objects.filter(organization__in=organization.ancestor_ids).values("integration"))
+        if user is not None:
+            shared |= Q(pk__in=Share.objects.personal(user).values("integration"))
+        return shared
 
 
 class Integration(models.Model):

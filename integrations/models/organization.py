@@ -40,10 +40,23 @@ class Role(models.TextChoices):
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def below(self, organizations: Iterable[Organization]) -> Self:
         """These organizations and everything below them."""
+        return self.below_paths([organization.path for organization in organizations])
+
+    def below_paths(self, paths: Iterable[str]) -> Self:
+        """The organizations at these paths and everything below them."""
         condition = models.Q(pk__in=[])
-        for organization in organizations:
-            condition |= models.Q(path__startswith=organization.path)
+        for path in paths:
+            condition |= models.Q(path__startswith=path)
         return self.filter(condition)
+
+    def roots_of(self, user: Any, role: str = Role.VIEWER) -> list[str]:
+        """Paths of the organizations in which a membership gives the user at least `role`; what is below one of them is left out."""
+        found: list[str] = []
+        rows = self.model.objects.filter(memberships__user=user, memberships__role__in=Role.at_least(role)).order_by("path")
+        for path in rows.values_list("path", flat=True):
+            if not found or not path.startswith(found[-1]):
+                found.append(path)
+        return found
 
     def visible_to(self, user: Any, role: str = Role.VIEWER) -> Self:
         """Organizations in which the user holds at least `role`, by a membership there or above. Nobody sees nothing."""
@@ -51,8 +64,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
             return self.none()
         if user.is_superuser:
             return self.all()
-        roots = Organization.objects.filter(memberships__user=user, memberships__role__in=Role.at_least(role))
-        return self.below(roots)
+        return self.below_paths(self.roots_of(user, role))
 
 
 class Organization(models.Model):
@@ -99,6 +111,11 @@ class Organization(models.Model):
         """Ids from the top of the tree down to this organization, itself included."""
         return [uuid.UUID(part) for part in self.path.strip("/").split("/")]
 
+    @staticmethod
+    def ids_in(paths: Iterable[str]) -> set[uuid.UUID]:
+        """Ids of the organizations at these paths and of all above them."""
+        return {uuid.UUID(part) for path in paths for part in path.strip("/").split("/")}
+
 
 class Membership(models.Model):
     """A user's role in an organization and below it."""
@@ -106,6 +123,9 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.VIEWER)
+    fields = models.JSONField(
+        default=dict, blank=True, help_text="Custom fields, texts by name: ${user.<name>} in an integration's headers, here and below."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "organization"], name="one_role_per_organization")]

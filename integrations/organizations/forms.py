@@ -57,6 +57,18 @@ class RoleForm(RefusableForm):
     role = forms.ChoiceField(label="Role", choices=Role.choices)
 
 
+class MemberFieldsForm(RefusableForm):
+    """What calls say of a member."""
+
+    fields_ = PairsField(
+        label="Custom fields",
+        required=False,
+        widget=PairRows(name_label="Field", value_label="Value", add="Add a field"),
+        help_text="An integration can use them as ${user.field} in its headers, for whatever this person runs. No place for secrets.",
+    )
+    json_names = {"fields_": "fields"}
+
+
 class InvitationForm(RoleForm):
     role = forms.ChoiceField(label="Role", choices=Role.choices, help_text="It counts here and in every organization below.")
     email = forms.EmailField(

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from integrations.middleware import SESSION_KEY
 from integrations.models import Invitation, Membership, Role
 from integrations.organizations import members
-from integrations.organizations.forms import InvitationForm, JoinForm
+from integrations.organizations.forms import InvitationForm, JoinForm, MemberFieldsForm
 from integrations.organizations.pages import REFUSED, organization_of, show
 from integrations.permissions import signed_in
 from integrations.refusals import Refusal
@@ -69,6 +69,23 @@ def remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "organization-list" if membership.user == request.user else "organization-detail",
         *(() if membership.user == request.user else (slug,)),
     )
+
+
+@require_http_methods(["GET", "POST"])
+def fields(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """The custom fields of a member, which an admin sets: the person must not choose who they are to a vendor."""
+    membership = _membership(request, slug, pk)
+    form = MemberFieldsForm(request.POST if request.method == "POST" else None, initial={"fields_": membership.fields})
+    if form.is_bound and form.is_valid():
+        try:
+            members.set_fields(membership=membership, fields=form.cleaned_data["fields_"])
+        except Refusal as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"The fields of {membership.user} were saved.")
+            return redirect("organization-detail", slug)
+    context = {"membership": membership, "organization": membership.organization, "form": form}
+    return render(request, "organizations/member_fields.html", context, status=REFUSED if form.errors else 200)
 
 
 @never_cache

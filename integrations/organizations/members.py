@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from integrations import audit
 from integrations.models import Invitation, Membership, Organization, Role, User
-from integrations.organizations.tree import locked
+from integrations.organizations.tree import checked_fields, locked
 from integrations.refusals import Conflict, Invalid
 from integrations.storable import flaw
 
@@ -39,6 +39,19 @@ def set_role(*, organization: Organization, user: User, role: str) -> Membership
             membership.save(update_fields=["role"])
             _record(membership, "changed", before={"role": before}, after={"role": role})
     return membership
+
+
+def set_fields(*, membership: Membership, fields: Any) -> Membership:
+    """Replace a member's custom fields: `${user.<name>}` of calls for this organization and those below it."""
+    fields = checked_fields(fields, root="user")
+    with transaction.atomic():
+        found = Membership.objects.select_for_update(of=("self",)).select_related("user", "organization").filter(pk=membership.pk).first()
+        if found is None:
+            raise Conflict("This member was removed in the meantime.")
+        before, found.fields = found.fields, fields
+        found.save(update_fields=["fields"])
+        _record(found, "changed", before={"fields": before}, after={"fields": fields})
+    return found
 
 
 def remove(*, membership: Membership) -> None:

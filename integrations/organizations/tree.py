@@ -12,6 +12,7 @@ from django.db.models import ProtectedError, Q, Value
 from django.db.models.functions import Concat, Substr
 
 from integrations import audit
+from integrations.definition.parts import CONTROL
 from integrations.models import Integration, Membership, Organization, Role, User
 from integrations.models.integration import Status
 from integrations.models.organization import unique_slug
@@ -26,8 +27,9 @@ FIELD_LENGTH = 2000
 RESERVED_SLUGS = frozenset({"new"})
 _FIELD_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")
 _SLUG = re.compile(r"^[a-z0-9]+(?:-[a-z0-9]+)*$")
-# ${tenant.<name>} of the organization itself, which a custom field must not hide.
-_TAKEN_FIELDS = frozenset({"id", "name", "slug"})
+# ${tenant.<name>} of the organization itself and ${user.<name>} of the account, which a custom field must not hide.
+_TAKEN_FIELDS = {"tenant": frozenset({"id", "name", "slug"}), "user": frozenset({"id", "username", "displayName", "email"})}
+_OWNERS = {"tenant": "organization's", "user": "account's"}
 
 
 def facts(organization: Organization) -> dict[str, Any]:
@@ -256,8 +258,11 @@ def checked_slug(slug: Any, organization: Organization | None) -> str:
     return value
 
 
-def checked_fields(fields: Any) -> dict[str, str]:
-    """Custom fields: names as in placeholders, and texts."""
+def checked_fields(fields: Any, *, root: str = "tenant") -> dict[str, str]:
+    """Custom fields of an organization (`tenant`) or of a member (`user`): names as in placeholders, and texts of one line.
+
+    One line, because they are made for headers.
+    """
     if not isinstance(fields, dict):
         raise Invalid({"fields": ["Enter an object of texts."]})
     if len(fields) > MAX_FIELDS:
@@ -266,14 +271,16 @@ def checked_fields(fields: Any) -> dict[str, str]:
     for name, value in fields.items():
         if not _FIELD_NAME.match(name):
             errors[f"fields.{name}"] = [f"{name} is not a field's name. Use letters, digits and _, for example customer_number."]
-        elif name in _TAKEN_FIELDS:
-            errors[f"fields.{name}"] = [f"${{tenant.{name}}} is the organization's own {name}. Choose another name."]
+        elif name in _TAKEN_FIELDS[root]:
+            errors[f"fields.{name}"] = [f"${{{root}.{name}}} is the {_OWNERS[root]} own {name}. Choose another name."]
         elif not isinstance(value, str):
             errors[f"fields.{name}"] = ["Enter text."]
         elif len(value) > FIELD_LENGTH:
             errors[f"fields.{name}"] = [f"At most {FIELD_LENGTH} characters."]
         elif sentence := flaw(value):
             errors[f"fields.{name}"] = [sentence]
+        elif CONTROL.search(value):
+            errors[f"fields.{name}"] = ["Remove line breaks and control characters: the value stands in headers."]
     if errors:
         raise Invalid(errors)
     return dict(fields)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("organizations/<slug:slug>/invite/", member_pages.invite, name="invitation-new"),
     path("organizations/<slug:slug>/invitations/<uuid:pk>/withdraw/", member_pages.withdraw, name="invitation-withdraw"),
     path("organizations/<slug:slug>/members/<int:pk>/role/", member_pages.role, name="member-role"),
+    path("organizations/<slug:slug>/members/<int:pk>/fields/", member_pages.fields, name="member-fields"),
     path("organizations/<slug:slug>/members/<int:pk>/remove/", member_pages.remove, name="member-remove"),
     path("invitations/<str:token>/", member_pages.accept, name="invitation-accept"),
     path("account/organization/search/", pages.search, name="organization-search"),

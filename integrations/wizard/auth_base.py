@@ -151,7 +151,9 @@ class AuthForm(PartForm):
         required=False,
         label="Extra request headers",
         widget=PairRows(name_label="Header name", add="Add a header"),
-        help_text="They go along with every request. Some APIs want one, for example Accept, a version or a tenant.",
+        help_text="They go along with every request. Some APIs want one, for example Accept or a version. ${user.email}, ${user.username}, "
+        '${user.displayName}, ${tenant.id} and custom fields such as ${tenant.region} say who calls; || "" after a name makes it optional: '
+        '${user.region || ""}.',
     )
     query = PairsField(
         required=False,

@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application
 
@@ -22,6 +24,8 @@ from integrations.refusals import Invalid
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.connections.server import Handler, Served, serving
 
+# Headers that Django adds to pages and programs alike.
+OURS = {"Referrer-Policy", "Cross-Origin-Opener-Policy", "X-Frame-Options", "Vary", "Allow", "Content-Length"}
 PIXEL = bytes(range(256)) * 40
 
 
@@ -275,7 +279,8 @@ def test_rejected_token_is_renewed_once_before_the_answer_passes(
 
 
 def test_revoked_rights_hold_from_the_next_request_on(integration: Integration, connection: Connection, carol: Caller, cast: Cast) -> None:
-    assert carol(integration, {"url": "/items"}).status_code == 200
+    for _ in range(3):  # the third time nothing is decided anew
+        assert carol(integration, {"url": "/items"}).status_code == 200
     membership = cast.carol.memberships.get()
     membership.role = "viewer"
     membership.save()
@@ -286,13 +291,29 @@ def test_revoked_rights_hold_from_the_next_request_on(integration: Integration, 
     assert failure(carol(integration, {"url": "/items"})) == (401, "unauthenticated")
 
 
+def test_decided_requests_are_answered_as_the_first_one_was(
+    integration: Integration, connection: Connection, carol: Caller, upstream: Served
+) -> None:
+    payload = {"url": "/items", "method": "POST", "data": {"a": 1}}
+    answers = [carol(integration, payload) for _ in range(4)]
+    said = [(one.status_code, one.content, {name: value for name, value in one.items() if name not in OURS}) for one in answers]
+    assert said == said[:1] * 4
+    assert len({json.dumps([seen.method, seen.path, seen.headers, seen.body.decode()]) for seen in upstream.seen}) == 1
+    with CaptureQueriesContext(database) as queries:
+        assert carol(integration, payload).status_code == 200
+        assert failure(carol(integration, {"url": "/../x"})) == (400, "invalid")
+    assert next(query["sql"].split()[0:2] for query in queries) == ["SELECT", "t.expires,"]
+    assert ["SELECT t.expires" in query["sql"] for query in queries].count(True) == 2
+
+
 def test_changed_credentials_hold_from_the_next_request_on(
     integration: Integration, connection: Connection, carol: Caller, upstream: Served
 ) -> None:
-    carol(integration, {"url": "/items"})
+    for _ in range(3):
+        carol(integration, {"url": "/items"})
     services.change(connection=connection, credentials={"apiKey": "newer"})
     carol(integration, {"url": "/items"})
-    assert [seen.headers["x-key"] for seen in upstream.seen] == ["key-of-a", "newer"]
+    assert [seen.headers["x-key"] for seen in upstream.seen] == ["key-of-a", "key-of-a", "key-of-a", "newer"]
 
 
 def test_own_connection_is_used_in_the_mode_per_user(

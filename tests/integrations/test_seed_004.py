@@ -14,7 +14,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from connections.models import Connection
-from integrations import installing
 from integrations.models import Integration
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_values
 from tests.connections.server import Handler, serving
@@ -143,16 +142,17 @@ def test_supports_upload_filters_by_the_capability(api: Api, make_integration: M
 
 
 def test_flat_list_is_an_array_with_owner_tags_and_sharing(api: Api, cast: Cast, make_integration: MakeIntegration) -> None:
-    made = make_integration(name="Asked for", auth={"type": "bearer"}, status="published")
-    api("PUT", f"integrations/{made.pk}", {"tags": ["files"], "sharingPolicy": "ask", "mode": "shared"})
-    installing.decide(request=installing.ask(integration=made, organization=cast.client_a, user=cast.carol), approve=True, user=cast.alice)
-    assert api("GET", "integrations-list") == [
-        {
-            "id": str(made.pk), "name": "Asked for", "slug": "asked-for", "type": "custom", "category": "", "description": "", "mode": "shared",
-            "authType": "bearer", "ownerId": "bob", "embedded": False, "shared": True, "tags": ["files"],
-            "sharing": [{"principalId": "team:client-a", "accessLevel": 1}],
-        }
-    ]  # fmt: skip
+    made = make_integration(name="Shared", auth={"type": "bearer"}, status="published")
+    api("PUT", f"integrations/{made.pk}", {"tags": ["files"], "sharingPolicy": "deny", "mode": "shared"})
+    for principal, level in (("dave", 1), ("organization:client-a", 2)):
+        Api(cast.alice)("PUT", f"integrations/{made.pk}/shares/{principal}", {"accessLevel": level})
+    wanted = {
+        "id": str(made.pk), "name": "Shared", "slug": "shared", "type": "custom", "category": "", "description": "", "mode": "shared",
+        "authType": "bearer", "ownerId": "organization:managed-services", "embedded": False, "shared": True, "tags": ["files"],
+        "sharing": [{"principalId": "dave", "accessLevel": 1}, {"principalId": "organization:client-a", "accessLevel": 2}],
+    }  # fmt: skip
+    assert api("GET", "integrations-list") == [wanted]
+    assert Api(cast.dave)("GET", "integrations-list") == [wanted]
     assert Api(cast.eve)("GET", "integrations-list") == []
 
 

@@ -20,8 +20,10 @@ from actions import runs
 from actions.models import Import, Run
 from connections.models import Connection
 from integrations import services as integrations
-from integrations.models import InstallRequest, Integration, IntegrationTemplate, Invitation, Membership, Organization, Role, User
+from integrations.models import InstallRequest, Integration, IntegrationTemplate, Invitation, Membership, Organization, Role, Team, User
 from integrations.organizations import members
+from integrations.sharing import services as sharing
+from integrations.sharing import teams
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, member
 from tests.pages import signed_in
 
@@ -38,6 +40,7 @@ class World:
     membership: Membership
     invitation: Invitation
     asked: InstallRequest
+    team: Team
     clients: dict[str, Client] = field(default_factory=dict)
 
 
@@ -71,7 +74,10 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
     )
     integrations.open_draft(integration=integration)
     somebody = member("somebody", here, Role.VIEWER)
+    team = teams.create(organization=here, name="Help desk", members=["somebody"])
+    sharing.share(integration=integration, principal=team, user=people["admin"])
     return World(
+        team=team,
         organization=here,
         integration=integration,
         connection=connection,
@@ -106,6 +112,8 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/organizations/", "key", lambda world: world.organization.slug),
     ("invitations/", "token", lambda world: world.invitation.token),
     ("", "username", lambda world: world.membership.user.username),
+    ("", "principal", lambda world: f"team:{world.team.slug}"),
+    ("", "team", lambda world: world.team.slug),
     ("", "uid", lambda world: action_of(world.integration).uid),
     ("", "step", lambda _: "details"),
     ("", "number", lambda _: 1),

@@ -73,15 +73,17 @@ class MoveDocument(serializers.Serializer):
     inUse = serializers.ListField(child=serializers.CharField())
 
 
-class MemberDocument(serializers.Serializer):
+class MemberDocument(WithFields):
     user = serializers.CharField(help_text="User name")
     name = serializers.CharField()
     email = serializers.CharField()
     role = serializers.ChoiceField(Role.choices)
 
 
-class RoleRequest(serializers.Serializer):
-    role = serializers.ChoiceField(Role.choices)
+class MemberRequest(WithFields):
+    """A role, fields, or both. Fields replace the whole set."""
+
+    role = serializers.ChoiceField(Role.choices, required=False)
 
 
 class InvitationRequest(serializers.Serializer):

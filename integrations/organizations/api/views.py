@@ -220,15 +220,20 @@ class MemberView(APIView):
 
     @extend_schema(
         operation_id="changeMember",
-        summary="Change a member's role; people join by invitation",
-        request=schema.RoleRequest,
+        summary="Change a member's role or custom fields; people join by invitation",
+        request=schema.MemberRequest,
         responses={200: schema.MemberDocument, **problems(400, 401, 403, 404, 409, 422)},
         tags=["organizations"],
     )
     def put(self, request: Request, key: str, username: str) -> Response:
         membership = _membership(request, key, username)
-        changed = members.set_role(organization=membership.organization, user=membership.user, role=json_object(request).get("role", ""))
-        return Response(_member(changed))
+        payload = json_object(request)
+        with transaction.atomic():
+            if "fields" in payload:
+                membership = members.set_fields(membership=membership, fields=payload["fields"])
+            if "role" in payload or "fields" not in payload:
+                membership = members.set_role(organization=membership.organization, user=membership.user, role=payload.get("role", ""))
+        return Response(_member(membership))
 
     @extend_schema(
         operation_id="removeMember",
@@ -325,7 +330,7 @@ def _membership(request: Request, key: str, username: str) -> Membership:
 
 def _member(membership: Membership) -> dict[str, Any]:
     user = membership.user
-    return {"user": user.username, "name": str(user), "email": user.email, "role": membership.role}
+    return {"user": user.username, "name": str(user), "email": user.email, "role": membership.role, "fields": membership.fields}
 
 
 def _sight(sight: tree.Sight) -> dict[str, Any]:

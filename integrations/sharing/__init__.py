@@ -1,0 +1,1 @@
+"""Sharing of integrations with people, teams and organizations, ownership, and the teams themselves."""

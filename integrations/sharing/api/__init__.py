@@ -1,0 +1,1 @@
+"""Shares, owners and teams over HTTP."""

@@ -1,0 +1,1 @@
+"""Sharing: teams, shares, ownership."""
