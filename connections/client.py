@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -137,6 +138,12 @@ class Client:
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """What placeholders of an operation read, an access token included. Raises `CallError`."""
+        self._token()
+        return self._values(**self._of_caller)
+
     def use(self, store: tokens.TokenStore) -> None:
         """Take the tokens from a store."""
         self._store = store
@@ -187,7 +194,7 @@ class Client:
         base = base or self.base
         token = self._token()
         answer = self._exchange(outgoing, base)
-        if self._scheme.needs_token and self._rejects(answer):
+        if self._scheme.needs_token and not outgoing.bare and self._rejects(answer):
             self._token(rejected=token)
             return self._exchange(outgoing, base)
         if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
@@ -220,7 +227,7 @@ class Client:
         `pause` is called with the seconds to wait before a repetition, or before a request that a limit holds back; it may raise.
         """
         return repeated(
-            self.send,
+            self._send_and_read if self.definition.error_expression else self.send,
             outgoing,
             gate=self._gate,
             limit=self.definition.rate_limit,
@@ -229,6 +236,26 @@ class Client:
             longest_wait=longest_wait,
             said=self._what_it_said,
         )
+
+    def _send_and_read(self, outgoing: Outgoing) -> Answer:
+        """As `send`; an answer in which the integration's error expression finds something is a failure, whatever its status."""
+        answer = self.send(outgoing)
+        if answer.status >= 400:
+            return answer
+        try:
+            body = answer.json()
+        except ValueError:
+            body = answer.text
+        members = body if isinstance(body, dict) else {}
+        said = {"body": body, "data": body, "status": answer.status, "headers": {name.lower(): value for name, value in answer.headers}}
+        try:
+            found = expressions.value_of(self.definition.error_expression, {"response": {**said, **members}})
+        except ValueError as error:
+            raise CallError(self.redact(str(error)), status=answer.status, answer=answer) from None
+        if found is expressions.MISSING or found in (False, "", 0, "false", [], {}):
+            return answer
+        words = self.redact(_message_in(found, 1) or json.dumps(found, ensure_ascii=False))[:300]
+        raise CallError(f"The vendor answered {answer.status} with an error. It said: {words}", status=answer.status, answer=answer)
 
     def _exchange(self, outgoing: Outgoing, base: str) -> Answer:
         origin = outgoing.credentials_origin or base
@@ -244,6 +271,8 @@ class Client:
         return replace(outgoing, url=with_query(outgoing.url, added)) if added else outgoing
 
     def _additions(self, outgoing: Outgoing) -> Additions:
+        if outgoing.bare:
+            return Additions()
         return self._once("additions", lambda: self._new_additions(outgoing))
 
     def _new_additions(self, outgoing: Outgoing) -> Additions:

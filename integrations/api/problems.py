@@ -58,7 +58,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler of requests that no view gets to see: a problem for programs, the page for people."""
-    if not request.path_info.startswith("/api/"):
+    if not request.path_info.startswith(("/api/", "/integration/")):
         return defaults.bad_request(request, exception)
     answer = problem(
         code=400,

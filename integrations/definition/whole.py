@@ -12,7 +12,7 @@ from integrations import addresses, expressions
 from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, auth_gaps
 from integrations.definition.fields import ConnectionField
 from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination, Pagination, pagination_gaps
-from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, Path, UrlTemplate, url_template
+from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, Path, Template, UrlTemplate, url_template
 from integrations.definition.rate_limit import RateLimit
 from integrations.definition.tokens import JsonTemplate, TokenPart
 
@@ -73,6 +73,8 @@ class Definition(Part):
     rate_limit: RateLimit = Field(default_factory=RateLimit)
     ping: Ping | None = None
     account: AccountRequest | None = None
+    # A placeholder over `response` (the body's members, body, status, headers): what it gives makes a success a failure; "": nothing does.
+    error_expression: Template = ""
     # The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again, for example Idempotency-Key; "": it has none.
     idempotency_header: HeaderName = ""
     credential_origins: list[Origin] = Field(default_factory=list, max_length=20)
