@@ -43,9 +43,17 @@ def free_port() -> int:
 
 def started(stack: ExitStack, command: list[str], **more: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(command, text=True, cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, **more})
-    stack.callback(process.wait)
-    stack.callback(process.terminate)
+    stack.callback(stop, process)
     return process
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def reachable(port: int, process: subprocess.Popen[str]) -> None:

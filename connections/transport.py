@@ -33,6 +33,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from connections import sockets
 from connections.exchange import (
+    DEFAULT_PORTS,
     Additions,
     Answer,
     Headers,
@@ -46,6 +47,7 @@ from connections.exchange import (
     with_query,
     without_query,
 )
+from connections.wire import Exchange, Kept, WireError, head_of
 
 __all__ = ["Additions", "Answer", "Headers", "Outgoing", "Streamed", "Transport", "TransportError"]
 
@@ -159,12 +161,12 @@ class Digest:
 class _GuardedAdapter(HTTPAdapter):
     """requests' adapter with our connections, over one TLS context that always verifies."""
 
-    def __init__(self, ca_bundle: str, certificate: str, kept: int) -> None:
-        self._context = _context_with(ca_bundle, certificate) if certificate else _tls_context(ca_bundle)
-        super().__init__(pool_connections=max(10, kept), pool_maxsize=kept)
+    def __init__(self, ca_bundle: str, certificate: str) -> None:
+        self.context = _context_with(ca_bundle, certificate) if certificate else _tls_context(ca_bundle)
+        super().__init__(pool_connections=10, pool_maxsize=4)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **kwargs)
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self.context, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
@@ -174,48 +176,37 @@ class _GuardedAdapter(HTTPAdapter):
 class Streamed:
     """An answer whose body is still on its way, as the server encoded it. Whoever has one reads it to its end or closes it."""
 
-    def __init__(self, response: urllib3.HTTPResponse, where: str, method: str) -> None:
-        self._response = response
+    def __init__(self, exchange: Exchange, where: str) -> None:
+        self._exchange = exchange
         self._where = where
-        self._bodiless = method == "HEAD" or response.status in (204, 304)
-        self.status: int = response.status
-        self.reason: str = response.reason or ""
-        # Several fields of one name come joined otherwise.
-        self.headers = Headers((name, str(value)) for name, value in response.headers.iteritems())
+        self.status = exchange.status
+        self.reason = exchange.reason
+        self.headers = Headers(exchange.headers)
 
     @property
     def length(self) -> int | None:
-        """Bytes that are still to come; None where the server does not say."""
-        return 0 if self._bodiless else self._response.length_remaining
+        """Bytes of the body; None where the server does not say."""
+        return self._exchange.length
 
     def chunks(self, *, seconds: float) -> Iterator[bytes]:
         """The body piece by piece, for at most `seconds`. Raises TransportError; closes itself at the end."""
         end = time.monotonic() + seconds
         try:
-            while not self._bodiless:
-                # Set for each piece only: between two of them the thread belongs to whoever sends them on.
-                token = sockets.deadline.set(end)
-                try:
-                    piece = self._response.read1(_CHUNK, decode_content=False)
-                finally:
-                    sockets.deadline.reset(token)
-                if not piece:
-                    break
-                yield piece
-        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            yield from self._exchange.pieces(wait=partial(_until, end))
+        except (WireError, OSError) as error:
             raise _failure(error, self._where, end=end, total=seconds) from None
-        finally:
-            self.close()
 
     def close(self) -> None:
         """Give the connection back, or end it if there is an unread rest."""
-        if self._bodiless:
-            self._response.drain_conn()
-            self._response.release_conn()
-        elif self._response.closed or self._response.length_remaining == 0:
-            self._response.release_conn()
-        else:
-            self._response.close()
+        self._exchange.close()
+
+
+def _until(end: float) -> float:
+    """Seconds that the next step may take."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return min(left, float(settings.EGRESS_READ_TIMEOUT))
 
 
 class Transport:
@@ -223,12 +214,13 @@ class Transport:
 
     `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests; `certificate`
     a client certificate with its key, PEM. Raises TransportError for one that cannot be read. `kept` is how many
-    connections to one server stay open; `open` may be called by that many threads.
+    connections of `open` to one server stay open.
     """
 
     def __init__(self, *, ca_bundle: str = "", certificate: str = "", kept: int = 4) -> None:
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
-        self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate, kept)
+        self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate)
+        self._kept = Kept(kept)
 
     def __enter__(self) -> Self:
         return self
@@ -238,6 +230,7 @@ class Transport:
 
     def close(self) -> None:
         self._adapter.close()
+        self._kept.close()
 
     def send(
         self,
@@ -286,43 +279,59 @@ class Transport:
         EGRESS_TOTAL_TIMEOUT is for the head; for the body `seconds` of `Streamed.chunks`. May be called by several threads at once.
         The URL is sent as it is written, percent-encoding included.
         """
-        token = sockets.deadline.set(time.monotonic() + settings.EGRESS_TOTAL_TIMEOUT)
+        end = time.monotonic() + settings.EGRESS_TOTAL_TIMEOUT
         dressed = _dress(outgoing, additions or Additions(), credentials_origin or outgoing.url)
         try:
-            response = self._opened(dressed)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            raise _failure(error, shown(outgoing.url)) from None
+            return Streamed(self._opened(dressed, end), shown(outgoing.url))
+        except (WireError, OSError) as error:
+            raise _failure(error, shown(outgoing.url), end=end) from None
         except (ValueError, UnicodeError):
             raise _invalid(shown(outgoing.url)) from None
+
+    def _opened(self, outgoing: Outgoing, end: float) -> Exchange:
+        """A request on a socket that was kept, or on a new one; a kept one that the server closed just then is no failure of a
+        request that may be repeated (RFC 9112 9.3.1)."""
+        parts = urlsplit(outgoing.url)
+        origin = (parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        head = head_of(outgoing.method, target, parts.netloc, _fields(outgoing.headers).items(), outgoing.body)
+        give = partial(self._kept.give, origin)
+        kept = self._kept.take(origin)
+        while True:
+            sock = kept or self._connected(origin, end)
+            exchange = Exchange(sock, give, method=outgoing.method)
+            try:
+                exchange.send(head, outgoing.body, wait=partial(_until, end))
+            except (WireError, OSError) as error:
+                sock.close()
+                unanswered = isinstance(error, ConnectionError) or (isinstance(error, WireError) and not error.started)
+                if kept is None or not unanswered or outgoing.method not in _SAFE:
+                    raise
+                kept = None
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return exchange
+
+    def _connected(self, origin: tuple[str, str, int], end: float) -> socket.socket:
+        scheme, host, port = origin
+        token = sockets.deadline.set(end)
+        try:
+            sock = sockets.connect(host, port, [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)], encrypted=scheme == "https")
+            if scheme != "https":
+                return sock
+            try:
+                return self._adapter.context.wrap_socket(sock, server_hostname=host)
+            except TimeoutError:
+                sock.close()
+                raise sockets.connect_timeout(host, port) from None
+            except (ssl.SSLError, OSError) as error:
+                sock.close()
+                sentence = sockets.tls_sentence(host, error)
+                raise TransportError(sentence, kind="tls", sent=False, permanent=sockets.is_certificate(error)) from None
         finally:
             sockets.deadline.reset(token)
-        return Streamed(response, shown(outgoing.url), outgoing.method)
-
-    def _opened(self, outgoing: Outgoing) -> urllib3.HTTPResponse:
-        """One request without what `requests` adds, which takes three times as long as the exchange itself."""
-        parts = urlsplit(outgoing.url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        timeout = urllib3.Timeout(connect=settings.EGRESS_CONNECT_TIMEOUT, read=settings.EGRESS_READ_TIMEOUT)
-        ask = partial(
-            self._adapter.poolmanager.connection_from_host(parts.hostname, parts.port, parts.scheme).urlopen,
-            outgoing.method,
-            target,
-            body=outgoing.body,
-            headers=_fields(outgoing.headers),
-            timeout=timeout,
-            retries=False,
-            redirect=False,
-            assert_same_host=False,
-            preload_content=False,
-            decode_content=False,
-        )
-        sockets.opened.set(False)
-        try:
-            return cast("urllib3.HTTPResponse", ask())
-        except (urllib3.exceptions.ProtocolError, http.client.HTTPException, OSError):
-            if sockets.opened.get() or outgoing.method not in _SAFE:
-                raise
-            return cast("urllib3.HTTPResponse", ask())
 
     @contextmanager
     def _exchange(self, outgoing: Outgoing) -> Iterator[urllib3.HTTPResponse]:
@@ -480,6 +489,13 @@ def _failure(error: BaseException, where: str, *, end: float | None = None, tota
         return _sent(
             f"{where} sent nothing for {settings.EGRESS_READ_TIMEOUT:g} seconds. Try again later, or ask for less.", "read_timeout"
         )
+    if has(WireError):
+        known = {"malformed": "malformed", "too large": "malformed"}.get(str(error), "closed")
+        if known == "malformed":
+            return _sent(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
+        if not getattr(error, "started", True):
+            return _sent(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
+        return _sent(f"{where} closed the connection before its answer was complete. Try again later.", "closed")
     if has(urllib3.exceptions.DecodeError):
         return _sent(f"The compressed answer of {where} is damaged and cannot be unpacked.", "malformed")
     if has(http.client.RemoteDisconnected):
