@@ -96,13 +96,13 @@ class Client:
 
     def _base(self) -> str:
         try:
-            return base_of(self.definition, self._values())
+            return base_of(self.definition, self._url_values())
         except expressions.MissingValue as error:
             if not self._scheme.needs_token or self._held.value:
                 raise CallError(_lacks(error)) from None
         self._token()
         try:
-            return base_of(self.definition, self._values())
+            return base_of(self.definition, self._url_values())
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
 
@@ -125,7 +125,7 @@ class Client:
     def rendered_url(self, text: str) -> str:
         """A URL or a part of one with its placeholders filled in. Raises `CallError`."""
         try:
-            return expressions.render_url(text, self._values())
+            return expressions.render_url(text, self._url_values())
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
         except ValueError as error:
@@ -287,6 +287,10 @@ class Client:
         if self._digest and (header := self._digest.header(outgoing.method, outgoing.url)):
             added.headers.append(("Authorization", header))
         return added
+
+    def _url_values(self) -> dict[str, Any]:
+        """What placeholders of base and ping URLs read: of the caller only who it is at the vendor, which its owner has mapped."""
+        return self._values(mapping=self._of_caller.get("mapping", {}))
 
     def _values(self, **more: Any) -> dict[str, Any]:
         held = self._held

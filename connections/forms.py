@@ -13,6 +13,7 @@ from django import forms
 from connections import authorization
 from connections.auth import CredentialField, scheme_of
 from connections.auth.tokens import PASTED
+from connections.models import Connection
 from connections.rates import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
 from connections.services import LIMITS, NAME_LENGTH
 from integrations.definition import ConnectionField, Definition
@@ -22,6 +23,7 @@ from integrations.widgets import AffixedInput
 CREDENTIALS = "credentials."
 SETTINGS = "settings."
 BASE_URI = "settings.baseUri"
+BELOW = "below"
 _LIMITS = (
     (
         "concurrency",
@@ -47,7 +49,8 @@ class UnshownText(forms.Textarea):
 
 
 class ConnectionForm(RefusableForm):
-    """`stored` names the credentials that the connection has, `defaults` those that come with the integration.
+    """`stored` names the credentials that the connection has, `defaults` those that come with the integration. With `offers_below`
+    it asks who below may run with the connection.
 
     No credential is ever sent back. Where htmx swaps the form, static/js/keep-typed.js carries over what was typed.
     """
@@ -58,9 +61,11 @@ class ConnectionForm(RefusableForm):
         definition: Definition,
         stored: Collection[str] = (),
         defaults: Collection[str] = (),
+        offers_below: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.offers_below = offers_below
         self.fields["name"] = forms.CharField(
             max_length=NAME_LENGTH,
             help_text="By which you tell it from others, for example Production.",
@@ -83,6 +88,23 @@ class ConnectionForm(RefusableForm):
         for name, label, note in _LIMITS:
             widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
             self.fields[name] = forms.CharField(label=label, required=False, help_text=note, widget=widget)
+        if offers_below:
+            self.fields[BELOW] = forms.ChoiceField(
+                label="Who below may run with it",
+                choices=Connection.Below.choices,
+                initial=Connection.Below.NOBODY,
+                required=False,
+                help_text="Their runs then call the vendor as this account, and may see all that it sees. Settings and secrets stay hidden from them.",
+            )
+
+    @property
+    def below_field(self) -> forms.BoundField | None:
+        return self[BELOW] if self.offers_below else None
+
+    @property
+    def below(self) -> str | None:
+        """What was chosen; None where the form did not ask."""
+        return self._entered().get(BELOW) or None
 
     @property
     def limit_fields(self) -> list[forms.BoundField]:
@@ -104,7 +126,7 @@ class ConnectionForm(RefusableForm):
 
     @property
     def main_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.fields if name not in self._brought and name not in LIMITS]
+        return [self[name] for name in self.fields if name not in self._brought and name not in LIMITS and name != BELOW]
 
     @property
     def brought_fields(self) -> list[forms.BoundField]:

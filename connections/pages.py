@@ -70,6 +70,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 credentials=form.credentials,
                 settings=form.settings,
                 limits=form.limits,
+                below=form.below,
             )
         except Refusal as refusal:
             form.refuse(refusal)
@@ -104,6 +105,7 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
                 credentials=form.credentials or None,
                 settings=moved or None,
                 limits=form.limits,
+                below=form.below,
             )
         except Refusal as refusal:
             # What `change` tried stands on the instance; the page shows what is stored.
@@ -200,9 +202,11 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
             "name": connection.name,
             **{f"settings.{name}": value for name, value in connection.settings.items()},
             **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+            "below": connection.below,
         }
         if connection
         else {},
+        offers_below=(connection.organization if connection else current(request)).children.exists(),
         definition=definition,
         stored=services.stored_fields(connection) if connection else [],
         defaults=defaults,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.core.exceptions import PermissionDenied
 
 from connections.callers import Caller
+from connections.choosing.walk import choose
 from connections.client import CallError, Client, client_for
 from connections.exchange import Pairs
 from connections.models import Connection
@@ -57,38 +58,39 @@ class Route:
 
 def route(user: User, integration: Integration, organization: Organization | None = None) -> Route:
     """The way of a caller to the vendor. Raises `PermissionDenied`, `Conflict` where there is no connection, and `Unreachable`."""
-    if not Organization.objects.visible_to(user, Role.OPERATOR).exists():
-        raise PermissionDenied
-    connection = connection_of(user, integration, organization)
+    caller, connection = connection_of(user, integration, organization)
     if connection.needs_authorization:
         raise Conflict(connection.message or "The connection has to be authorized again.")
     try:
-        return Route(
-            client_for(connection, definition_of(integration), caller=Caller(connection.organization, user), transport=_transport()),
-            connection,
-        )
+        return Route(client_for(connection, definition_of(integration), caller=caller, transport=_transport()), connection)
     except CallError as error:
         raise Unreachable(error.message) from None
 
 
-def connection_of(user: User, integration: Integration, organization: Organization | None = None) -> Connection:
-    """The connection with which the user calls an integration: of several the default, of the topmost organization.
+def connection_of(user: User, integration: Integration, organization: Organization | None = None) -> tuple[Caller, Connection]:
+    """For whom the user calls an integration, and with which connection: that of the named organization, else of the topmost one
+    that has one. In the mode per-user it is always one that the user made.
 
-    In the mode per-user it is one that the user made. `organization` narrows the choice. Raises `Conflict` where there is none.
+    Raises `Conflict` where there is none, and `PermissionDenied`.
     """
+    mine = Organization.objects.visible_to(user, Role.OPERATOR)
+    first = organization or mine.order_by("path").first()
+    if first is None:
+        raise PermissionDenied
     rows = Connection.objects.usable_by(user).filter(integration=integration)
-    if organization is not None:
-        rows = rows.filter(organization=organization)
-    if integration.extra.get("mode") == PER_USER:
-        rows = rows.filter(created_by=user)
     rows = rows.select_related("organization", "integration", "credential")
-    found = rows.order_by("-is_default", "organization__path", "created_at", "pk").first()
-    if found is None:
-        yours = "You have" if integration.extra.get("mode") == PER_USER else "Your organization has"
-        raise Conflict(
-            f"{yours} no connection to {integration} yet. Connect first, with POST /api/integrations/{integration.slug}/connect."
-        )
-    return found
+    rows = rows.order_by("-is_default", "organization__path", "created_at", "pk")
+    if integration.extra.get("mode") == PER_USER:
+        rows = rows.filter(created_by=user, **({"organization": organization} if organization else {}))
+        own = rows.first()
+        if own is None:
+            advice = f"Connect first, with POST /api/integrations/{integration.slug}/connect."
+            raise Conflict(f"You have no connection to {integration} yet. {advice}")
+        return Caller(own.organization, user), own
+    choice = choose(organization=first, integration=integration, user=user)
+    if choice.connection is None and organization is None and (known := rows.first()):
+        choice = choose(organization=known.organization, integration=integration, user=user)
+    return Caller(choice.seeker.organization, user), choice.found()
 
 
 @lru_cache(maxsize=1)

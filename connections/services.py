@@ -49,6 +49,7 @@ def create(
     settings: dict[str, Any] | None = None,
     is_default: bool | None = None,
     limits: dict[str, Any] | None = None,
+    below: str | None = None,
 ) -> Connection:
     """Connect an organization to an integration that is published by it or above it. The first connection is the default."""
     check_installable(integration, organization, user)
@@ -73,6 +74,7 @@ def create(
             settings=settings,
             destinations=goes_to,
             is_default=is_default,
+            below=_checked_below(below or Connection.Below.NOBODY),
             created_by=user,
             **_first_state(definition, held),
             **_checked_limits(limits or {}),
@@ -93,6 +95,7 @@ def facts(connection: Connection) -> dict[str, Any]:
         "integration": connection.integration.name,
         "settings": connection.settings,
         "isDefault": connection.is_default,
+        "below": connection.below,
     }
 
 
@@ -108,8 +111,9 @@ def change(
     settings: dict[str, Any] | None = None,
     is_default: bool | None = None,
     limits: dict[str, Any] | None = None,
+    below: str | None = None,
 ) -> Connection:
-    """Change what is given. `limits` holds some of LIMITS, None for the default. A credential that is left out, or is the mask, stays as it was; "" removes it.
+    """Change what is given. `limits` holds some of LIMITS, None for the default; `below` is one of `Connection.Below`. A credential that is left out, or is the mask, stays as it was; "" removes it.
 
     Another server gets no credential that was entered for the one before.
     """
@@ -142,6 +146,8 @@ def change(
             connection.is_default = is_default
         for field, value in _checked_limits(limits or {}).items():
             setattr(connection, field, value)
+        if below is not None:
+            connection.below = _checked_below(below)
         _save(connection)
         _record(connection, "changed", before=before, after=facts(connection))
         if entered := sorted(field for field, value in (credentials or {}).items() if value != MASK):
@@ -336,6 +342,12 @@ def _checked_limits(given: dict[str, Any]) -> dict[str, int | None]:
             raise Invalid({name: [f"Enter a whole number from 1 to {largest:,}, or leave it empty."]})
         found[column] = int(text) if text else None
     return found
+
+
+def _checked_below(value: Any) -> str:
+    if value not in Connection.Below.values:
+        raise Invalid({"below": [f"Use one of: {', '.join(Connection.Below.values)}."]})
+    return str(value)
 
 
 def _one_at_a_time(organization_id: UUID) -> None:

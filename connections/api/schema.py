@@ -42,6 +42,11 @@ class ConnectionRequest(serializers.Serializer):
     credentials = CredentialsField(required=False, write_only=True)
     settings = SettingsField(required=False)
     isDefault = serializers.BooleanField(required=False)
+    below = serializers.ChoiceField(
+        ["nobody", "mapped", "everybody"],
+        required=False,
+        help_text="Which organizations below may run with it: none, those that are mapped to a customer of the vendor, or all",
+    )
     concurrency = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=50, help_text="Requests at once, over all runs; null: 4"
     )
@@ -118,6 +123,7 @@ class ConnectionDocument(serializers.Serializer):
     credentialFields = serializers.ListField(child=serializers.CharField(), help_text="Which credentials are stored; never their values")
     settings = SettingsField()
     isDefault = serializers.BooleanField()
+    below = serializers.ChoiceField(["nobody", "mapped", "everybody"])
     concurrency = serializers.IntegerField(allow_null=True)
     requestsPerMinute = serializers.IntegerField(allow_null=True)
     state = serializers.ChoiceField(["untested", "working", "failing", "reauthorize"])

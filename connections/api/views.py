@@ -26,7 +26,7 @@ from integrations.models import Role, look_up_revisions
 from integrations.permissions import integration_for, organization_for, running_for, signed_in
 from integrations.refusals import Invalid
 
-WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault", *services.LIMITS}
+WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault", "below", *services.LIMITS}
 READ_ONLY = {
     "id", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
     "testedAt", "createdAt", "updatedAt",
@@ -44,6 +44,7 @@ def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType 
         "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
         "isDefault": connection.is_default,
+        "below": connection.below,
         **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
         "state": connection.state,
         "message": connection.message,
@@ -122,6 +123,7 @@ class ConnectionsView(APIView):
             settings=payload.get("settings") or {},
             is_default=payload.get("isDefault"),
             limits={name: payload[name] for name in services.LIMITS if name in payload},
+            below=payload.get("below"),
         )
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
 
@@ -164,6 +166,7 @@ class ConnectionView(APIView):
                 settings=payload.get("settings"),
                 is_default=payload.get("isDefault"),
                 limits={name: payload[name] for name in services.LIMITS if name in payload},
+                below=payload.get("below"),
             )
         return conditions.answer(request, represent(connection_for(request.user, key)))
 
