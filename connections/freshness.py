@@ -1,7 +1,8 @@
 """What a decision about a caller was made of, read with one query: as long as it is the same, so is the decision.
 
-Whether somebody may call through an integration, and with which connection, takes a dozen queries to find out. All of them
-look at the rows named here; a request that finds these rows as they were does not have to ask again.
+Whether somebody may call through an integration, and with which connection, takes a dozen queries to find out. They look at
+the rows named here; a request that finds these rows as they were does not have to ask again. What is further away (members
+of teams, mappings, fields of organizations above) is looked at when the decision is made anew, `lane.KEPT_SECONDS` later at most.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from uuid import UUID
 from django.db import connection as database
 from oauth2_provider.models import get_access_token_model, get_application_model
 
+from connections.choosing.models import Override
 from connections.models import Connection, Credential, DefaultCredential
 from integrations.models import InstallRequest, Integration, Membership, Organization, Revision, Share, User
 
@@ -26,6 +28,7 @@ SELECT t.expires, t.scope, t.user_id, a.user_id, u.is_active, u.is_superuser, u.
   (SELECT updated_at FROM {DefaultCredential} WHERE integration_id = i.id),
   (SELECT COUNT(*) FROM {Connection} WHERE integration_id = i.id), (SELECT MAX(updated_at) FROM {Connection} WHERE integration_id = i.id),
   (SELECT COUNT(*) FROM {InstallRequest} WHERE integration_id = i.id AND state = 'approved'),
+  (SELECT COUNT(*) FROM {Override} WHERE integration_id = i.id), (SELECT MAX(updated_at) FROM {Override} WHERE integration_id = i.id),
   (SELECT COUNT(*) FROM {Share} WHERE integration_id = i.id), (SELECT MAX(updated_at) FROM {Share} WHERE integration_id = i.id),
   (SELECT {joined} FROM {Membership} m JOIN {Organization} mo ON mo.id = m.organization_id WHERE m.user_id = u.id)
 FROM {AccessToken} t JOIN {Application} a ON a.id = t.application_id JOIN {User} u ON u.id = COALESCE(t.user_id, a.user_id)
@@ -50,6 +53,18 @@ def facts(*, token_id: int, integration_id: UUID, connection_id: UUID) -> Facts 
 def _statement(vendor: str) -> str:
     pieces = "mo.path || ' ' || m.role || CAST(m.fields AS TEXT)"
     joined = f"STRING_AGG({pieces}, ',' ORDER BY m.id)" if vendor == "postgresql" else f"GROUP_CONCAT({pieces})"
-    models = [Revision, DefaultCredential, Connection, InstallRequest, Membership, Organization, Share, User, Integration, Credential]
+    models = [
+        Revision,
+        DefaultCredential,
+        Connection,
+        InstallRequest,
+        Membership,
+        Organization,
+        Override,
+        Share,
+        User,
+        Integration,
+        Credential,
+    ]
     tables = {model.__name__: model for model in models} | {"AccessToken": get_access_token_model(), "Application": get_application_model()}
     return _SQL.format(joined=joined, **{name: model._meta.db_table for name, model in tables.items()})  # noqa: SLF001 - public by its documentation
