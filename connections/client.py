@@ -16,6 +16,8 @@ from django.conf import settings as django_settings
 from django.urls import reverse
 
 from connections import outcomes, rates, tokens
+from connections.agents.route import MARK, Route
+from connections.agents.services import route_of
 from connections.auth import Credentials, scheme_of
 from connections.callers import ROOTS, Caller, reads_caller, said_of
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
@@ -47,13 +49,14 @@ class Client:
         credentials: Credentials,
         settings: Mapping[str, Any],
         store: tokens.TokenStore,
+        route: Route | None = None,
         caller: Caller | None = None,
         transport: Transport | None = None,
     ) -> None:
         self.definition = definition
         # Looked up here: the threads that fetch pages have no connection to the database.
         self._of_caller = caller.values() if caller and reads_caller(definition) else {}
-        self.issuer = Issuer(definition, credentials, settings, redirect_uri())
+        self.issuer = Issuer(definition, credentials, settings, redirect_uri(), route)
         self._credentials = credentials
         self._settings = settings
         self._scheme = scheme_of(definition.auth)
@@ -62,7 +65,8 @@ class Client:
         self._through: Callable[[Callable[[], Any]], Any] = _at_once
         try:
             certificate = self.issuer.certificate
-            self._transport = transport if transport and not certificate else Transport(certificate=certificate)
+            shared = transport is not None and not certificate and route is None
+            self._transport = transport if transport and shared else Transport(certificate=certificate, route=route)
         except TransportError as error:
             raise CallError(error.message) from None
         self._secrets: list[str] = []
@@ -157,7 +161,13 @@ class Client:
 
     def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
         """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
-        twin = Client(definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store)
+        twin = Client(
+            definition=self.definition,
+            credentials=self._credentials,
+            settings=self._settings,
+            store=self._store,
+            route=self.issuer.route,
+        )
         twin._of_caller = self._of_caller
         twin._held, twin._gate, twin._through = self._held, self._gate, through
         twin._learn()
@@ -276,6 +286,9 @@ class Client:
         return self._once("additions", lambda: self._new_additions(outgoing))
 
     def _new_additions(self, outgoing: Outgoing) -> Additions:
+        route = self.issuer.route
+        if route and route.credential:
+            return Additions(headers=[(MARK, route.credential)])
         values = self._values(request=of_request(outgoing), **self._of_caller)
         try:
             added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
@@ -398,12 +411,18 @@ def client_for(
         credentials=credentials,
         settings=connection.settings,
         store=tokens.MemoryTokens(definition.auth),
+        route=route_of(connection),
         caller=caller or Caller(connection.organization),
         transport=transport,
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(
-        rates.gate_of(_base_known(definition, credentials, connection.settings), credentials, per_minute=connection.requests_per_minute)
+        rates.gate_of(
+            _base_known(definition, credentials, connection.settings),
+            credentials,
+            per_minute=connection.requests_per_minute,
+            agent=str(connection.agent_id or ""),
+        )
     )
     return client
 

@@ -32,6 +32,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from connections import sockets
+from connections.agents.route import Route
 from connections.exchange import (
     DEFAULT_PORTS,
     Additions,
@@ -47,7 +48,7 @@ from connections.exchange import (
     with_query,
     without_query,
 )
-from connections.wire import Exchange, Kept, WireError, head_of
+from connections.wire import Exchange, Kept, Whole, WireError, head_of
 
 __all__ = ["Additions", "Answer", "Headers", "Outgoing", "Streamed", "Transport", "TransportError"]
 
@@ -176,7 +177,7 @@ class _GuardedAdapter(HTTPAdapter):
 class Streamed:
     """An answer whose body is still on its way, as the server encoded it. Whoever has one reads it to its end or closes it."""
 
-    def __init__(self, exchange: Exchange, where: str) -> None:
+    def __init__(self, exchange: Exchange | Whole, where: str) -> None:
         self._exchange = exchange
         self._where = where
         self.status = exchange.status
@@ -213,13 +214,16 @@ class Transport:
     """Sends requests over connections that are kept open; one per thread, used as a context manager.
 
     `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests; `certificate`
-    a client certificate with its key, PEM. Raises TransportError for one that cannot be read. `kept` is how many
-    connections of `open` to one server stay open.
+    a client certificate with its key, PEM. Raises TransportError for one that cannot be read. With a `route` requests are
+    made by an agent, whose own list of hosts stands in for the guard at our sockets. `kept` is how many connections of `open`
+    to one server stay open.
     """
 
-    def __init__(self, *, ca_bundle: str = "", certificate: str = "", kept: int = 4) -> None:
+    def __init__(self, *, ca_bundle: str = "", certificate: str = "", route: Route | None = None, kept: int = 4) -> None:
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
         self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate)
+        self._certificate = certificate
+        self._route = route
         self._kept = Kept(kept)
 
     def __enter__(self) -> Self:
@@ -281,12 +285,26 @@ class Transport:
         """
         end = time.monotonic() + settings.EGRESS_TOTAL_TIMEOUT
         dressed = _dress(outgoing, additions or Additions(), credentials_origin or outgoing.url)
+        if self._route:
+            return Streamed(self._whole(dressed, end), shown(outgoing.url))
         try:
             return Streamed(self._opened(dressed, end), shown(outgoing.url))
         except (WireError, OSError) as error:
             raise _failure(error, shown(outgoing.url), end=end) from None
         except (ValueError, UnicodeError):
             raise _invalid(shown(outgoing.url)) from None
+
+    def _whole(self, outgoing: Outgoing, end: float) -> Whole:
+        """An answer that an agent sends, which comes as one."""
+        token = sockets.deadline.set(end)
+        try:
+            with self._exchange(outgoing) as response:
+                body = b"" if outgoing.method == "HEAD" else _read(response, outgoing.url)
+                kept = [(name, str(value)) for name, value in response.headers.iteritems()]
+                headers = [(name, value) for name, value in kept if name.lower() not in ("content-encoding", "content-length")]
+                return Whole(response.status, response.reason or "", headers, body)
+        finally:
+            sockets.deadline.reset(token)
 
     def _opened(self, outgoing: Outgoing, end: float) -> Exchange:
         """A request on a socket that was kept, or on a new one; a kept one that the server closed just then is no failure of a
@@ -357,6 +375,8 @@ class Transport:
     def _head(self, prepared: requests.PreparedRequest, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
         """Status and headers of an answer. A safe request over a kept connection, which the server closed just then, is
         asked once more over a new one (RFC 9112 9.3.1)."""
+        if self._route is not None:
+            return self._by_agent(self._route, prepared, timeouts)
         sockets.opened.set(False)
         try:
             return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
@@ -364,6 +384,22 @@ class Transport:
             if sockets.opened.get() or prepared.method not in _SAFE:
                 raise
             return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
+
+    def _by_agent(self, route: Route, prepared: requests.PreparedRequest, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
+        """The same by an agent."""
+        method, url, body = prepared.method or "GET", prepared.url or "", prepared.body
+        headers = [(_text(name), _text(value)) for name, value in prepared.headers.items()]
+        raw = route.send(method, url, headers, _bytes(body) if body is not None else None, certificate=self._certificate, timeouts=timeouts)
+        fields = urllib3.HTTPHeaderDict()
+        for name, value in raw.headers:
+            fields.add(name, value)
+        return urllib3.HTTPResponse(
+            cast("Any", raw), fields, raw.status, reason=raw.reason, preload_content=False, request_method=method, request_url=url
+        )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str | bytes]:

@@ -11,6 +11,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import httptools
@@ -183,6 +184,26 @@ class Exchange:
         # An answer of the kind 1xx goes before the one that counts.
         self._complete = self._has_head
         self._goes_on = self._parser.should_keep_alive()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An answer that is there already, in the form of an exchange."""
+
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def length(self) -> int:
+        return len(self.body)
+
+    def pieces(self, *, wait: Callable[[], float]) -> Iterator[bytes]:  # noqa: ARG002 - nothing is waited for
+        yield self.body
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def head_of(method: str, target: str, host: str, headers: Iterable[tuple[str, str | bytes]], body: bytes | None) -> bytes:

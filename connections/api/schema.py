@@ -47,6 +47,13 @@ class ConnectionRequest(serializers.Serializer):
         required=False,
         help_text="Which organizations below may run with it: none, those that are mapped to a customer of the vendor, or all",
     )
+    mode = serializers.ChoiceField(["cloud", "on-premise"], required=False, help_text="By default as `agent` says")
+    agent = serializers.UUIDField(
+        required=False, allow_null=True, help_text="The agent that makes the calls; null: Junction itself (cloud)"
+    )
+    agentCredential = serializers.CharField(
+        required=False, allow_blank=True, help_text="A credential of the agent's own file; then the connection needs none"
+    )
     concurrency = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=50, help_text="Requests at once, over all runs; null: 4"
     )
@@ -124,6 +131,9 @@ class ConnectionDocument(serializers.Serializer):
     settings = SettingsField()
     isDefault = serializers.BooleanField()
     below = serializers.ChoiceField(["nobody", "mapped", "everybody"])
+    mode = serializers.ChoiceField(["cloud", "on-premise"])
+    agent = serializers.UUIDField(allow_null=True)
+    agentCredential = serializers.CharField()
     concurrency = serializers.IntegerField(allow_null=True)
     requestsPerMinute = serializers.IntegerField(allow_null=True)
     state = serializers.ChoiceField(["untested", "working", "failing", "reauthorize"])
