@@ -250,9 +250,14 @@ def connection(api: Truto, server: Served, cast: Cast, make_connection: MakeConn
 
 
 def run(connection: Connection, key: str, cast: Cast, **inputs: Any) -> Run:
-    size = {"page_size": 2} if key == "users_list" else {}
+    size = 2 if key == "users_list" else None
     made = lifecycle.start(
-        action=action_of(connection.integration, key), connection=connection, user=cast.carol, inputs=inputs, hand_over=False, **size
+        action=action_of(connection.integration, key),
+        connection=connection,
+        user=cast.carol,
+        inputs=inputs,
+        hand_over=False,
+        page_size=size,
     )
     execution.execute(made.pk)
     made.refresh_from_db()
