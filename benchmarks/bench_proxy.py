@@ -122,7 +122,7 @@ def main() -> None:
     given = reader.parse_args()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        os.environ |= {"DATA_DIR": folder, "EGRESS_ALLOW": "loopback", "DEBUG": "0"}
+        os.environ |= {"DATA_DIR": folder, "EGRESS_ALLOW": "loopback", "DEBUG": "0", "API_REQUESTS_PER_MINUTE": "0"}
         upstream = started(stack, [sys.executable, str(ROOT / "benchmarks/proxy_upstream.py")])
         assert upstream.stdout
         vendor = f"http://127.0.0.1:{upstream.stdout.readline().strip()}"

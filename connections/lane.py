@@ -24,9 +24,11 @@ from connections import freshness
 from connections.api.proxy import answered, refused
 from connections.freshness import Facts
 from connections.proxy import Route
+from integrations.access import limits
 from integrations.refusals import Invalid, Refusal
 
 KEPT_SECONDS: Final = 10.0
+COUNTED_TOGETHER: Final = 20  # requests of one thread, or those of a second
 _MOST: Final = 256  # decisions of one thread
 _PATH: Final = re.compile(r"/api/integrations/([^/]+)/request")
 
@@ -42,6 +44,18 @@ class _Decision:
     facts: Facts | None = None
     route: Route | None = None
     until: float = 0.0
+    caller: str = ""
+    uncounted: int = 0
+    count_at: float = 0.0
+
+    @property
+    def is_within_limits(self) -> bool:
+        """Whether the caller may still call this minute. Counted are several requests at once, since asking takes longer than all the rest."""
+        self.uncounted += 1
+        if self.uncounted < COUNTED_TOGETHER and time.monotonic() < self.count_at:
+            return True
+        requests, self.uncounted, self.count_at = self.uncounted, 0, time.monotonic() + 1
+        return limits.within(self.caller, requests)
 
     def read(self) -> Facts | None:
         return freshness.facts(token_id=self.token_id, integration_id=self.integration_id, connection_id=self.connection_id)
@@ -84,6 +98,8 @@ class ProxyLaneMiddleware:
             or decision.expires <= datetime.now(UTC)
         ):
             return self._asked(request, key, decision, facts)
+        if not decision.is_within_limits:
+            return self._asked(request, key, None, None)  # the view says how long to wait
         try:
             payload = orjson.loads(request.body)
         except orjson.JSONDecodeError:
@@ -97,8 +113,8 @@ class ProxyLaneMiddleware:
         made = getattr(response, "decided", None)
         if made is None:
             return response
-        route, auth = made
-        now = _Decision(auth.pk, auth.expires, route.connection.integration_id, route.connection.pk)
+        route, auth, caller = made
+        now = _Decision(auth.pk, auth.expires, route.connection.integration_id, route.connection.pk, caller=caller)
         if (
             before
             and facts

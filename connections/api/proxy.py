@@ -20,6 +20,7 @@ from connections import proxy
 from connections.api.schema import ProxyRequest
 from connections.proxy_requests import returned
 from connections.transport import Streamed, TransportError
+from integrations.access.limits import caller_of
 from integrations.api.problems import of_refusal, problem
 from integrations.api.schema import problems
 from integrations.api.views import json_object
@@ -66,7 +67,7 @@ class ProxyView(APIView):
         route = proxy.route(user, integration, organization)
         response = answered(route, route.send(json_object(request), accept_encoding=request.headers.get("Accept-Encoding", "")))
         if isinstance(request.auth, AbstractAccessToken) and not named:
-            response.decided = (route, request.auth)  # type: ignore[attr-defined]  # for `lane`
+            response.decided = (route, request.auth, caller_of(user, request.auth))  # type: ignore[attr-defined]  # for `lane`
         return response
 
     def handle_exception(self, exc: Exception) -> Response:

@@ -25,7 +25,16 @@ from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.connections.server import Handler, Served, serving
 
 # Headers that Django adds to pages and programs alike.
-OURS = {"Referrer-Policy", "Cross-Origin-Opener-Policy", "X-Frame-Options", "Vary", "Allow", "Content-Length"}
+OURS = {
+    "Referrer-Policy",
+    "Cross-Origin-Opener-Policy",
+    "X-Frame-Options",
+    "Vary",
+    "Allow",
+    "Content-Length",
+    "RateLimit",
+    "RateLimit-Policy",
+}
 PIXEL = bytes(range(256)) * 40
 
 
@@ -304,6 +313,12 @@ def test_decided_requests_are_answered_as_the_first_one_was(
         assert failure(carol(integration, {"url": "/../x"})) == (400, "invalid")
     assert next(query["sql"].split()[0:2] for query in queries) == ["SELECT", "t.expires,"]
     assert ["SELECT t.expires" in query["sql"] for query in queries].count(True) == 2
+
+
+def test_decided_requests_count_like_all_others(integration: Integration, connection: Connection, carol: Caller, settings: Any) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 30
+    statuses = [carol(integration, {"url": "/items"}).status_code for _ in range(100)]
+    assert set(statuses) == {200, 429}  # in windows of a minute, of which the test may see two
 
 
 def test_changed_credentials_hold_from_the_next_request_on(
