@@ -21,6 +21,7 @@ from connections.models import Connection
 from connections.proxy_requests import below
 from integrations.models import Integration, User
 from integrations.refusals import Invalid
+from tests.backends import forget_limits
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.connections.server import Handler, Served, serving
 
@@ -316,6 +317,7 @@ def test_decided_requests_are_answered_as_the_first_one_was(
 
 
 def test_decided_requests_count_like_all_others(integration: Integration, connection: Connection, carol: Caller, settings: Any) -> None:
+    forget_limits()  # of the tests before
     settings.API_REQUESTS_PER_MINUTE = 30
     statuses = [carol(integration, {"url": "/items"}).status_code for _ in range(100)]
     assert set(statuses) == {200, 429}  # in windows of a minute, of which the test may see two
