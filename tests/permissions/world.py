@@ -127,6 +127,7 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/integration-templates/", "key", lambda _: TEMPLATE),
     ("integrations/", "slug", lambda world: world.integration.slug),
     ("api/integrations/", "key", lambda world: world.integration.slug),
+    ("integration/", "key", lambda world: world.integration.slug),
     ("connections/", "pk", lambda world: world.connection.pk),
     ("api/connections/", "key", lambda world: world.connection.pk),
     ("agents/machines/", "pk", lambda world: world.machine.pk),
