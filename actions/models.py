@@ -9,10 +9,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Max, Q
 
+from actions.schedules.models import Schedule
 from connections.models import Connection
 from integrations.models import Integration, Organization, Revision, Role
 from integrations.operation import Operation
 from integrations.ordered_json import OrderedJSONField
+
+__all__ = ["Action", "Import", "ImportContent", "Page", "Run", "Schedule"]
 
 
 class ActionQuerySet(models.QuerySet["Action"]):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from actions.models import Action, Import, Run
+from actions.models import Action, Import, Run, Schedule
 from connections.permissions import may_use
 from integrations.models import Integration
 from integrations.permissions import check_builder, is_uuid
@@ -26,6 +26,19 @@ def run_for(user: Any, key: Any, *, use: bool = False) -> Run:
     """The run that the user sees; with `use` one that the user may cancel."""
     rows = Run.objects.visible_to(user).select_related(
         "action__revision__integration", "connection__integration", "connection__organization", "created_by"
+    )
+    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    if use and not may_use(user, found.connection):
+        raise PermissionDenied
+    return found
+
+
+def schedule_for(user: Any, key: Any, *, use: bool = False) -> Schedule:
+    """The schedule that the user sees; with `use` one that the user may change."""
+    rows = Schedule.objects.visible_to(user).select_related(
+        "connection__integration", "connection__organization", "owner", "last_run", "clock"
     )
     found = rows.filter(pk=key).first() if is_uuid(key) else None
     if found is None:

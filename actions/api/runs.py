@@ -103,8 +103,8 @@ class RunsView(APIView):
         unknown = sorted(set(payload) - _FIELDS)
         if unknown:
             raise Invalid({name: ["This field is not known."] for name in unknown})
-        connection = self._connection(request.user, payload.get("connection"))
-        action = self._action(request.user, payload.get("action"), connection)
+        connection = find_connection(request.user, payload.get("connection"))
+        action = find_action(request.user, payload.get("action"), connection)
         inputs = payload.get("inputs") or {}
         if not isinstance(inputs, dict):
             raise Invalid({"inputs": ["Enter an object of values by parameter name."]})
@@ -118,31 +118,31 @@ class RunsView(APIView):
         )
         return Response(represent(run), status=202, headers={"Location": f"/api/runs/{run.pk}"})
 
-    @staticmethod
-    def _connection(user: Any, key: Any) -> Connection:
-        found = Connection.objects.visible_to(user).select_related("integration").filter(pk=key).first() if is_uuid(key) else None
-        if found is None:
-            raise Invalid({"connection": ["There is no such connection that you may see. Send its id."]})
-        if not Connection.objects.usable_by(user).filter(pk=found.pk).exists():
-            raise PermissionDenied
-        return found
 
-    @staticmethod
-    def _action(user: Any, key: Any, connection: Connection) -> Action:
-        rows = (
-            Action.objects.filter(uid=key).select_related("revision").order_by("-revision__number")
-            if is_uuid(key)
-            else Action.objects.none()
-        )
-        found = rows.filter(revision__integration=connection.integration_id, revision__finalized_at__isnull=False).first()
-        if found is not None:
-            return found
-        other = rows.visible_to(user).first()
-        if other is None:
-            raise Invalid({"action": ["There is no such action that you may see. Send its id."]})
-        if other.revision.integration_id == connection.integration_id:
-            raise Conflict("This action is new in the draft. It can be run once the draft is finalized.")
-        raise Conflict("The action and the connection belong to different integrations. Choose a connection of the action's integration.")
+def find_connection(user: Any, key: Any) -> Connection:
+    """The connection with this id, which the user may run with."""
+    found = Connection.objects.visible_to(user).select_related("integration").filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Invalid({"connection": ["There is no such connection that you may see. Send its id."]})
+    if not Connection.objects.usable_by(user).filter(pk=found.pk).exists():
+        raise PermissionDenied
+    return found
+
+
+def find_action(user: Any, key: Any, connection: Connection) -> Action:
+    """The action with this id, as the newest finalized revision of the connection's integration has it."""
+    rows = (
+        Action.objects.filter(uid=key).select_related("revision").order_by("-revision__number") if is_uuid(key) else Action.objects.none()
+    )
+    found = rows.filter(revision__integration=connection.integration_id, revision__finalized_at__isnull=False).first()
+    if found is not None:
+        return found
+    other = rows.visible_to(user).first()
+    if other is None:
+        raise Invalid({"action": ["There is no such action that you may see. Send its id."]})
+    if other.revision.integration_id == connection.integration_id:
+        raise Conflict("This action is new in the draft. It can be run once the draft is finalized.")
+    raise Conflict("The action and the connection belong to different integrations. Choose a connection of the action's integration.")
 
 
 class RunView(APIView):

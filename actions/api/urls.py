@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.api import actions, drafts, history, repairs, runs, trying
+from actions.api import actions, drafts, history, repairs, runs, schedules, trying
 
 urlpatterns = [
     path("integrations/import", actions.ImportView.as_view(), name="api-integration-import"),
@@ -18,6 +18,8 @@ urlpatterns = [
     path("integrations/<str:key>/revisions/<int:number>/restore", history.RestoreView.as_view(), name="api-revision-restore"),
     path("integrations/<str:key>/try", trying.TryView.as_view(), name="api-pagination-try"),
     path("actions/<str:key>", actions.ActionView.as_view(), name="api-action"),
+    path("schedules", schedules.SchedulesView.as_view(), name="api-schedule-list"),
+    path("schedules/<str:key>", schedules.ScheduleView.as_view(), name="api-schedule"),
     path("runs", runs.RunsView.as_view(), name="api-run-list"),
     path("runs/<str:key>", runs.RunView.as_view(), name="api-run"),
     path("runs/<str:key>/cancel", runs.RunCancelView.as_view(), name="api-run-cancel"),

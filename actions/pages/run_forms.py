@@ -18,7 +18,7 @@ from django.utils.text import Truncator
 from actions.bodies import MULTIPART_TYPE, is_json
 from actions.examples import example
 from actions.inputs import convert, is_given, text_of
-from actions.models import Run
+from actions.models import Run, Schedule
 from actions.requests import BODY, labelled
 from actions.runs import DEFAULT_LIMIT, PageLimit, Plan
 from connections.models import Connection
@@ -37,7 +37,7 @@ SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
 class RunForm(RefusableForm):
-    """`organization` is the one that the user works for; `again` an earlier run whose values the form starts with."""
+    """`organization` is the one that the user works for; `again` an earlier run, or a schedule, whose values the form starts with."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class RunForm(RefusableForm):
         plan: Plan,
         connections: list[Connection],
         organization: Organization,
-        again: Run | None = None,
+        again: Run | Schedule | None = None,
     ) -> None:
         super().__init__(data)
         self.plan = plan
@@ -137,7 +137,7 @@ class RunForm(RefusableForm):
 
     # --- how it is built ----------------------------------------------------------------------------------------------
 
-    def _add_paging(self, again: Run | None) -> None:
+    def _add_paging(self, again: Run | Schedule | None) -> None:
         pagination = self.plan.strategy.pagination
         limit = getattr(pagination, "default_page_limit", None)
         chosen = "default"
@@ -275,7 +275,7 @@ def _choices(connections: list[Connection], here: Organization) -> list[Any]:
     return groups if own else [("", "Choose a connection"), *groups]
 
 
-def _first_choice(connections: list[Connection], here: Organization, again: Run | None) -> str:
+def _first_choice(connections: list[Connection], here: Organization, again: Run | Schedule | None) -> str:
     """The connection of the earlier run, else the default of one's own organization. Never that of another one, unasked."""
     if again and any(row.pk == again.connection_id for row in connections):
         return str(again.connection_id)

@@ -38,7 +38,7 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
         raise PermissionDenied
     action = runnable_action(integration, uid)
     context: dict[str, Any] = {"integration": integration, "action": action}
-    connections = _usable(request, integration)
+    connections = usable_connections(request, integration)
     if not connections:
         organization = request.organization  # type: ignore[attr-defined]
         context["connectable"] = Integration.objects.installable_by(organization, request.user).filter(pk=integration.pk).exists()
@@ -165,7 +165,7 @@ def runs_now(run: Run) -> bool:
     return current is not None and current.actions.filter(uid=run.action.uid).exists()
 
 
-def _usable(request: HttpRequest, integration: Integration) -> list[Connection]:
+def usable_connections(request: HttpRequest, integration: Integration) -> list[Connection]:
     """Connections that the user may run with: first those of the current organization, then those below it by name."""
     rows = Connection.objects.usable_by(request.user).filter(integration=integration, organization__in=organizations_at(request))
     here = request.organization  # type: ignore[attr-defined]

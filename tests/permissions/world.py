@@ -17,7 +17,9 @@ from django.test import Client
 from django.utils import timezone
 
 from actions import runs
-from actions.models import Import, Run
+from actions.models import Import, Run, Schedule
+from actions.schedules import services as schedules
+from actions.schedules.timing import Timing
 from connections.models import Connection
 from integrations import services as integrations
 from integrations.models import InstallRequest, Integration, IntegrationTemplate, Invitation, Membership, Organization, Role, Team, User
@@ -36,6 +38,7 @@ class World:
     integration: Integration
     connection: Connection
     run: Run
+    schedule: Schedule
     document: Import
     membership: Membership
     invitation: Invitation
@@ -72,6 +75,9 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         max_pages=1,
         hand_over=False,
     )
+    schedule = schedules.save(
+        schedule=None, action=action_of(integration), connection=connection, user=people["operator"], timing=Timing(minutes=60)
+    )
     integrations.open_draft(integration=integration)
     somebody = member("somebody", here, Role.VIEWER)
     team = teams.create(organization=here, name="Help desk", members=["somebody"])
@@ -82,6 +88,7 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         integration=integration,
         connection=connection,
         run=run,
+        schedule=schedule,
         document=Import.objects.create(organization=here, created_by=people["builder"], kind="text", source="Pasted text"),
         membership=Membership.objects.get(user=somebody, organization=here),
         asked=InstallRequest.objects.create(integration=integration, organization=branch),
@@ -103,6 +110,8 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("connections/", "pk", lambda world: world.connection.pk),
     ("api/connections/", "key", lambda world: world.connection.pk),
     ("runs/", "pk", lambda world: world.run.pk),
+    ("schedules/", "pk", lambda world: world.schedule.pk),
+    ("api/schedules/", "key", lambda world: world.schedule.pk),
     ("api/runs/", "key", lambda world: world.run.pk),
     ("api/actions/", "key", lambda world: action_of(world.integration).uid),
     ("organizations/<slug:slug>/members/", "pk", lambda world: world.membership.pk),
