@@ -80,7 +80,12 @@ class Action(models.Model):
 
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: Any) -> Self:
-        return self.filter(connection__organization__in=Organization.objects.visible_to(user))
+        return self.filter(organization__in=Organization.objects.visible_to(user))
+
+    def usable_by(self, user: Any) -> Self:
+        """Runs that the user may cancel and resume: by a role, or because the integration is shared with the person."""
+        lent = Q(connection__integration__in=Integration.objects.lent_to(user), organization__in=Organization.objects.visible_to(user))
+        return self.filter(Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR)) | lent)
 
     def orphaned(self, now: Any) -> Self:
         """Unfinished runs that nobody holds: never started, or their worker's lease has run out."""
@@ -92,6 +97,8 @@ class Run(models.Model):
 
     `checkpoint` is the token of the next page to fetch; it is saved together with each page, under the lease of the
     worker that holds the run. `max_pages` None means all pages. WAITING is until `resume_at`, without a worker.
+    `organization` is for whom it runs: the connection's own one, or one below it. `mapped` is who that one is at the vendor
+    ({"id", "label"}), as it was when the run was started; empty where it is not mapped.
     """
 
     class State(models.TextChoices):
@@ -111,6 +118,8 @@ class Run(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="runs")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="runs")
+    mapped = models.JSONField(default=dict, blank=True)
     inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)
     max_pages = models.PositiveIntegerField(null=True, blank=True)

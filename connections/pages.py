@@ -15,11 +15,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 
 from connections import services, upkeep
+from connections.agents.forms import way_initial
+from connections.agents.ways import CLOUD, chosen, way_of
 from connections.auth import scheme_of
 from connections.authorization import needs_browser
 from connections.client import Caller, called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
-from connections.models import Connection
+from connections.models import Agent, Connection
 from connections.permissions import connection_for, may_use
 from connections.ping import TestResult
 from connections.secrets import SecretError
@@ -70,6 +72,8 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 credentials=form.credentials,
                 settings=form.settings,
                 limits=form.limits,
+                below=form.below,
+                way=chosen(current(request), form.way),
             )
         except Refusal as refusal:
             form.refuse(refusal)
@@ -104,6 +108,8 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
                 credentials=form.credentials or None,
                 settings=moved or None,
                 limits=form.limits,
+                below=form.below,
+                way=chosen(connection.organization, form.way, way_of(connection)),
             )
         except Refusal as refusal:
             # What `change` tried stands on the instance; the page shows what is stored.
@@ -190,6 +196,7 @@ def _connectable(request: HttpRequest, slug: str) -> Integration:
 
 
 def _form(request: HttpRequest, integration: Integration, definition: Definition, connection: Connection | None = None) -> ConnectionForm:
+    organization = connection.organization if connection else current(request)
     try:
         defaults = list(default_credentials(integration.pk, definition))
     except SecretError:
@@ -200,12 +207,16 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
             "name": connection.name,
             **{f"settings.{name}": value for name, value in connection.settings.items()},
             **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+            "below": connection.below,
+            **way_initial(way_of(connection)),
         }
         if connection
         else {},
+        offers_below=(connection.organization if connection else current(request)).children.exists(),
         definition=definition,
         stored=services.stored_fields(connection) if connection else [],
         defaults=defaults,
+        agents=Agent.objects.usable_in(organization).prefetch_related("instances"),
     )
 
 
@@ -225,13 +236,15 @@ def _tried(request: HttpRequest, integration: Integration, organization: Organiz
 
 def _test(form: ConnectionForm, integration: Integration, caller: Caller, connection: Connection | None) -> TestResult:
     credentials, settings = form.credentials, form.settings
+    before = way_of(connection) if connection else CLOUD
+    way = chosen(caller.organization, form.way, before)
     if connection is None:
-        return services.try_out(integration=integration, caller=caller, credentials=credentials, settings=settings)
-    if not credentials and form.settings_unchanged(connection.settings):
+        return services.try_out(integration=integration, caller=caller, credentials=credentials, settings=settings, way=way)
+    if not credentials and form.settings_unchanged(connection.settings) and way == before:
         return services.test(connection=connection, user=caller.user)
     definition = services.definition_of(integration)
-    settings, merged = services.merged_values(connection, definition, credentials, settings)
-    return services.try_out(integration=integration, caller=caller, credentials=merged, settings=settings)
+    settings, merged = services.merged_values(connection, definition, credentials, settings, way)
+    return services.try_out(integration=integration, caller=caller, credentials=merged, settings=settings, way=way)
 
 
 def _show(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:

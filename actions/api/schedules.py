@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from actions import runs
-from actions.api.runs import find_action, find_connection
+from actions.api.runs import RunsView
 from actions.api.schema import ObjectField
 from actions.models import Schedule
 from actions.permissions import schedule_for
@@ -25,7 +25,9 @@ from integrations.api.views import json_object
 from integrations.permissions import signed_in
 from integrations.refusals import Conflict, Invalid
 
-_FIELDS = frozenset({"name", "action", "connection", "inputs", "pageSize", "maxPages", "everyMinutes", "cron", "timezone", "enabled"})
+_FIELDS = frozenset(
+    {"name", "action", "connection", "organization", "inputs", "pageSize", "maxPages", "everyMinutes", "cron", "timezone", "enabled"}
+)
 _TIME = frozenset({"everyMinutes", "cron", "timezone"})
 
 
@@ -34,7 +36,8 @@ class ScheduleRequest(serializers.Serializer):
 
     name = serializers.CharField(required=False, max_length=200, help_text="Left out: the name of the action")
     action = serializers.UUIDField(help_text="Cannot be changed later")
-    connection = serializers.UUIDField()
+    connection = serializers.UUIDField(required=False, help_text="Left out: one is chosen now, as for a run")
+    organization = serializers.CharField(required=False, help_text="Id or slug of whom it runs for; by default the connection's")
     inputs = ObjectField(required=False, help_text="By parameter name; the body under body")
     pageSize = serializers.IntegerField(required=False, allow_null=True)
     maxPages = serializers.IntegerField(required=False, allow_null=True, help_text="Null: all pages. Left out: the default page limit")
@@ -49,6 +52,7 @@ class ScheduleDocument(serializers.Serializer):
     name = serializers.CharField()
     action = serializers.UUIDField()
     connection = serializers.UUIDField()
+    organization = serializers.UUIDField()
     inputs = ObjectField()
     pageSize = serializers.IntegerField(allow_null=True)
     maxPages = serializers.IntegerField(allow_null=True)
@@ -69,6 +73,7 @@ def represent(schedule: Schedule) -> dict[str, Any]:
         "name": schedule.name,
         "action": str(schedule.action_uid),
         "connection": str(schedule.connection_id),
+        "organization": str(schedule.organization_id),
         "inputs": schedule.inputs,
         "pageSize": schedule.page_size,
         "maxPages": schedule.max_pages,
@@ -85,6 +90,7 @@ def represent(schedule: Schedule) -> dict[str, Any]:
 
 
 class ScheduleFilters(Filters):
+    organization = django_filters.UUIDFilter(field_name="organization_id")
     connection = django_filters.UUIDFilter(field_name="connection_id")
     action = django_filters.UUIDFilter(field_name="action_uid")
     enabled = django_filters.BooleanFilter(field_name="is_enabled")
@@ -172,14 +178,16 @@ def _present(schedule: Schedule, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _saved(request: Request, payload: dict[str, Any], schedule: Schedule | None) -> Schedule:
-    connection = find_connection(request.user, payload.get("connection"))
+    user = signed_in(request)
+    organization, connection = RunsView.for_whom(user, payload)
     if schedule and services.action_of(schedule) is None:
         raise Conflict("The action of this schedule is no longer part of the integration. Delete the schedule.")
     return services.save(
         schedule=schedule,
-        action=find_action(request.user, payload.get("action"), connection),
+        action=RunsView.action_named(user, payload.get("action"), connection),
         connection=connection,
-        user=signed_in(request),
+        organization=organization,
+        user=user,
         timing=Timing(payload.get("everyMinutes"), " ".join((payload.get("cron") or "").split()), payload.get("timezone") or "UTC"),
         name=payload.get("name") or "",
         inputs=payload.get("inputs") or {},

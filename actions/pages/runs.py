@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -17,17 +17,18 @@ from actions.downloads import FORMATS, LEDGER_FORMATS, download, download_ledger
 from actions.models import Action, Run
 from actions.pages.results import figures, window
 from actions.pages.run_forms import RunForm
-from actions.permissions import run_for, runnable_action
+from actions.permissions import may_use_run, run_for, runnable_action
+from connections.choosing.walk import Choice, choose, usable_for
 from connections.models import Connection
 from connections.pages import organizations_at
-from connections.permissions import may_use
-from integrations.models import Integration, User
-from integrations.permissions import integration_for, is_uuid, may_run
+from integrations.models import Integration, Organization
+from integrations.permissions import integration_for, is_uuid, may_run, signed_in
 from integrations.refusals import Refusal
 
 PER_PAGE: Final = 25
 VIEWS: Final = {"table": "Table", "json": "JSON", "pages": "Ledger"}
 UNFINISHED: Final = "unfinished"
+MOST_MAPPED: Final = 1000  # organizations to run for, in one list
 
 
 @require_http_methods(["GET", "POST"])
@@ -37,17 +38,20 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
     if not request.organization or not may_run(request.user, request.organization, integration):  # type: ignore[attr-defined]
         raise PermissionDenied
     action = runnable_action(integration, uid)
-    context: dict[str, Any] = {"integration": integration, "action": action}
-    connections = usable_connections(request, integration)
+    organization = request.organization  # type: ignore[attr-defined]
+    choice = choose(organization=organization, integration=integration, user=signed_in(request), action=action.uid)
+    context: dict[str, Any] = {"integration": integration, "action": action, "choice": choice}
+    connections = usable_connections(request, integration, choice)
     if not connections:
-        organization = request.organization  # type: ignore[attr-defined]
         context["connectable"] = Integration.objects.installable_by(organization, request.user).filter(pk=integration.pk).exists()
         return render(request, "runs/new.html", context)
     form = RunForm(
         request.POST if request.method == "POST" else None,
         plan=runs.plan_of(action),
         connections=connections,
-        organization=request.organization,  # type: ignore[attr-defined]
+        organization=organization,
+        mapped=mapped_organizations(organization, integration),
+        choice=choice,
         again=_earlier(request, action),
     )
     if form.is_bound and form.is_valid():
@@ -55,7 +59,8 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
             run = runs.start(
                 action=action,
                 connection=form.connection,
-                user=cast("User", request.user),
+                organization=form.for_whom,
+                user=signed_in(request),
                 inputs=form.inputs,
                 page_size=form.page_size,
                 max_pages=form.max_pages,
@@ -71,7 +76,7 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
 def run_list(request: HttpRequest) -> HttpResponse:
     """Runs of the current organization and of those below it, the newest first."""
     organizations = organizations_at(request)
-    rows = Run.objects.visible_to(request.user).filter(connection__organization__in=organizations)
+    rows = Run.objects.visible_to(request.user).filter(organization__in=organizations)
     used = Integration.objects.filter(connections__runs__in=rows).distinct()
     chosen = {"integration": request.GET.get("integration", ""), "verdict": request.GET.get("verdict", "")}
     if chosen["integration"]:
@@ -80,7 +85,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
         rows = rows.exclude(state=Run.State.FINISHED)
     elif chosen["verdict"]:
         rows = rows.filter(verdict__in={chosen["verdict"]} & set(Run.Verdict.values))
-    rows = rows.select_related("action", "connection__integration", "connection__organization").defer("action__content", "inputs")
+    rows = rows.select_related("action", "connection__integration", "organization").defer("action__content", "inputs")
     context = {
         "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),
         "several": len(organizations) > 1,
@@ -97,6 +102,7 @@ def run_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     run = run_for(request.user, pk)
     context = _status(request, run) | _records(request, run)
     context["may_run"] = context["may_cancel"] and runs_now(run)
+    context["sees_connection"] = Connection.objects.visible_to(request.user).filter(pk=run.connection_id).exists()
     return render(request, "runs/detail.html", context)
 
 
@@ -165,14 +171,21 @@ def runs_now(run: Run) -> bool:
     return current is not None and current.actions.filter(uid=run.action.uid).exists()
 
 
-def usable_connections(request: HttpRequest, integration: Integration) -> list[Connection]:
-    """Connections that the user may run with: first those of the current organization, then those below it by name."""
+def usable_connections(request: HttpRequest, integration: Integration, choice: Choice) -> list[Connection]:
+    """Connections that the user may run with: those of the current organization, those that one above allows it, those below it by name."""
     rows = Connection.objects.usable_by(request.user).filter(integration=integration, organization__in=organizations_at(request))
-    here = request.organization  # type: ignore[attr-defined]
-    return sorted(
-        rows.select_related("organization").order_by("name"),
-        key=lambda row: (row.organization_id != here.pk, row.organization.name, row.organization_id),
+    here = choice.seeker.organization
+    below = sorted(
+        rows.exclude(organization=here).select_related("organization").order_by("name"),
+        key=lambda row: (row.organization.name, row.organization_id),
     )
+    return [*usable_for(choice.seeker), *below]
+
+
+def mapped_organizations(organization: Organization, integration: Integration) -> list[Organization]:
+    """The organizations below that are mapped, for which the action can run with a connection of the current one."""
+    rows = Organization.objects.filter(mapped_in__mapping__organization=organization, mapped_in__mapping__integration=integration)
+    return list(rows.filter(path__startswith=organization.path).order_by("name", "pk")[:MOST_MAPPED])
 
 
 def _earlier(request: HttpRequest, action: Action) -> Run | None:
@@ -182,7 +195,7 @@ def _earlier(request: HttpRequest, action: Action) -> Run | None:
 
 
 def _status(request: HttpRequest, run: Run) -> dict[str, Any]:
-    return {"run": run, "figures": figures(run), "may_cancel": may_use(request.user, run.connection)}
+    return {"run": run, "figures": figures(run), "may_cancel": may_use_run(request.user, run)}
 
 
 def _records(request: HttpRequest, run: Run) -> dict[str, Any]:

@@ -7,18 +7,18 @@ from typing import Any, Final
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from actions import runs
 from actions.models import Action, Schedule
-from actions.pages.runs import usable_connections
+from actions.pages.runs import mapped_organizations, usable_connections
 from actions.pages.schedule_forms import ScheduleForm
 from actions.permissions import runnable_action, schedule_for
 from actions.schedules import services
+from connections.choosing.walk import choose
 from connections.pages import organizations_at
-from connections.permissions import may_use
 from integrations.permissions import integration_for, may_run, signed_in
 from integrations.refusals import Refusal
 
@@ -29,10 +29,8 @@ PER_PAGE: Final = 25
 def schedule_list(request: HttpRequest) -> HttpResponse:
     """Schedules of the current organization and of those below it."""
     organizations = organizations_at(request)
-    rows = Schedule.objects.visible_to(request.user).filter(connection__organization__in=organizations)
-    rows = rows.select_related(
-        "connection__integration", "connection__organization", "last_run", "owner", "clock__interval", "clock__crontab"
-    )
+    rows = Schedule.objects.visible_to(request.user).filter(organization__in=organizations)
+    rows = rows.select_related("connection__integration", "organization", "last_run", "owner", "clock__interval", "clock__crontab")
     usable = set(Schedule.objects.usable_by(request.user).values_list("pk", flat=True))
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "schedules/list.html", {"page": page, "several": len(organizations) > 1, "usable": usable})
@@ -75,19 +73,21 @@ def schedule_delete(request: HttpRequest, pk: Any) -> HttpResponse:
 
 def _edited(request: HttpRequest, action: Action, schedule: Schedule | None) -> HttpResponse:
     integration = action.revision.integration
-    connections = usable_connections(request, integration)
+    organization = schedule.organization if schedule else request.organization  # type: ignore[attr-defined]
+    choice = choose(organization=organization, integration=integration, user=signed_in(request), action=action.uid)
+    connections = usable_connections(request, integration, choice)
     if schedule and not any(row.pk == schedule.connection_id for row in connections):
-        connections = [schedule.connection, *connections]  # of an organization that is not the current one
+        connections = [schedule.connection, *connections]
     context: dict[str, Any] = {"integration": integration, "action": action, "schedule": schedule}
     if not connections:
         return redirect("action-run", integration.slug, action.uid)  # whose page says how to connect
-    if not all(may_use(request.user, row) for row in connections):
-        raise Http404
     form = ScheduleForm(
         request.POST if request.method == "POST" else None,
         plan=runs.plan_of(action),
         connections=connections,
-        organization=request.organization,  # type: ignore[attr-defined]
+        organization=organization,
+        mapped=mapped_organizations(organization, integration),
+        choice=choice,
         schedule=schedule,
     )
     if form.is_bound and form.is_valid():
@@ -96,6 +96,7 @@ def _edited(request: HttpRequest, action: Action, schedule: Schedule | None) -> 
                 schedule=schedule,
                 action=action,
                 connection=form.connection,
+                organization=form.for_whom,
                 user=signed_in(request),
                 timing=form.timing,
                 name=form.cleaned_data["name"],

@@ -19,15 +19,15 @@ from integrations.ordered_json import OrderedJSONField
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
     def visible_to(self, user: Any) -> Self:
-        return self.filter(connection__organization__in=Organization.objects.visible_to(user))
+        return self.filter(organization__in=Organization.objects.visible_to(user))
 
     def usable_by(self, user: Any) -> Self:
-        """Schedules that the user may change: those with whose connection the user may run."""
-        return self.filter(connection__organization__in=Organization.objects.visible_to(user, Role.OPERATOR))
+        """Schedules that the user may change: those of organizations in which the user runs."""
+        return self.filter(organization__in=Organization.objects.visible_to(user, Role.OPERATOR))
 
 
 class Schedule(models.Model):
-    """An action that runs by itself with a connection and inputs, for its owner: whoever saved it last.
+    """An action that runs by itself for an organization, with a connection and inputs, in the name of its owner: whoever saved it last.
 
     `action_uid` is the identity of the action across revisions: each run takes the newest finalized one. `message` says why it did
     not run last time, or why it was switched off; the clock is django-celery-beat's row.
@@ -36,6 +36,7 @@ class Schedule(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="schedules")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="schedules")
     action_uid = models.UUIDField()
     inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)

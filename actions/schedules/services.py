@@ -16,9 +16,9 @@ from actions.models import Action, Run, Schedule
 from actions.schedules import timing as times
 from actions.schedules.timing import Timing
 from connections.models import Connection
-from connections.permissions import may_use
 from integrations import audit
-from integrations.models import User
+from integrations.models import Organization, User
+from integrations.permissions import may_run
 from integrations.refusals import Invalid, Refusal
 
 logger = logging.getLogger(__name__)
@@ -34,9 +34,10 @@ def save(
     *,
     schedule: Schedule | None,
     action: Action,
-    connection: Connection,
+    connection: Connection | None,
     user: User,
     timing: Timing,
+    organization: Organization | None = None,
     name: str = "",
     inputs: dict[str, Any] | None = None,
     page_size: int | None = None,
@@ -44,6 +45,8 @@ def save(
     is_enabled: bool = True,
 ) -> Schedule:
     """Make a schedule, or replace what an existing one does. The user becomes its owner, in whose name it runs.
+
+    As of a run, the organization is by default that of the connection; a connection that is not given is found now, and stays.
 
     Raises `Invalid` and `Conflict` as a run would, and `Invalid` for a time that is none.
     """
@@ -58,6 +61,7 @@ def save(
         trial = runs.start(
             action=action,
             connection=connection,
+            organization=organization,
             user=user,
             inputs=inputs or {},
             page_size=page_size,
@@ -67,7 +71,7 @@ def save(
         trial.delete()
         found = schedule or Schedule()
         before = facts(found) if schedule else {}
-        found.name, found.connection, found.action_uid = name, connection, action.uid
+        found.name, found.organization, found.connection, found.action_uid = name, trial.organization, trial.connection, action.uid
         found.inputs, found.page_size, found.max_pages = inputs or {}, trial.page_size, trial.max_pages
         found.minutes, found.cron, found.zone = timing.minutes, timing.cron, timing.zone
         found.is_enabled, found.owner, found.message = is_enabled, user, ""
@@ -106,9 +110,7 @@ def remove_clock(schedule: Schedule) -> None:
 def fire(schedule_id: UUID) -> Run | None:
     """Start the run of a schedule whose time has come; None where it may or can not, which its row then says."""
     schedule = (
-        Schedule.objects.select_related("connection__organization", "connection__integration", "owner", "last_run")
-        .filter(pk=schedule_id)
-        .first()
+        Schedule.objects.select_related("organization", "connection__integration", "owner", "last_run").filter(pk=schedule_id).first()
     )
     if schedule is None:
         PeriodicTask.objects.filter(name=_clock_name(schedule_id)).delete()
@@ -131,8 +133,8 @@ def fire(schedule_id: UUID) -> Run | None:
 
 def _started(schedule: Schedule) -> tuple[Run | None, str, bool]:
     """The run, why there is none, and whether the schedule stays switched on."""
-    connection, owner = schedule.connection, schedule.owner
-    if owner is None or not owner.is_active or not may_use(owner, connection):
+    organization, connection, owner = schedule.organization, schedule.connection, schedule.owner
+    if owner is None or not owner.is_active or not may_run(owner, organization, connection.integration):
         return None, NOT_ALLOWED, False
     action = action_of(schedule)
     if action is None:
@@ -143,6 +145,7 @@ def _started(schedule: Schedule) -> tuple[Run | None, str, bool]:
         run = runs.start(
             action=action,
             connection=connection,
+            organization=organization,
             user=owner,
             inputs=schedule.inputs,
             page_size=schedule.page_size,
@@ -171,8 +174,7 @@ def facts(schedule: Schedule) -> dict[str, Any]:
 
 
 def _record(schedule: Schedule, verb: str, **values: Any) -> None:
-    connection = schedule.connection
-    audit.record(kind=audit.Kind.CONNECTION, verb=verb, subject=connection, organization=connection.organization, **values)
+    audit.record(kind=audit.Kind.CONNECTION, verb=verb, subject=schedule.connection, organization=schedule.organization, **values)
 
 
 def _clock(schedule: Schedule) -> PeriodicTask:

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from config.hal import array, page_of
 from connections import services, upkeep
+from connections.agents.ways import chosen, way_of
 from connections.api.schema import ConnectionDocument, ConnectionRequest, DisconnectDocument, TestDocument
 from connections.auth import scheme_of
 from connections.models import Connection, DefaultCredential
@@ -26,7 +27,10 @@ from integrations.models import Role, look_up_revisions
 from integrations.permissions import integration_for, organization_for, running_for, signed_in
 from integrations.refusals import Invalid
 
-WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault", *services.LIMITS}
+WRITABLE = {
+    "integration", "organization", "name", "credentials", "settings", "isDefault", "below", "mode", "agent", "agentCredential",
+    *services.LIMITS,
+}  # fmt: skip
 READ_ONLY = {
     "id", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
     "testedAt", "createdAt", "updatedAt",
@@ -44,7 +48,11 @@ def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType 
         "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
         "isDefault": connection.is_default,
+        "below": connection.below,
         **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+        "mode": "on-premise" if connection.agent_id else "cloud",
+        "agent": str(connection.agent_id) if connection.agent_id else None,
+        "agentCredential": connection.agent_credential,
         "state": connection.state,
         "message": connection.message,
         "needsAuthorization": connection.needs_authorization,
@@ -122,6 +130,8 @@ class ConnectionsView(APIView):
             settings=payload.get("settings") or {},
             is_default=payload.get("isDefault"),
             limits={name: payload[name] for name in services.LIMITS if name in payload},
+            below=payload.get("below"),
+            way=chosen(organization, payload),
         )
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
 
@@ -164,6 +174,8 @@ class ConnectionView(APIView):
                 settings=payload.get("settings"),
                 is_default=payload.get("isDefault"),
                 limits={name: payload[name] for name in services.LIMITS if name in payload},
+                below=payload.get("below"),
+                way=chosen(connection.organization, payload, way_of(connection)),
             )
         return conditions.answer(request, represent(connection_for(request.user, key)))
 
