@@ -63,9 +63,11 @@ def schedule_switch(request: HttpRequest, pk: Any) -> HttpResponse:
     return redirect("schedule-list")
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def schedule_delete(request: HttpRequest, pk: Any) -> HttpResponse:
     schedule = schedule_for(request.user, pk, use=True)
+    if request.method == "GET":
+        return render(request, "schedules/delete.html", {"schedule": schedule})
     services.delete(schedule=schedule)
     messages.success(request, f"The schedule {schedule} is deleted. The runs that it started stay.")
     return redirect("schedule-list")

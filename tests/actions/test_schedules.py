@@ -213,20 +213,21 @@ def test_page_makes_changes_switches_and_deletes(integration: Integration, conne
     assert f'href="{new}"' in run_page
     refused = browser.post(new, form(connection, rhythm="cron", cron="every day"))
     assert (refused.status_code, list(refused.context["form"].errors)) == (422, ["cron"])
-    assert browser.post(new, form(connection)).headers["Location"] == "/schedules/"
+    assert browser.post(new, form(connection)).headers["Location"] == "/runs/schedules/"
     made = Schedule.objects.get()
     assert (made.name, made.minutes, made.inputs, made.max_pages, made.owner) == ("Nightly", 15, {"total": 40}, None, carol)
-    listed = text(browser.get("/schedules/"))
+    listed = text(browser.get("/runs/schedules/"))
     assert ("every 15 minutes" in listed, "none yet" in listed) == (True, True)
-    shown = browser.get(f"/schedules/{made.pk}/").context["form"]
+    shown = browser.get(f"/runs/schedules/{made.pk}/").context["form"]
     assert (shown["name"].value(), shown["everyMinutes"].value(), shown["inputs.total"].value()) == ("Nightly", 15, "40")
-    browser.post(f"/schedules/{made.pk}/", form(connection, rhythm="cron", cron="0 6 * * 1", timezone="Europe/Berlin"))
+    browser.post(f"/runs/schedules/{made.pk}/", form(connection, rhythm="cron", cron="0 6 * * 1", timezone="Europe/Berlin"))
     made.refresh_from_db()
     assert (made.minutes, made.cron, made.zone) == (None, "0 6 * * 1", "Europe/Berlin")
-    browser.post(f"/schedules/{made.pk}/switch/")
+    browser.post(f"/runs/schedules/{made.pk}/switch/")
     made.refresh_from_db()
     assert made.is_enabled is False
-    browser.post(f"/schedules/{made.pk}/delete/")
+    assert "The runs that it started stay" in text(browser.get(f"/runs/schedules/{made.pk}/delete/"))
+    browser.post(f"/runs/schedules/{made.pk}/delete/")
     assert Schedule.objects.count() == 0
     assert [entry.verb for entry in AuditEntry.objects.filter(verb__startswith="schedule").order_by("id")] == [
         "schedule added", "schedule changed", "schedule changed", "schedule deleted",
@@ -260,5 +261,5 @@ def test_strangers_see_nothing_and_viewers_change_nothing(schedule: Schedule, ev
     url = f"/api/schedules/{schedule.pk}"
     assert (stranger.get(url).status_code, stranger.get("/api/schedules").json()) == (404, [])
     assert (viewer.get(url).status_code, viewer.patch(url, {"enabled": False}, content_type="application/json").status_code) == (200, 403)
-    assert (viewer.delete(url).status_code, viewer.post(f"/schedules/{schedule.pk}/delete/").status_code) == (403, 403)
+    assert (viewer.delete(url).status_code, viewer.post(f"/runs/schedules/{schedule.pk}/delete/").status_code) == (403, 403)
     assert Schedule.objects.get().is_enabled is True
