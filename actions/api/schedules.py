@@ -26,7 +26,20 @@ from integrations.permissions import signed_in
 from integrations.refusals import Conflict, Invalid
 
 _FIELDS = frozenset(
-    {"name", "action", "connection", "organization", "inputs", "pageSize", "maxPages", "everyMinutes", "cron", "timezone", "enabled"}
+    {
+        "name",
+        "action",
+        "connection",
+        "organization",
+        "inputs",
+        "pageSize",
+        "maxPages",
+        "uniqueBy",
+        "everyMinutes",
+        "cron",
+        "timezone",
+        "enabled",
+    }
 )
 _TIME = frozenset({"everyMinutes", "cron", "timezone"})
 
@@ -41,6 +54,7 @@ class ScheduleRequest(serializers.Serializer):
     inputs = ObjectField(required=False, help_text="By parameter name; the body under body")
     pageSize = serializers.IntegerField(required=False, allow_null=True)
     maxPages = serializers.IntegerField(required=False, allow_null=True, help_text="Null: all pages. Left out: the default page limit")
+    uniqueBy = serializers.CharField(required=False, help_text="The key of a record; of those with the same one only the first counts")
     everyMinutes = serializers.IntegerField(required=False, allow_null=True, min_value=1, help_text="Counted from the moment of saving")
     cron = serializers.CharField(required=False, help_text="Minute, hour, day of the month, month, day of the week")
     timezone = serializers.CharField(required=False, help_text="Of the cron expression, such as Europe/Berlin; UTC if left out")
@@ -56,6 +70,7 @@ class ScheduleDocument(serializers.Serializer):
     inputs = ObjectField()
     pageSize = serializers.IntegerField(allow_null=True)
     maxPages = serializers.IntegerField(allow_null=True)
+    uniqueBy = serializers.CharField()
     everyMinutes = serializers.IntegerField(allow_null=True)
     cron = serializers.CharField(allow_null=True)
     timezone = serializers.CharField(allow_null=True)
@@ -77,6 +92,7 @@ def represent(schedule: Schedule) -> dict[str, Any]:
         "inputs": schedule.inputs,
         "pageSize": schedule.page_size,
         "maxPages": schedule.max_pages,
+        "uniqueBy": schedule.unique_by,
         "everyMinutes": schedule.minutes,
         "cron": schedule.cron or None,
         "timezone": schedule.zone if schedule.cron else None,
@@ -158,7 +174,7 @@ class ScheduleView(APIView):
 
 def _checked(payload: dict[str, Any]) -> dict[str, Any]:
     errors = {name: ["This field is not known."] for name in sorted(set(payload) - _FIELDS)}
-    errors |= {name: ["Enter text."] for name in ("name", "cron", "timezone") if not isinstance(payload.get(name) or "", str)}
+    errors |= {name: ["Enter text."] for name in ("name", "cron", "timezone", "uniqueBy") if not isinstance(payload.get(name) or "", str)}
     if not isinstance(payload.get("enabled", True), bool):
         errors["enabled"] = ["Enter true or false."]
     if not isinstance(payload.get("inputs") or {}, dict):
@@ -193,5 +209,6 @@ def _saved(request: Request, payload: dict[str, Any], schedule: Schedule | None)
         inputs=payload.get("inputs") or {},
         page_size=payload.get("pageSize"),
         max_pages=payload.get("maxPages", runs.DEFAULT_LIMIT),
+        unique_by=payload.get("uniqueBy"),
         is_enabled=payload.get("enabled", True),
     )

@@ -105,6 +105,7 @@ def _edited(request: HttpRequest, action: Action, schedule: Schedule | None) -> 
                 inputs=form.inputs,
                 page_size=form.page_size,
                 max_pages=form.max_pages,
+                unique_by=form.unique_by,
                 is_enabled=schedule.is_enabled if schedule else True,
             )
         except Refusal as refusal:

@@ -41,6 +41,9 @@ class Schedule(models.Model):
     inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)
     max_pages = models.PositiveIntegerField(null=True, blank=True)
+    unique_by = models.CharField(
+        max_length=500, blank=True, help_text="The key of a record; of those with the same one only the first counts."
+    )
     minutes = models.PositiveIntegerField(null=True, blank=True, help_text="Null: by the cron expression.")
     cron = models.CharField(max_length=100, blank=True)
     zone = models.CharField(max_length=60, default="UTC")

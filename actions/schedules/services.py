@@ -42,6 +42,7 @@ def save(
     inputs: dict[str, Any] | None = None,
     page_size: int | None = None,
     max_pages: runs.PageLimit = runs.DEFAULT_LIMIT,
+    unique_by: str | None = None,
     is_enabled: bool = True,
 ) -> Schedule:
     """Make a schedule, or replace what an existing one does. The user becomes its owner, in whose name it runs.
@@ -66,6 +67,7 @@ def save(
             inputs=inputs or {},
             page_size=page_size,
             max_pages=max_pages,
+            unique_by=unique_by,
             hand_over=False,
         )
         trial.delete()
@@ -73,6 +75,7 @@ def save(
         before = facts(found) if schedule else {}
         found.name, found.organization, found.connection, found.action_uid = name, trial.organization, trial.connection, action.uid
         found.inputs, found.page_size, found.max_pages = inputs or {}, trial.page_size, trial.max_pages
+        found.unique_by = trial.unique_by
         found.minutes, found.cron, found.zone = timing.minutes, timing.cron, timing.zone
         found.is_enabled, found.owner, found.message = is_enabled, user, ""
         found.clock = _clock(found)
@@ -150,6 +153,7 @@ def _started(schedule: Schedule) -> tuple[Run | None, str, bool]:
             inputs=schedule.inputs,
             page_size=schedule.page_size,
             max_pages=schedule.max_pages,
+            unique_by=schedule.unique_by,
         )
     except Refusal as refusal:
         return None, f"It could not be started. {refusal.message}", True
