@@ -416,6 +416,7 @@ SPECTACULAR_SETTINGS = {
         "RequestedStatus": ["published", "hidden", "deprecated"],
         "RevisionState": ["draft", "finalized"],
         "ConnectionState": ["untested", "working", "failing", "reauthorize"],
+        "ImportState": ["reading", "choosing", "writing", "finished", "failed", "cancelled"],
         "TokenState": ["active", "expired"],
         "RunState": ["queued", "running", "waiting", "finished"],
     },

@@ -18,5 +18,6 @@ urlpatterns = [
     path("agents/<str:key>", agents.AgentView.as_view(), name="api-agent"),
     path("agents/<str:key>/codes", agents.AgentCodesView.as_view(), name="api-agent-codes"),
     path("agent-machines/<str:key>", agents.AgentMachineView.as_view(), name="api-agent-machine"),
+    path("integrations/<str:key>/connect/try", tokens.TryView.as_view(), name="api-connection-try"),
     path("integrations/<str:key>/connect", tokens.ConnectView.as_view(), name="api-integration-connect"),
 ]

@@ -122,6 +122,7 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
 TEMPLATE = "sample"  # the key of a template, which belongs to nobody
 ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("account/access/tokens/", "pk", lambda world: world.token.pk),
+    ("api/imports/", "key", lambda world: world.document.pk),
     ("api/tokens/", "key", lambda world: world.token.pk),
     ("account/access/", "pk", lambda world: world.application.pk),
     ("api/applications/", "key", lambda world: world.application.pk),
