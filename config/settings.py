@@ -176,8 +176,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["CONN_MAX_AGE"] = 60  # seconds that a thread keeps its connection
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 VALKEY_SOCKET = _socket_in(DATA_DIR)
@@ -191,6 +191,7 @@ EGRESS_CONNECT_TIMEOUT = variable("EGRESS_CONNECT_TIMEOUT", "10", _seconds)
 EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", _seconds)
 EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", _seconds)
 EGRESS_MAX_BYTES = 32 * 1024 * 1024  # of one answer, after decompression; the largest page that a run keeps in memory
+PROXY_SECONDS = variable("PROXY_SECONDS", "600", _seconds)  # for the body of an answer that passes through (connections/api/proxy.py)
 
 # Through this proxy everything goes out, by CONNECT, unless a connection names its own. http://user:password@host:3128; empty: none.
 EGRESS_PROXY = variable("EGRESS_PROXY", "", _proxy)
@@ -313,12 +314,14 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_celery_beat",
     "integrations",
     "connections",
     "actions",
     "demo",
 ]
 MIDDLEWARE = [
+    "connections.lane.ProxyLaneMiddleware",  # first: what it answers needs nothing of what follows
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "integrations.middleware.AddressMiddleware",

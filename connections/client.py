@@ -27,11 +27,12 @@ from connections.models import Connection
 from connections.network import Network
 from connections.network_settings import network_of, options_of
 from connections.outcomes import Outcome, Reading
+from connections.redaction import holds, redact
 from connections.retries import CallError, Limited, repeated
 from connections.rules import Rules, rules_of, said_in
-from connections.secrets import SecretError, open_sealed, redact
+from connections.secrets import SecretError, open_sealed
 from connections.token_answers import Token, TokenError, signals
-from connections.transport import Digest, Exchange, Transport, TransportError
+from connections.transport import Digest, Exchange, Streamed, Transport, TransportError
 from connections.values import of_request, values_of
 from integrations import expressions
 from integrations.definition import Definition, DigestAuth, TokenPart
@@ -69,6 +70,7 @@ class Client:
         network: Network | None = None,
         route: Route | None = None,
         caller: Caller | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self.definition = definition
         # Looked up here: the threads that fetch pages have no connection to the database.
@@ -81,12 +83,14 @@ class Client:
         self._gate = rates.Gate()
         self._through: Callable[[Callable[[], Any]], Any] = _at_once
         try:
-            self._transport = Transport(network=self.issuer.network, route=route)
+            shared = transport is not None and self.issuer.network == Network() and route is None
+            self._transport = transport if transport and shared else Transport(network=self.issuer.network, route=route)
         except TransportError as error:
             raise CallError(error.message, blame=error.blame, cause=error.cause) from None
         except ValueError as error:
             raise CallError(str(error), blame="us", cause="proxy") from None
-        self._transport.observe = self._observed
+        if not shared:  # one that others use at the same time cannot say whose exchange it was
+            self._transport.observe = self._observed
         self._rules = rules_of(definition)
         self._fetches_token = False
         self.journal = Journal()
@@ -97,6 +101,9 @@ class Client:
             Digest(credentials.get("username", ""), credentials.get("password", "")) if isinstance(definition.auth, DigestAuth) else None
         )
         self._held = Held()
+        # What comes out the same for every request is made once.
+        self._same = not self._scheme.needs_token and not self._digest and not expressions.varies(definition.dump())
+        self._made: dict[str, Any] = {}
         self._learn()
 
     def __enter__(self) -> Self:
@@ -122,9 +129,20 @@ class Client:
         if self._connection is not None:
             self._log = partial(request_log.keep, self._connection.pk, label=label)
 
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        if not self._same:
+            return make()
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
+
     @property
     def base(self) -> str:
         """The base URI of this connection. Where it comes with a token, one is fetched. Raises `CallError`."""
+        return self._once("base", self._base)
+
+    def _base(self) -> str:
         if not (self.definition.host_at_connect or self.definition.has_placeholders):
             return self.definition.api_base_uri
         try:
@@ -141,6 +159,9 @@ class Client:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """The headers that go along with every request, their placeholders filled in. Raises `CallError`."""
+        return self._once("headers", self._headers)
+
+    def _headers(self) -> list[tuple[str, str]]:
         return [(name, value) for name, value in self.filled_headers(self.definition.headers).items() if value]
 
     def filled_headers(self, texts: Mapping[str, str]) -> dict[str, str]:
@@ -166,6 +187,12 @@ class Client:
             return expressions.render_all(document, self._values(**self._of_caller))
         except expressions.MissingValue as error:
             raise CallError(lacks(error)) from None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What placeholders of an operation read, an access token included. Raises `CallError`."""
+        self._token()
+        return self._values(**self._of_caller)
 
     def use(self, store: tokens.TokenStore) -> None:
         """Take the tokens from a store."""
@@ -196,6 +223,10 @@ class Client:
     def redact(self, text: str) -> str:
         """The text without this connection's secrets."""
         return redact(text, self._secrets)
+
+    def holds_secret(self, text: str) -> bool:
+        """Whether one of this connection's secrets stands in the text, in whatever form."""
+        return holds(text, self._secrets)
 
     def renew_token(self) -> None:
         """Fetch a new token now, because somebody asks for it. Raises `CallError`."""
@@ -235,12 +266,29 @@ class Client:
         base = base or self.base
         token = self._token()
         answer = self._exchange(outgoing, base)
-        if self._scheme.needs_token and self._rejects(answer, self._rules if rules is None else rules):
+        if self._scheme.needs_token and not outgoing.bare and self._rejects(answer, self._rules if rules is None else rules):
             self._token(rejected=token)
             return self._exchange(outgoing, base)
         if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
             return self._exchange(outgoing, base)
         return answer
+
+    def open(self, outgoing: Outgoing, *, base: str = "") -> Streamed:
+        """The head of an answer and its body as it comes, redirects included; otherwise as `send`."""
+        base = base or self.base
+        token = self._token()
+        answer = self._opened(outgoing, base)
+        if self._scheme.needs_token and self._rejects_head(answer):
+            answer.close()
+            self._token(rejected=token)
+            return self._opened(outgoing, base)
+        if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
+            answer.close()
+            return self._opened(outgoing, base)
+        return answer
+
+    def _opened(self, outgoing: Outgoing, base: str) -> Streamed:
+        return self._transport.open(self._completed(outgoing), additions=self._additions(outgoing), credentials_origin=base)
 
     def call(
         self,
@@ -273,12 +321,19 @@ class Client:
 
     def _completed(self, outgoing: Outgoing) -> Outgoing:
         """With the integration's parameters, where the request has none of that name."""
-        query = self.filled(self.definition.query)
+        query = self._once("query", lambda: self.filled(self.definition.query))
+        if not query:
+            return outgoing
         present = {name for name, _ in parse_qsl(urlsplit(outgoing.url).query, keep_blank_values=True)}
         added = [(name, value) for name, value in query.items() if value and name not in present]
         return replace(outgoing, url=with_query(outgoing.url, added)) if added else outgoing
 
     def _additions(self, outgoing: Outgoing) -> Additions:
+        if outgoing.bare:
+            return Additions()
+        return self._once("additions", lambda: self._new_additions(outgoing))
+
+    def _new_additions(self, outgoing: Outgoing) -> Additions:
         route = self.issuer.route
         if route and route.credential:
             return Additions(headers=[(MARK, route.credential)])
@@ -341,6 +396,12 @@ class Client:
                 return False
         return signals(signal, answer, document)
 
+    def _rejects_head(self, answer: Streamed) -> bool:
+        """The same by status alone: what only the body tells, the caller gets to read."""
+        auth = self.definition.auth
+        statuses = auth.rejected.statuses if isinstance(auth, TokenPart) else [401]
+        return answer.status in statuses
+
     def _token(self, *, rejected: str = "", reason: str = "") -> str:
         """The token to use, fetched or renewed if need be; "" for a method without tokens. Raises `CallError`."""
         if not self._scheme.needs_token:
@@ -399,7 +460,9 @@ def redirect_uri() -> str:
     return f"{django_settings.PUBLIC_URL}/{CALLBACK_PATH}"
 
 
-def client_for(connection: Connection, definition: Definition, *, caller: Caller | None = None) -> Client:
+def client_for(
+    connection: Connection, definition: Definition, *, caller: Caller | None = None, transport: Transport | None = None
+) -> Client:
     """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there.
 
     `caller` is on whose behalf it calls; by default the connection's organization, and no person.
@@ -419,6 +482,7 @@ def client_for(connection: Connection, definition: Definition, *, caller: Caller
         network=network,
         route=route_of(connection),
         caller=caller or Caller(connection.organization),
+        transport=transport,
     )
     client.of_connection(connection)
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))

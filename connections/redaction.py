@@ -21,7 +21,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     Found are the secret itself, its URL-encoded, JSON- and HTML-escaped and Base64 forms, and Base64 of a longer text that
     contains it, as `user:password` in an Authorization header.
     """
-    found = tuple(sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True))
+    found = _longest_first(secrets)
     if not found or not text:
         return text
     # Most texts hold no secret, and looking for a fixed text is a hundred times as fast as the pattern.
@@ -30,7 +30,17 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 def may_hold(text: str, secrets: Iterable[str]) -> bool:
     """Whether a text may hold one of these secrets; False is certain."""
-    return _may_hold(text, tuple(sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True)))
+    return _may_hold(text, _longest_first(secrets))
+
+
+def holds(text: str, secrets: Iterable[str]) -> bool:
+    """Whether one of these secrets stands in the text, in whatever form."""
+    found = _longest_first(secrets)
+    return _may_hold(text, found) and _search_for(found)[2].search(text) is not None
+
+
+def _longest_first(secrets: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True))
 
 
 def _may_hold(text: str, secrets: tuple[str, ...]) -> bool:

@@ -145,7 +145,9 @@ def _message(rule: ErrorRule, answer: Answer, document: Any) -> str:
 
 
 def _values(answer: Answer, document: Any) -> dict[str, Any]:
-    return {"response": document, "status": answer.status, "headers": {name.lower(): value for name, value in answer.headers}}
+    head: dict[str, Any] = {"status": answer.status, "headers": {name.lower(): value for name, value in answer.headers}}
+    response = {"body": document, "data": document, **head, **document} if isinstance(document, dict) else document
+    return {"response": response, **head}
 
 
 def _by_expression(expression: str, answer: Answer, document: Any) -> Ruling | None:
@@ -156,7 +158,7 @@ def _by_expression(expression: str, answer: Answer, document: Any) -> Ruling | N
         return None
     if isinstance(value, str):
         value = value.strip()
-    if not value:
+    if value is expressions.MISSING or not value or value == "false":
         return None
     status = value.get("status") if isinstance(value, dict) else None
     known = status if isinstance(status, int) and not isinstance(status, bool) and 400 <= status <= 599 else None

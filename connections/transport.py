@@ -17,9 +17,9 @@ import ssl
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, cast
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -37,6 +37,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from connections import sockets, tunnels
 from connections.agents.route import Route
 from connections.exchange import (
+    DEFAULT_PORTS,
     Additions,
     Answer,
     Exchange,
@@ -52,8 +53,10 @@ from connections.exchange import (
     without_query,
 )
 from connections.network import Network
+from connections.wire import Exchange as Wired
+from connections.wire import Kept, Whole, WireError, head_of
 
-__all__ = ["Additions", "Answer", "Exchange", "Headers", "Network", "Outgoing", "Transport", "TransportError"]
+__all__ = ["Additions", "Answer", "Exchange", "Headers", "Network", "Outgoing", "Streamed", "Transport", "TransportError"]
 
 MAX_REDIRECTS: Final = 5
 _CHUNK: Final = 64 * 1024
@@ -190,16 +193,52 @@ class _GuardedAdapter(HTTPAdapter):
     """requests' adapter with our connections, over one TLS context."""
 
     def __init__(self, ca_bundle: str, network: Network) -> None:
-        self._context = _tls_context(ca_bundle, network.without_proxy)
+        self.context = _tls_context(ca_bundle, network.without_proxy)
         self._checks: dict[str, Any] = {} if network.verifies else {"cert_reqs": "CERT_NONE", "assert_hostname": False}
         super().__init__(pool_connections=10, pool_maxsize=4)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **self._checks, **kwargs)
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self.context, **self._checks, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the pool alone: its context says what is verified."""
+
+
+class Streamed:
+    """An answer whose body is still on its way, as the server encoded it. Whoever has one reads it to its end or closes it."""
+
+    def __init__(self, exchange: Wired | Whole, where: str) -> None:
+        self._exchange = exchange
+        self._where = where
+        self.status = exchange.status
+        self.reason = exchange.reason
+        self.headers = Headers(exchange.headers)
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body; None where the server does not say."""
+        return self._exchange.length
+
+    def chunks(self, *, seconds: float) -> Iterator[bytes]:
+        """The body piece by piece, for at most `seconds`. Raises TransportError; closes itself at the end."""
+        end = time.monotonic() + seconds
+        try:
+            yield from self._exchange.pieces(wait=partial(_until, end))
+        except (WireError, OSError) as error:
+            raise _failure(error, self._where, end=end, total=seconds) from None
+
+    def close(self) -> None:
+        """Give the connection back, or end it if there is an unread rest."""
+        self._exchange.close()
+
+
+def _until(end: float) -> float:
+    """Seconds that the next step may take."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return min(left, float(settings.EGRESS_READ_TIMEOUT))
 
 
 class Transport:
@@ -207,16 +246,18 @@ class Transport:
 
     `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests; `network` what
     a connection sets for TLS and proxy. Raises TransportError for certificates that cannot be read. With a `route` requests
-    are made by an agent, whose own list of hosts and whose own trust stand in for ours. `observe` is told of every exchange.
+    are made by an agent, whose own list of hosts and whose own trust stand in for ours. `observe` is told of every exchange
+    of `send`. `kept` is how many connections of `open` to one server stay open.
     """
 
-    def __init__(self, *, ca_bundle: str = "", network: Network | None = None, route: Route | None = None) -> None:
+    def __init__(self, *, ca_bundle: str = "", network: Network | None = None, route: Route | None = None, kept: int = 4) -> None:
         self._network = network or Network()
         self._tunnel = tunnels.tunnel_of(self._network.proxy)
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
         self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, self._network)
         self._route = route
         self.observe: Callable[[Exchange], None] | None = None
+        self._kept = Kept(kept)
         self._pools: dict[str, HTTPConnectionPool] = {}
 
     def __enter__(self) -> Self:
@@ -227,6 +268,7 @@ class Transport:
 
     def close(self) -> None:
         self._adapter.close()
+        self._kept.close()
 
     def send(
         self,
@@ -278,6 +320,81 @@ class Transport:
     def _tell(self, exchange: Exchange) -> None:
         if self.observe is not None:
             self.observe(exchange)
+
+    def open(self, outgoing: Outgoing, *, additions: Additions | None = None, credentials_origin: str = "") -> Streamed:
+        """The head of an answer, redirects included as they are; its body is read as it comes. Raises TransportError.
+
+        EGRESS_TOTAL_TIMEOUT is for the head; for the body `seconds` of `Streamed.chunks`. May be called by several threads at once.
+        The URL is sent as it is written, percent-encoding included.
+        """
+        end = time.monotonic() + settings.EGRESS_TOTAL_TIMEOUT
+        dressed = _dress(outgoing, additions or Additions(), credentials_origin or outgoing.url)
+        if self._route:
+            return Streamed(self._whole(dressed, end), shown(outgoing.url))
+        try:
+            return Streamed(self._opened(dressed, end), shown(outgoing.url))
+        except (WireError, OSError) as error:
+            raise _failure(error, shown(outgoing.url), end=end) from None
+        except (ValueError, UnicodeError):
+            raise _invalid(shown(outgoing.url)) from None
+
+    def _whole(self, outgoing: Outgoing, end: float) -> Whole:
+        """An answer that an agent sends, which comes as one."""
+        token = sockets.deadline.set(end)
+        try:
+            with self._exchange(outgoing) as response:
+                body = b"" if outgoing.method == "HEAD" else _read(response, outgoing.url)
+                kept = [(name, str(value)) for name, value in response.headers.iteritems()]
+                headers = [(name, value) for name, value in kept if name.lower() not in ("content-encoding", "content-length")]
+                return Whole(response.status, response.reason or "", headers, body)
+        finally:
+            sockets.deadline.reset(token)
+
+    def _opened(self, outgoing: Outgoing, end: float) -> Wired:
+        """A request on a socket that was kept, or on a new one; a kept one that the server closed just then is no failure of a
+        request that may be repeated (RFC 9112 9.3.1)."""
+        parts = urlsplit(outgoing.url)
+        origin = (parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        head = head_of(outgoing.method, target, parts.netloc, _fields(outgoing.headers).items(), outgoing.body)
+        give = partial(self._kept.give, origin)
+        kept = self._kept.take(origin)
+        while True:
+            sock = kept or self._connected(origin, end)
+            exchange = Wired(sock, give, method=outgoing.method)
+            try:
+                exchange.send(head, outgoing.body, wait=partial(_until, end))
+            except (WireError, OSError) as error:
+                sock.close()
+                unanswered = isinstance(error, ConnectionError) or (isinstance(error, WireError) and not error.started)
+                if kept is None or not unanswered or outgoing.method not in _SAFE:
+                    raise
+                kept = None
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return exchange
+
+    def _connected(self, origin: tuple[str, str, int], end: float) -> socket.socket:
+        scheme, host, port = origin
+        deadline, tunnel = sockets.deadline.set(end), sockets.tunnel.set(self._tunnel)
+        try:
+            sock = sockets.connect(host, port, [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)], encrypted=scheme == "https")
+            if scheme != "https":
+                return sock
+            try:
+                return self._adapter.context.wrap_socket(sock, server_hostname=host)
+            except TimeoutError:
+                sock.close()
+                raise sockets.connect_timeout(host, port) from None
+            except (ssl.SSLError, OSError) as error:
+                sock.close()
+                detail, sentence = sockets.tls_failure(host, error)
+                raise TransportError(sentence, kind="tls", sent=False, permanent=sockets.is_certificate(error), detail=detail) from None
+        finally:
+            sockets.tunnel.reset(tunnel)
+            sockets.deadline.reset(deadline)
 
     @contextmanager
     def _exchange(self, outgoing: Outgoing) -> Iterator[urllib3.HTTPResponse]:
@@ -360,21 +477,27 @@ class _Wire(NamedTuple):
     body: bytes | None
 
 
-def _prepare(outgoing: Outgoing) -> _Wire:
+def _fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str | bytes]:
+    """Header fields as they go out: without those of one hop, of one name joined, with our own where there is none."""
     headers: dict[str, str | bytes] = {}
-    for name, value in outgoing.headers:
-        known = next((key for key in headers if key.lower() == name.lower()), None)
-        if name.lower() in _HOP_BY_HOP:
+    known: dict[str, str] = {}
+    for name, value in pairs:
+        lower = name.lower()
+        if lower in _HOP_BY_HOP:
             continue
         # http.client writes Latin-1; anything else goes out as UTF-8, as browsers and curl send it.
         text: str | bytes = value if value.isascii() else value.encode()
-        if known is None:
+        if lower not in known:
+            known[lower] = name
             headers[name] = text
         else:
-            glue = "; " if name.lower() == "cookie" else ", "
-            headers[known] = _bytes(headers[known]) + glue.encode() + _bytes(text)
-    lower = {name.lower() for name in headers}
-    headers |= {name: value for name, value in _DEFAULT_HEADERS if name.lower() not in lower}
+            glue = "; " if lower == "cookie" else ", "
+            headers[known[lower]] = _bytes(headers[known[lower]]) + glue.encode() + _bytes(text)
+    return headers | {name: value for name, value in _DEFAULT_HEADERS if name.lower() not in known}
+
+
+def _prepare(outgoing: Outgoing) -> _Wire:
+    headers = _fields(outgoing.headers)
     try:
         if outgoing.method == "GET" and outgoing.body is None and (plain := _PLAIN_URL.fullmatch(outgoing.url)):
             for name, content in headers.items():
@@ -468,16 +591,19 @@ def _is_cut(response: urllib3.HTTPResponse) -> bool:
     return getattr(packed, "eof", True) is False
 
 
-def _failure(error: BaseException, where: str) -> TransportError:
-    """A failure after the connection stood, as a sentence; the libraries nest the cause in arguments, reasons and contexts."""
+def _failure(error: BaseException, where: str, *, end: float | None = None, total: float = 0) -> TransportError:
+    """A failure after the connection stood, as a sentence; the libraries nest the cause in arguments, reasons and contexts.
+
+    `end` is when the exchange had to be over and `total` its seconds, by default those of a whole exchange.
+    """
     causes = list(_causes(error))
 
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
     if has(TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout):
-        if sockets.deadline.get() <= time.monotonic():
-            limit = settings.EGRESS_TOTAL_TIMEOUT
+        if (sockets.deadline.get() if end is None else end) <= time.monotonic():
+            limit = total or settings.EGRESS_TOTAL_TIMEOUT
             return _sent(
                 f"{where} did not finish its answer within {limit:g} seconds. Ask for less, for example with a smaller page size.",
                 "deadline",
@@ -489,6 +615,13 @@ def _failure(error: BaseException, where: str) -> TransportError:
         # With TLS 1.3 a server says so after the handshake, with its first bytes; it has acted on nothing.
         detail, sentence = sockets.CLIENT_CERTIFICATE
         return TransportError(sentence.format(host=where), kind="tls", sent=False, permanent=True, detail=detail)
+    if has(WireError):
+        known = {"malformed": "malformed", "too large": "malformed"}.get(str(error), "closed")
+        if known == "malformed":
+            return _sent(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
+        if not getattr(error, "started", True):
+            return _sent(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
+        return _sent(f"{where} closed the connection before its answer was complete. Try again later.", "closed")
     if has(urllib3.exceptions.DecodeError):
         return _sent(f"The compressed answer of {where} is damaged and cannot be unpacked.", "malformed")
     if has(http.client.RemoteDisconnected):

@@ -8,11 +8,12 @@ from typing import Any, Final, Literal
 
 from django.conf import settings
 
-from actions import page_requests, reading
+from actions import page_requests, reading, templating
 from actions.models import Action
 from actions.pagination import Strategy, Token, strategy_of
 from actions.runs.unique import split
 from connections.bodies import in_format
+from connections.client import Client
 from connections.exchange import Answer, Outgoing
 from integrations import expressions, mapping_texts, paths
 from integrations.definition import Definition, MediaTypes, NoPagination
@@ -38,17 +39,36 @@ class Plan:
         return not isinstance(self.strategy.pagination, NoPagination)
 
     def request(
-        self, inputs: dict[str, Any], token: Token, *, base: str, headers: Mapping[str, str], types: MediaTypes | None = None
+        self,
+        inputs: dict[str, Any],
+        token: Token,
+        *,
+        base: str,
+        headers: Mapping[str, str],
+        values: Mapping[str, Any] | None = None,
+        types: MediaTypes | None = None,
     ) -> Outgoing:
-        """The request for the page of a token. `types` are the formats of the connection. Raises `requests.InputError`, and
-        `MissingValue` for a mapping that is not there."""
+        """The request for the page of a token. Raises `requests.InputError`, and `MissingValue` for a mapping that is not there.
+
+        `values` are what templates read of the connection; None leaves the templates aside. `types` are the formats of the connection.
+        """
         if self.mapped is not None:
             inputs = mapping_texts.filled(inputs, self.mapped)
         page, trusted = self.strategy.request(token), self.definition.credential_origins
         operation, kind = self.operation, (types or self.definition.media_types).request
         if operation.body and kind:
             operation = operation.model_copy(update={"body": in_format(operation.body, kind)})
-        return page_requests.build(operation, inputs, page, base=base, headers=headers, trusted=trusted)
+        built = page_requests.build(operation, inputs, page, base=base, headers=headers, trusted=trusted)
+        if values is None:
+            return built
+        paged = self.strategy.pagination
+        return templating.dressed(built, operation, values=values, inputs=inputs, page=page, pagination=paged)
+
+    def request_by(self, client: Client, inputs: dict[str, Any], token: Token) -> Outgoing:
+        """The same with all that a client brings. Raises `CallError` besides."""
+        values = client.values if self.operation.templates else {}
+        types = client.definition.media_types
+        return self.request(inputs, token, base=client.base, headers=dict(client.headers), values=values, types=types)
 
     def read(self, answer: Answer, number: int, *, types: MediaTypes | None = None) -> reading.PageRead:
         """The records of an answer. `types` are the formats of the connection. Raises `PaginationError` and `ResultsKeyError`."""

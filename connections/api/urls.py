@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connections.api import agents, requests, tokens, views
+from connections.api import agents, calling, proxy, requests, tokens, views
 
 urlpatterns = [
     path("requests", requests.LoggedRequestsView.as_view(), name="api-request-list"),
@@ -18,6 +18,9 @@ urlpatterns = [
     path("connections/<str:key>/disconnect", tokens.DisconnectView.as_view(), name="api-connection-disconnect"),
     path("connections/<str:key>/agree", tokens.AgreeView.as_view(), name="api-connection-agree"),
     path("connections/<str:key>/token-events", tokens.TokenEventsView.as_view(), name="api-token-event-list"),
+    path("integrations/<str:key>/connection", calling.OwnConnectionView.as_view(), name="api-integration-connection"),
+    path("integrations/<str:key>/account", calling.AccountView.as_view(), name="api-integration-account"),
+    path("integrations/<str:key>/request", proxy.ProxyView.as_view(), name="api-integration-request"),
     path("agents", agents.AgentsView.as_view(), name="api-agent-list"),
     path("agents/<str:key>", agents.AgentView.as_view(), name="api-agent"),
     path("agents/<str:key>/codes", agents.AgentCodesView.as_view(), name="api-agent-codes"),

@@ -56,7 +56,7 @@ from integrations.definition.parts import (
 from integrations.definition.rate_limit import BodyWait, RateLimit
 from integrations.definition.statuses import names as names_status
 from integrations.definition.tokens import Assertion, LoginStep, Signal, TokenPart
-from integrations.definition.whole import AUTH, PAGINATION, Definition, Gap, Ping, missing, problems
+from integrations.definition.whole import AUTH, PAGINATION, AccountRequest, Definition, Gap, Ping, missing, problems
 
 __all__ = [
     "AUTH",
@@ -71,6 +71,7 @@ __all__ = [
     "PAGINATION",
     "PAGINATION_CLASSES",
     "QUERY_TYPE",
+    "AccountRequest",
     "ApiKeyAuth",
     "Assertion",
     "Auth",
