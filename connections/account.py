@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from connections import outcomes
 from connections.client import CallError, Client
 from connections.exchange import Outgoing
-from connections.outcomes import Outcome
 from connections.transport import TransportError
 from integrations import paths
 from integrations.definition import AccountRequest, Ping
@@ -36,8 +34,8 @@ def account_of(client: Client) -> dict[str, str | None]:
         answer = client.send(Outgoing("GET", url, client.headers), base=base)
     except TransportError as error:
         raise CallError(client.redact(error.message)) from None
-    reading = outcomes.read(answer)
-    if reading.outcome is not Outcome.SUCCESS:
+    reading = client.judge(answer)
+    if not reading.is_fine:
         raise CallError(reading.message, status=answer.status)
     try:
         document = answer.json()
