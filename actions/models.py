@@ -77,7 +77,9 @@ class Action(models.Model):
 
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: Any) -> Self:
-        return self.filter(connection__organization__in=Organization.objects.visible_to(user))
+        """Runs of the user's organizations; those with another member's own connection show that member's data, and nobody else sees them."""
+        own = Q(connection__owner=None) | Q(connection__owner=getattr(user, "pk", None))
+        return self.filter(own, connection__organization__in=Organization.objects.visible_to(user))
 
     def orphaned(self, now: Any) -> Self:
         """Unfinished runs that nobody holds: never started, or their worker's lease has run out."""

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.pages import detail, history, import_progress, imports, runs, trying
+from actions.pages import detail, history, import_progress, imports, pinning, runs, trying
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -26,6 +26,7 @@ urlpatterns = [
     path("integrations/<slug:slug>/actions/<uuid:uid>/run/", runs.action_run, name="action-run"),
     path("integrations/<str:slug>/try/", trying.try_pagination, name="pagination-try"),
     path("integrations/<str:slug>/try/use/", trying.use_pagination, name="pagination-use"),
+    path("connections/<uuid:pk>/revision/", pinning.connection_revision, name="connection-revision"),
     path("runs/", runs.run_list, name="run-list"),
     path("runs/<uuid:pk>/", runs.run_detail, name="run-detail"),
     path("runs/<uuid:pk>/status", runs.run_status, name="run-status"),

@@ -5,7 +5,7 @@ Fields are named as the services' errors name them (`credentials.apiKey`, `setti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -17,11 +17,13 @@ from connections.rates import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
 from connections.services import LIMITS, NAME_LENGTH
 from integrations.definition import ConnectionField, Definition
 from integrations.forms import RefusableForm
+from integrations.organizations.environments import Known
 from integrations.widgets import AffixedInput
 
 CREDENTIALS = "credentials."
 SETTINGS = "settings."
 BASE_URI = "settings.baseUri"
+ENVIRONMENT = "environment"
 _LIMITS = (
     (
         "concurrency",
@@ -47,7 +49,8 @@ class UnshownText(forms.Textarea):
 
 
 class ConnectionForm(RefusableForm):
-    """`stored` names the credentials that the connection has, `defaults` those that come with the integration.
+    """`stored` names the credentials that the connection has, `defaults` those that come with the integration; `environments` are
+    those in which a new connection can be.
 
     No credential is ever sent back. Where htmx swaps the form, static/js/keep-typed.js carries over what was typed.
     """
@@ -58,6 +61,7 @@ class ConnectionForm(RefusableForm):
         definition: Definition,
         stored: Collection[str] = (),
         defaults: Collection[str] = (),
+        environments: Sequence[Known] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -66,6 +70,12 @@ class ConnectionForm(RefusableForm):
             help_text="By which you tell it from others, for example Production.",
             widget=forms.TextInput(attrs={"autocomplete": "off"}),
         )
+        if len(environments) > 1:
+            self.fields[ENVIRONMENT] = forms.ChoiceField(
+                label="Environment",
+                choices=[(one.slug, one.name) for one in environments],
+                help_text="Runs use the connections of production, unless another environment is chosen. It stays as it is.",
+            )
         if definition.host_at_connect:
             path = definition.base.path
             self.fields[BASE_URI] = forms.CharField(
@@ -83,6 +93,11 @@ class ConnectionForm(RefusableForm):
         for name, label, note in _LIMITS:
             widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
             self.fields[name] = forms.CharField(label=label, required=False, help_text=note, widget=widget)
+
+    @property
+    def environment(self) -> str:
+        """What was chosen; "" where there is no choice."""
+        return self._entered().get(ENVIRONMENT, "")
 
     @property
     def limit_fields(self) -> list[forms.BoundField]:

@@ -20,11 +20,12 @@ from connections.authorization import needs_browser
 from connections.client import Caller, called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
 from connections.models import Connection
-from connections.permissions import connection_for, may_use
+from connections.permissions import connection_for, may_delete, may_use
 from connections.ping import TestResult
 from connections.secrets import SecretError
 from integrations.definition import Definition
 from integrations.models import Integration, Organization, User
+from integrations.organizations import environments
 from integrations.permissions import integration_for, may_run, signed_in
 from integrations.refusals import Invalid, Refusal
 
@@ -39,13 +40,23 @@ def connection_list(request: HttpRequest) -> HttpResponse:
     rows = (
         Connection.objects.visible_to(request.user)
         .filter(organization__in=organizations)
-        .select_related("integration", "organization", "credential")
+        .select_related("integration", "organization", "credential", "owner", "revision")
     )
+    environment = request.GET.get("environment", "")
+    if environment:
+        rows = rows.filter(environment=environment)
     page = Paginator(rows.order_by("integration__name", "organization__name", "name", "pk"), PER_PAGE).get_page(request.GET.get("page"))
     waiting = [row.pk for row in page if row.needs_authorization]
-    usable = Connection.objects.usable_by(request.user).filter(pk__in=waiting).select_related("integration")
-    reconnect = {row.pk for row in usable if needs_browser(services.definition_of(row.integration))}
-    return render(request, "connections/list.html", {"page": page, "several": len(organizations) > 1, "reconnect": reconnect})
+    usable = Connection.objects.usable_by(request.user).filter(pk__in=waiting).select_related("integration", "revision")
+    reconnect = {row.pk for row in usable if needs_browser(services.definition_of(row))}
+    context = {
+        "page": page,
+        "several": len(organizations) > 1,
+        "reconnect": reconnect,
+        "environment": environment,
+        "environments": environments.within(request.organization) if request.organization else [],  # type: ignore[attr-defined]
+    }
+    return render(request, "connections/list.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -70,6 +81,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 credentials=form.credentials,
                 settings=form.settings,
                 limits=form.limits,
+                environment=form.environment,
             )
         except Refusal as refusal:
             form.refuse(refusal)
@@ -86,12 +98,13 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
 def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     """What is known of a connection; whoever may use it edits it here."""
     connection = connection_for(request.user, pk, use=request.method == "POST")
-    definition = services.definition_of(connection.integration)
+    definition = services.definition_of(connection)
     context = {
         "connection": connection,
         "integration": connection.integration,
         "definition": definition,
         "may_use": may_use(request.user, connection),
+        "may_delete": may_delete(request.user, connection),
         **_token_facts(request, connection, definition),
     }
     form = _form(request, connection.integration, definition, connection)
@@ -144,7 +157,7 @@ def connection_make_default(request: HttpRequest, pk: Any) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def connection_delete(request: HttpRequest, pk: Any) -> HttpResponse:
     """Asks first where scripts are off; otherwise a dialog has asked."""
-    connection = connection_for(request.user, pk, use=True)
+    connection = connection_for(request.user, pk, delete=True)
     if request.method == "GET":
         return render(request, "connections/delete.html", {"connection": connection})
     problem = upkeep.delete(connection=connection)
@@ -202,17 +215,18 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
             **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
         }
         if connection
-        else {},
+        else {"environment": request.GET.get("environment", "")},
         definition=definition,
         stored=services.stored_fields(connection) if connection else [],
         defaults=defaults,
+        environments=[] if connection else environments.known_to(current(request)),
     )
 
 
 def _tried(request: HttpRequest, integration: Integration, organization: Organization, connection: Connection | None) -> HttpResponse:
     context: dict[str, Any] = {"connection": connection}
     try:
-        form = _form(request, integration, services.definition_of(integration), connection)
+        form = _form(request, integration, services.definition_of(connection or integration), connection)
         context["result"] = _test(form, integration, Caller(organization, signed_in(request)), connection)
         if connection:
             connection.refresh_from_db()
@@ -229,7 +243,7 @@ def _test(form: ConnectionForm, integration: Integration, caller: Caller, connec
         return services.try_out(integration=integration, caller=caller, credentials=credentials, settings=settings)
     if not credentials and form.settings_unchanged(connection.settings):
         return services.test(connection=connection, user=caller.user)
-    definition = services.definition_of(integration)
+    definition = services.definition_of(connection)
     settings, merged = services.merged_values(connection, definition, credentials, settings)
     return services.try_out(integration=integration, caller=caller, credentials=merged, settings=settings)
 

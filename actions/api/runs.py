@@ -24,7 +24,7 @@ from actions.models import Action, Run
 from actions.permissions import run_for
 from config.hal import array
 from connections.models import Connection
-from integrations.api.listing import Choice, Filters, Order
+from integrations.api.listing import Choice, Exactly, Filters, Order
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.permissions import is_uuid, signed_in
@@ -48,6 +48,8 @@ def represent(run: Run) -> dict[str, Any]:
         "action": str(run.action.uid),
         "connection": str(run.connection_id),
         "integration": str(run.connection.integration_id),
+        "environment": run.connection.environment,
+        "revision": run.action.revision.number,
         "inputs": run.inputs,
         "pageSize": run.page_size,
         "maxPages": run.max_pages,
@@ -72,6 +74,7 @@ class RunFilters(Filters):
     action = django_filters.UUIDFilter(field_name="action__uid")
     integration = django_filters.UUIDFilter(field_name="connection__integration_id")
     organization = django_filters.UUIDFilter(field_name="connection__organization_id")
+    environment = Exactly("connection__environment", "Slug of an environment, for example production")
     state = Choice("state", Run.State.choices)
     verdict = Choice("verdict", Run.Verdict.choices)
     createdAfter = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte", help_text="From this moment on")
@@ -88,7 +91,11 @@ class RunsView(APIView):
         tags=["runs"],
     )
     def get(self, request: Request) -> Response:
-        rows = Run.objects.visible_to(request.user).select_related("action", "connection")
+        rows = (
+            Run.objects.visible_to(request.user)
+            .select_related("action__revision", "connection")
+            .defer("action__content", *(f"action__revision__{name}" for name in ("content", "findings", "repairs", "auth_choices")))
+        )
         return array(request, RunFilters.narrow(request, rows), represent)
 
     @extend_schema(
@@ -120,7 +127,9 @@ class RunsView(APIView):
 
     @staticmethod
     def _connection(user: Any, key: Any) -> Connection:
-        found = Connection.objects.visible_to(user).select_related("integration").filter(pk=key).first() if is_uuid(key) else None
+        found = (
+            Connection.objects.visible_to(user).select_related("integration", "revision").filter(pk=key).first() if is_uuid(key) else None
+        )
         if found is None:
             raise Invalid({"connection": ["There is no such connection that you may see. Send its id."]})
         if not Connection.objects.usable_by(user).filter(pk=found.pk).exists():

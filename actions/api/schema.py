@@ -210,6 +210,8 @@ class RunDocument(serializers.Serializer):
     action = serializers.UUIDField()
     connection = serializers.UUIDField()
     integration = serializers.UUIDField()
+    environment = serializers.CharField(help_text="Of the connection")
+    revision = serializers.IntegerField(help_text="Of the integration, by which it runs")
     inputs = ObjectField()
     pageSize = serializers.IntegerField(allow_null=True)
     maxPages = serializers.IntegerField(allow_null=True)

@@ -25,6 +25,7 @@ from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE, LARGEST_PAGE_SIZE
 from integrations.forms import RefusableForm
 from integrations.models import Organization
+from integrations.models.environment import PRODUCTION
 from integrations.operation import Body, Operation, Parameter
 
 INPUTS: Final = "inputs."
@@ -266,7 +267,7 @@ def _body_parts(operation: Operation) -> dict[str, Parameter]:
 def _choices(connections: list[Connection], here: Organization) -> list[Any]:
     """Connections by organization; the names alone where all are one's own, and nothing chosen where none is."""
     groups = [
-        (str(organization), [(str(row.pk), f"{row.name}{' (default)' if row.is_default else ''}") for row in rows])
+        (str(organization), [(str(row.pk), _called(row)) for row in rows])
         for organization, rows in groupby(connections, key=lambda row: row.organization)
     ]
     own = [row for row in connections if row.organization_id == here.pk]
@@ -280,7 +281,16 @@ def _first_choice(connections: list[Connection], here: Organization, again: Run 
     if again and any(row.pk == again.connection_id for row in connections):
         return str(again.connection_id)
     own = [row for row in connections if row.organization_id == here.pk]
-    return str(next((row for row in own if row.is_default), own[0]).pk) if own else ""
+    default = next((row for row in own if row.is_default and row.environment == PRODUCTION), None)
+    return str((default or next((row for row in own if row.is_default), own[0])).pk) if own else ""
+
+
+def _called(connection: Connection) -> str:
+    """Its name, and what tells it from others."""
+    marks = ["default"] if connection.is_default else []
+    marks += [connection.environment] if connection.environment != PRODUCTION else []
+    marks += [f"revision {connection.revision.number}"] if connection.revision else []
+    return f"{connection.name} ({', '.join(marks)})" if marks else connection.name
 
 
 def _shown(value: Any, field: forms.Field) -> Any:

@@ -170,7 +170,7 @@ def _usable(request: HttpRequest, integration: Integration) -> list[Connection]:
     rows = Connection.objects.usable_by(request.user).filter(integration=integration, organization__in=organizations_at(request))
     here = request.organization  # type: ignore[attr-defined]
     return sorted(
-        rows.select_related("organization").order_by("name"),
+        rows.select_related("organization", "revision").order_by("name"),
         key=lambda row: (row.organization_id != here.pk, row.organization.name, row.organization_id),
     )
 

@@ -48,6 +48,7 @@ def start(
         )
     if action.revision.finalized_at is None:
         raise Conflict("This action is part of a draft. It can be run once the draft is finalized.")
+    action = _as_pinned(action, connection)
     plan = plan_of(action)
     try:
         plan.request(inputs, plan.strategy.first(1), base="https://host.invalid", headers={})
@@ -65,6 +66,20 @@ def start(
     if hand_over:
         transaction.on_commit(lambda: send(run.pk))
     return run
+
+
+def _as_pinned(action: Action, connection: Connection) -> Action:
+    """The action as the revision has it to which the connection is pinned. Raises `Conflict` where that one has no such action."""
+    pinned = connection.revision
+    if pinned is None or pinned.pk == action.revision_id:
+        return action
+    found = pinned.actions.filter(uid=action.uid).select_related("revision").first()
+    if found is None:
+        raise Conflict(
+            f"{action.name} is newer than revision {pinned.number}, to which the connection {connection.name} is pinned. Choose another "
+            "connection, or unpin it on its page."
+        )
+    return found
 
 
 def send(run_id: UUID) -> None:

@@ -19,27 +19,31 @@ from connections.auth import scheme_of
 from connections.models import Connection, DefaultCredential
 from connections.permissions import connection_for
 from integrations.api import conditions
-from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order, Search
+from integrations.api.listing import MAX_TEXT, Choice, Exactly, Filters, Flag, Order, Search
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Role, look_up_revisions
 from integrations.permissions import integration_for, organization_for, running_for, signed_in
 from integrations.refusals import Invalid
 
-WRITABLE = {"integration", "organization", "name", "credentials", "settings", "isDefault", *services.LIMITS}
+WRITABLE = {"integration", "organization", "environment", "revision", "name", "credentials", "settings", "isDefault", *services.LIMITS}
 READ_ONLY = {
-    "id", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
+    "id", "owner", "revisionInUse", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
     "testedAt", "createdAt", "updatedAt",
 }  # fmt: skip
 
 
 def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType | None = ...) -> dict[str, Any]:
-    definition = services.definition_of(connection.integration)
+    definition = services.definition_of(connection)
     return {
         "id": str(connection.pk),
         "name": connection.name,
         "integration": str(connection.integration_id),
         "organization": str(connection.organization_id),
+        "environment": connection.environment,
+        "owner": connection.owner.username if connection.owner else None,
+        "revision": connection.revision.number if connection.revision else None,
+        "revisionInUse": in_use.number if (in_use := connection.in_use) else None,
         "authType": definition.auth.type,
         "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
@@ -70,6 +74,7 @@ def _token(connection: Connection) -> dict[str, Any]:
 class ConnectionFilters(Filters):
     q = Search("name", words="Text in the name")
     state = Choice("state", Connection.State.choices)
+    environment = Exactly("environment", "Slug of an environment, for example production")
     isDefault = Flag("is_default")
     ordering = Order({"name": "name", "created_at": "createdAt", "updated_at": "updatedAt", "tested_at": "testedAt"})
 
@@ -87,7 +92,7 @@ class ConnectionsView(APIView):
         tags=["connections"],
     )
     def get(self, request: Request) -> Response:
-        rows = Connection.objects.visible_to(request.user).select_related("integration", "credential")
+        rows = Connection.objects.visible_to(request.user).select_related("integration", "credential", "owner", "revision")
         if request.query_params.get("integration"):
             rows = rows.filter(integration=integration_for(request.user, request.query_params["integration"]))
         if request.query_params.get("organization"):
@@ -122,7 +127,10 @@ class ConnectionsView(APIView):
             settings=payload.get("settings") or {},
             is_default=payload.get("isDefault"),
             limits={name: payload[name] for name in services.LIMITS if name in payload},
+            environment=payload.get("environment"),
         )
+        if payload.get("revision") is not None:
+            connection = services.pin(connection=connection, number=payload["revision"])
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
 
 
@@ -151,12 +159,15 @@ class ConnectionView(APIView):
         fixed = {
             "integration": (str(connection.integration_id), connection.integration.slug),
             "organization": (str(connection.organization_id), connection.organization.slug),
+            "environment": (connection.environment,),
         }
         moved = [name for name, same in fixed.items() if name in payload and payload[name] not in same]
         if moved:
             raise Invalid({name: ["A connection cannot be moved. Create a new one."] for name in moved})
         with transaction.atomic():
             _unchanged(request, connection)
+            if "revision" in payload:
+                connection = services.pin(connection=connection, number=payload["revision"])
             services.change(
                 connection=connection,
                 name=payload.get("name"),
@@ -176,7 +187,7 @@ class ConnectionView(APIView):
         tags=["connections"],
     )
     def delete(self, request: Request, key: str) -> Response:
-        connection = connection_for(request.user, key, use=True)
+        connection = connection_for(request.user, key, delete=True)
         conditions.check(request, lambda: represent(connection))
         problem = upkeep.delete(connection=connection)
         return Response({"revoked": False, "message": problem}) if problem else Response(status=204)
@@ -211,6 +222,9 @@ def _payload(request: Request) -> dict[str, Any]:
             raise Invalid({name: ["Enter an object."]})
     if payload.get("isDefault") is not None and not isinstance(payload["isDefault"], bool):
         raise Invalid({"isDefault": ["Enter true or false."]})
+    revision = payload.get("revision")
+    if revision is not None and (isinstance(revision, bool) or not isinstance(revision, int) or not 0 < revision < 10**9):
+        raise Invalid({"revision": ["Enter the number of a finalized revision, or null to go along with the newest one."]})
     if payload.get("name") is not None and not isinstance(payload["name"], str):
         raise Invalid({"name": ["Enter text."]})
     return payload

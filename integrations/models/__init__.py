@@ -1,6 +1,7 @@
 """The rows of the first stage: people and organizations, integrations and their revisions, and the log of what was changed."""
 
 from integrations.models.audit import AuditEntry
+from integrations.models.environment import Environment
 from integrations.models.integration import InstallRequest, Integration, Revision, look_up_revisions
 from integrations.models.invitation import Invitation
 from integrations.models.organization import Membership, Organization, Role, User
@@ -9,6 +10,7 @@ from integrations.models.template import IntegrationTemplate
 
 __all__ = [
     "AuditEntry",
+    "Environment",
     "InstallRequest",
     "Integration",
     "IntegrationTemplate",

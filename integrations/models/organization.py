@@ -134,11 +134,16 @@ class Membership(models.Model):
         return f"{self.user} in {self.organization}: {self.role}"
 
 
+def slug_of(text: str, *, fallback: str, length: int = 80) -> str:
+    """Small letters, digits and hyphens of a text; `fallback` where it has none of them."""
+    return slugify(text)[:length].strip("-") or fallback
+
+
 def unique_slug(
     rows: models.QuerySet[Any], text: str, *, fallback: str, field: str = "slug", length: int = 80, reserved: Iterable[str] = ()
 ) -> str:
     """A slug of `text` that no row has yet and that is not `reserved`; a number is added to one that is taken."""
-    base = slugify(text)[:length].strip("-") or fallback
+    base = slug_of(text, fallback=fallback, length=length)
     taken = {*reserved, *rows.filter(**{f"{field}__startswith": base}).values_list(field, flat=True)}
     slug, number = base, 2
     while slug in taken:

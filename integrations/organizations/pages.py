@@ -15,9 +15,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from integrations.forms import RefusableForm
 from integrations.models import Organization, Role
-from integrations.organizations import members, tree
+from integrations.organizations import environments, members, tree
 from integrations.organizations.choices import listed, offered
-from integrations.organizations.forms import InvitationForm, MoveForm, OrganizationForm
+from integrations.organizations.forms import EnvironmentForm, InvitationForm, MoveForm, OrganizationForm
 from integrations.permissions import signed_in
 from integrations.refusals import Invalid, Refusal
 
@@ -101,6 +101,8 @@ def show(request: HttpRequest, organization: Organization, **forms: RefusableFor
         "invitations": organization.invitations.open().select_related("created_by") if admin else [],
         "roles": Role.choices,
         "invitation_form": InvitationForm(),
+        "environments": environments.known_to(organization),
+        "environment_form": EnvironmentForm(),
         "public_url": settings.PUBLIC_URL,
     }
     if admin:

@@ -20,8 +20,19 @@ from actions import runs
 from actions.models import Import, Run
 from connections.models import Connection
 from integrations import services as integrations
-from integrations.models import InstallRequest, Integration, IntegrationTemplate, Invitation, Membership, Organization, Role, Team, User
-from integrations.organizations import members
+from integrations.models import (
+    Environment,
+    InstallRequest,
+    Integration,
+    IntegrationTemplate,
+    Invitation,
+    Membership,
+    Organization,
+    Role,
+    Team,
+    User,
+)
+from integrations.organizations import environments, members
 from integrations.sharing import services as sharing
 from integrations.sharing import teams
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, member
@@ -41,6 +52,7 @@ class World:
     invitation: Invitation
     asked: InstallRequest
     team: Team
+    environment: Environment
     clients: dict[str, Client] = field(default_factory=dict)
 
 
@@ -78,6 +90,7 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
     sharing.share(integration=integration, principal=team, user=people["admin"])
     return World(
         team=team,
+        environment=environments.create(organization=here, name="Sandbox"),
         organization=here,
         integration=integration,
         connection=connection,
@@ -107,6 +120,8 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/actions/", "key", lambda world: action_of(world.integration).uid),
     ("organizations/<slug:slug>/members/", "pk", lambda world: world.membership.pk),
     ("organizations/<slug:slug>/invitations/", "pk", lambda world: world.invitation.pk),
+    ("organizations/<slug:slug>/environments/", "pk", lambda world: world.environment.pk),
+    ("", "environment", lambda world: world.environment.slug),
     ("organizations/", "slug", lambda world: world.organization.slug),
     ("api/organizations/<str:key>/invitations/", "pk", lambda world: world.invitation.pk),
     ("api/organizations/", "key", lambda world: world.organization.slug),
