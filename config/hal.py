@@ -60,10 +60,12 @@ def window(request: Request) -> tuple[int, int]:
     return start, limit
 
 
-def page_of(request: Request, rows: QuerySet[Any] | Sequence[Any], *, path: str | None = None) -> Page:
-    """The part of `rows` that the query asks for."""
+def page_of(request: Request, rows: QuerySet[Any] | Sequence[Any], *, path: str | None = None, whole: bool = False) -> Page:
+    """The part of `rows` that the query asks for; `whole`: all from `start` on, if it has no `limit`."""
     start, limit = window(request)
     total = rows.count() if isinstance(rows, QuerySet) else len(rows)
+    if whole and "limit" not in request.query_params:
+        return Page(list(rows[start:]), start, total, total, {})
     path = path or request.path
     links = {"self": _at(path, request, start, limit)}
     if start + limit < total:
@@ -97,9 +99,15 @@ def paged(
     return Response(collection(request, page, rel=rel, represent=represent, path=path), headers=page.headers)
 
 
-def array(request: Request, rows: QuerySet[Any] | Sequence[Any] | Page, represent: Callable[[Any], dict[str, Any]]) -> Response:
-    """A page of `rows` as a plain array; what stands around it is in the headers Link and X-Total-Count."""
-    page = rows if isinstance(rows, Page) else page_of(request, rows)
+def array(
+    request: Request, rows: QuerySet[Any] | Sequence[Any] | Page, represent: Callable[[Any], dict[str, Any]], *, whole: bool = False
+) -> Response:
+    """A page of `rows` as a plain array; what stands around it is in the headers Link and X-Total-Count.
+
+    `whole`: the parts of one thing, such as an integration's actions. Nobody looks for a second page of them, so they come all
+    unless the query has a `limit`.
+    """
+    page = rows if isinstance(rows, Page) else page_of(request, rows, whole=whole)
     return Response([represent(row) for row in page.rows], headers=page.headers)
 
 

@@ -35,7 +35,7 @@ from config.hal import HALRenderer, array
 from integrations import json_text
 from integrations import services as integrations
 from integrations.api import conditions, representation
-from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order
+from integrations.api.listing import MAX_TEXT, PARTS, Choice, Filters, Flag, Order
 from integrations.api.parsing import StrictJSONParser
 from integrations.api.schema import problems
 from integrations.api.views import json_object
@@ -173,14 +173,14 @@ class ActionsView(APIView):
     @extend_schema(
         operation_id="listActions",
         summary="List an integration's actions",
-        parameters=ActionFilters.parameters(),
+        parameters=ActionFilters.parameters(PARTS),
         responses={200: ActionDocument(many=True), **problems(401, 404, 422)},
         tags=["actions"],
     )
     def get(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key)
         revision = representation.shown_revision(integration, editor=may_edit(request.user, integration))
-        return array(request, ActionFilters.narrow(request, revision.actions.select_related("revision")), represent)
+        return array(request, ActionFilters.narrow(request, revision.actions.select_related("revision")), represent, whole=True)
 
     @extend_schema(
         operation_id="createAction",

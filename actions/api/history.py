@@ -13,7 +13,7 @@ from actions import history
 from actions.api.schema import DifferenceDocument, NoteRequest, RevisionDocument
 from actions.pages.history import revision_of
 from config.hal import array
-from integrations.api.listing import PAGING
+from integrations.api.listing import PARTS
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Revision
@@ -35,12 +35,12 @@ class RevisionsView(APIView):
     @extend_schema(
         operation_id="listRevisions",
         summary="List the revisions of an integration, newest first",
-        parameters=PAGING,
+        parameters=PARTS,
         responses={200: RevisionDocument(many=True), **problems(401, 403, 404, 422)},
         tags=["integrations"],
     )
     def get(self, request: Request, key: str) -> Response:
-        return array(request, history.history(integration_for(request.user, key, edit=True)), represent)
+        return array(request, history.history(integration_for(request.user, key, edit=True)), represent, whole=True)
 
 
 class ChangesView(APIView):

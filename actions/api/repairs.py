@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from actions import undoing
 from actions.api.schema import RepairDocument
 from config.hal import array
-from integrations.api.listing import PAGING
+from integrations.api.listing import PARTS
 from integrations.api.schema import problems
 from integrations.models import Integration
 from integrations.permissions import integration_for
@@ -23,13 +23,13 @@ class RepairsView(APIView):
     @extend_schema(
         operation_id="listRepairs",
         summary="List what the import of an integration repaired",
-        parameters=PAGING,
+        parameters=PARTS,
         responses={200: RepairDocument(many=True), **problems(401, 403, 404, 422)},
         tags=["integrations"],
     )
     def get(self, request: Request, key: str) -> Response:
         revision = undoing.imported_revision(integration_for(request.user, key, edit=True))
-        return array(request, undoing.rows(revision) if revision else [], asdict)
+        return array(request, undoing.rows(revision) if revision else [], asdict, whole=True)
 
 
 class UndoView(APIView):

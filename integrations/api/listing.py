@@ -14,14 +14,19 @@ from config.hal import DEFAULT_LIMIT, MAX_LIMIT, MAX_START
 from integrations.refusals import Invalid
 
 MAX_TEXT = 200  # characters of a text to search for
+_START = OpenApiParameter(
+    "start", {"type": "integer", "minimum": 0, "maximum": MAX_START, "default": 0}, description="How many to leave out"
+)
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
 PAGING = [
-    OpenApiParameter("start", {"type": "integer", "minimum": 0, "maximum": MAX_START, "default": 0}, description="How many to leave out"),
+    _START,
     OpenApiParameter(
         "limit",
-        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        {**_LIMIT, "default": DEFAULT_LIMIT},
         description="How many to give. The headers Link and X-Total-Count say what more there is.",
     ),
 ]
+PARTS = [_START, OpenApiParameter("limit", _LIMIT, description="How many to give; without it all.")]
 
 
 class Search(django_filters.CharFilter):
@@ -98,9 +103,9 @@ class Filters(django_filters.FilterSet):
         super().__init__(request.query_params, rows, request=request)
 
     @classmethod
-    def parameters(cls) -> list[OpenApiParameter]:
+    def parameters(cls, paging: list[OpenApiParameter] = PAGING) -> list[OpenApiParameter]:
         """The filters, the order and the paging, for `extend_schema`."""
-        return [_parameter(name, found) for name, found in cls.base_filters.items()] + PAGING
+        return [_parameter(name, found) for name, found in cls.base_filters.items()] + paging
 
     @classmethod
     def narrow(cls, request: Request, rows: Any) -> Any:

@@ -1,6 +1,5 @@
-
-
-from django.db import migrations, models
+import integrations.ordered_json
+from django.db import migrations
 
 
 class Migration(migrations.Migration):
@@ -13,6 +12,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='membership',
             name='fields',
-            field=models.JSONField(blank=True, default=dict, help_text="Custom fields, texts by name: ${user.<name>} in an integration's headers, here and below."),
+            field=integrations.ordered_json.OrderedJSONField(blank=True, default=dict, help_text="Custom fields, texts by name: ${user.<name>} in an integration's headers, here and below."),
         ),
     ]

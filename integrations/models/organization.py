@@ -123,7 +123,7 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.VIEWER)
-    fields = models.JSONField(
+    fields = OrderedJSONField(
         default=dict, blank=True, help_text="Custom fields, texts by name: ${user.<name>} in an integration's headers, here and below."
     )
 

@@ -61,6 +61,17 @@ def test_connections_come_in_pages_with_links_to_the_others(
     )
 
 
+def test_the_parts_of_one_thing_come_all_at_once_unless_a_limit_is_given(cast: Cast, make_integration: MakeIntegration) -> None:
+    integration = make_integration(status="draft")
+    for number in range(59):
+        actions.add(integration=integration, values={"name": f"Part {number}", "method": "GET", "path": f"/parts/{number}"})
+    bob, path = Caller(cast.bob), f"integrations/{integration.slug}/actions"
+    answer = bob.ask("GET", path)
+    assert (len(answer.json()), answer["X-Total-Count"], answer.headers.get("Link")) == (60, "60", None)
+    assert len(bob("GET", f"{path}?start=55")) == 5
+    assert len(bob("GET", f"{path}?limit=7")) == 7
+
+
 def test_lists_ask_the_database_as_often_for_many_rows_as_for_one(
     cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection
 ) -> None:
