@@ -282,6 +282,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "integrations.accounts.middleware.SignInMiddleware",
+    "integrations.middleware.RolesMiddleware",
     "integrations.middleware.OrganizationMiddleware",
     "integrations.middleware.ActorMiddleware",
     "integrations.middleware.DisabledMiddleware",

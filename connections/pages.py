@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -36,10 +37,9 @@ EVENTS_PER_PAGE = 10
 @require_GET
 def connection_list(request: HttpRequest) -> HttpResponse:
     """The connections of the current organization and of those below it."""
-    organizations = organizations_at(request)
     rows = (
         Connection.objects.visible_to(request.user)
-        .filter(organization__in=organizations)
+        .filter(organization__in=organizations_at(request))
         .select_related("integration", "organization", "credential", "owner", "revision")
     )
     environment = request.GET.get("environment", "")
@@ -51,7 +51,7 @@ def connection_list(request: HttpRequest) -> HttpResponse:
     reconnect = {row.pk for row in usable if needs_browser(services.definition_of(row))}
     context = {
         "page": page,
-        "several": len(organizations) > 1,
+        "several": has_several(request),
         "reconnect": reconnect,
         "environment": environment,
         "environments": environments.within(request.organization) if request.organization else [],  # type: ignore[attr-defined]
@@ -175,10 +175,16 @@ def current(request: HttpRequest) -> Organization:
     return organization
 
 
-def organizations_at(request: HttpRequest) -> list[Organization]:
-    """The current organization and those below it; none for somebody without one."""
+def organizations_at(request: HttpRequest) -> QuerySet[Organization]:
+    """The current organization and those below it, to look in; none for somebody without one."""
     here = request.organization  # type: ignore[attr-defined]
-    return list(Organization.objects.below([here])) if here else []
+    return Organization.objects.below([here] if here else []).order_by()
+
+
+def has_several(request: HttpRequest) -> bool:
+    """Whether there is something below the current organization."""
+    here = request.organization  # type: ignore[attr-defined]
+    return bool(here and here.children.exists())
 
 
 def _token_facts(request: HttpRequest, connection: Connection, definition: Definition) -> dict[str, Any]:

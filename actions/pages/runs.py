@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,13 +20,14 @@ from actions.pages.results import figures, window
 from actions.pages.run_forms import RunForm
 from actions.permissions import run_for, runnable_action
 from connections.models import Connection
-from connections.pages import organizations_at
+from connections.pages import has_several, organizations_at
 from connections.permissions import may_use
 from integrations.models import Integration, User
 from integrations.permissions import integration_for, is_uuid, may_run
 from integrations.refusals import Refusal
 
 PER_PAGE: Final = 25
+MOST_CHOICES: Final = 100  # integrations in a drop-down; with more of them it is a text with suggestions
 VIEWS: Final = {"table": "Table", "json": "JSON", "pages": "Ledger"}
 UNFINISHED: Final = "unfinished"
 
@@ -72,10 +74,11 @@ def run_list(request: HttpRequest) -> HttpResponse:
     """Runs of the current organization and of those below it, the newest first."""
     organizations = organizations_at(request)
     rows = Run.objects.visible_to(request.user).filter(connection__organization__in=organizations)
-    used = Integration.objects.filter(connections__runs__in=rows).distinct()
+    ran = Run.objects.filter(connection__integration=OuterRef("pk"))
+    used = Integration.objects.visible_to(request.user).filter(Exists(ran)).only("name", "slug")
     chosen = {"integration": request.GET.get("integration", ""), "verdict": request.GET.get("verdict", "")}
     if chosen["integration"]:
-        rows = rows.filter(connection__integration__in=[row for row in used if row.slug == chosen["integration"]])
+        rows = rows.filter(connection__integration__slug=chosen["integration"])
     if chosen["verdict"] == UNFINISHED:
         rows = rows.exclude(state=Run.State.FINISHED)
     elif chosen["verdict"]:
@@ -83,8 +86,9 @@ def run_list(request: HttpRequest) -> HttpResponse:
     rows = rows.select_related("action", "connection__integration", "connection__organization").defer("action__content", "inputs")
     context = {
         "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),
-        "several": len(organizations) > 1,
-        "integrations": used,
+        "several": has_several(request),
+        "integrations": list(used[: MOST_CHOICES + 1]),
+        "most": MOST_CHOICES,
         "verdicts": [(UNFINISHED, "On its way"), *Run.Verdict.choices],
         "chosen": chosen,
         "filtered": any(chosen.values()),

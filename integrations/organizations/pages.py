@@ -31,7 +31,7 @@ def organization_of(request: HttpRequest, slug: str, role: str = Role.VIEWER) ->
     found = Organization.objects.visible_to(request.user).select_related("parent").filter(slug=slug).first()
     if found is None:
         raise Http404
-    if role != Role.VIEWER and not Organization.objects.visible_to(request.user, role).filter(pk=found.pk).exists():
+    if not found.is_open_to(request.user, role):
         raise PermissionDenied
     return found
 

@@ -83,7 +83,10 @@ def test_admin_sees_and_deletes_but_neither_tests_nor_runs_another_members_conne
     assert (page.context["may_use"], page.context["may_delete"]) == (False, True)
     assert "Sample is connected per user: nobody else can use it." in text(page)
     path = f"/api/connections/{connection.pk}"
-    assert [client.post(f"{path}/test", {}, "application/json").status_code, client.patch(path, {"name": "x"}, "application/json").status_code] == [403, 403]
+    assert [
+        client.post(f"{path}/test", {}, "application/json").status_code,
+        client.patch(path, {"name": "x"}, "application/json").status_code,
+    ] == [403, 403]
     run = {"action": str(action_of(per_user).uid), "connection": str(connection.pk)}
     assert client.post("/api/runs", run, "application/json").status_code == 403
     assert client.delete(path).status_code == 204

@@ -54,7 +54,7 @@ def found_for(user: Any, key: str, role: str = Role.VIEWER) -> Organization:
     found = Organization.objects.visible_to(user).select_related("parent").filter(**by).first()
     if found is None:
         raise Http404
-    if role != Role.VIEWER and not Organization.objects.visible_to(user, role).filter(pk=found.pk).exists():
+    if not found.is_open_to(user, role):
         raise PermissionDenied
     return found
 
