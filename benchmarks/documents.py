@@ -32,17 +32,19 @@ say in their row why not, most often because no request could be sent otherwise.
 
 | what | rule | |
 | --- | --- | --- |
-| encoding, control characters, odd spaces, tabs, comments, code or objects round the document, no version | `document-*` | |
+| encoding, control characters, odd spaces, tabs, typographic quotes, comments, code, objects or a string round the document, no version | `document-*` | |
 | no description of the API or of an operation | `info-description`, `operation-description` | ↶ |
 | no, duplicate or ill-formed operationId | `operation-operationId`, `-unique`, `-valid-in-url` | ↶ ill-formed ones |
 | path parameters that are not declared, not in the path, or spelled otherwise | `path-params` | ↶ |
 | paths with a query, a fragment, `:name`, `<name>`, spaces, a host | `path-not-include-query`, `path-no-fragment`, `path-keys` | |
+| paths that are a list | `paths-object` | |
 | parameters declared twice, without name or place, as an object | `operation-parameters` | |
 | headers that the authentication or the body sets; an Accept that most operations share | `parameter-reserved-header` | ↶ |
 | `$ref` that leads nowhere, in a circle, is percent-encoded, or has keys beside it (before 3.1) | `resolving-references`, `circular-references`, `ref-percent-encoded`, `no-$ref-siblings` | ↶ in bodies and answers |
 | patterns that are none, or that only JavaScript reads | `schema-pattern`, `schema-pattern-dialect` | ↶ |
 | `required` names that are in no properties | `schema-required` | ↶ |
 | null where a schema or an operation must be | `schema-null`, `operation` | |
+| parameters in `body` or `formData` in OpenAPI 3 | `oas3-body-parameters` | |
 | a body beside form fields, several bodies, no media type | `oas2-body-and-form`, `oas2-one-body`, `request-body` | |
 | security that names no scheme, in another spelling, or scope and scheme exchanged | `security-scheme-undefined` | ↶ |
 | `flow` for `flows`; an API key without place or name | `security-scheme-flows`, `security-scheme` | ↶ |

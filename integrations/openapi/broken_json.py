@@ -1,5 +1,5 @@
 """JSON that no reader takes, mended where that needs no guess: missing and superfluous commas, brackets that are never closed, spaces that
-are none to JSON, text behind the end.
+are none to JSON, typographic quotes, text behind the end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ _CLOSING = {"{": "}", "[": "]"}
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"?|[][{}]', re.DOTALL)
 _ODD = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u202f\u205f\u2060\u3000\ufeff")
 _ODD_SPACES = re.compile(rf'"(?:[^"\\]|\\.)*"?|([{"".join(sorted(_ODD))}]+)', re.DOTALL)
+_QUOTES = frozenset("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02")  # as word processors write them
+_QUOTED = re.compile(rf'"(?:[^"\\]|\\.)*"?|[{"".join(_QUOTES)}]((?:[^{"".join(_QUOTES)}"\\\n]|\\.)*)[{"".join(_QUOTES)}"]', re.DOTALL)
 _STARTS_VALUE = frozenset('"{[-0123456789tfn')
 
 
@@ -24,7 +26,7 @@ _STARTS_VALUE = frozenset('"{[-0123456789tfn')
 class Mended:
     """The values, the text that they stand in, and what was wrong with it: where commas were missing as (line, column), and the
     line in which text starts that lies behind the end of the document (0 for none), where brackets were missing as (line, column,
-    bracket), and in how many places stood spaces that JSON does not know. All count from 1.
+    bracket), in how many places stood spaces that JSON does not know, and how many strings stood in typographic quotes. All count from 1.
     """
 
     values: Any
@@ -33,6 +35,7 @@ class Mended:
     rest: int = 0
     closed: list[tuple[int, int, str]] = field(default_factory=list)
     spaces: int = 0
+    quotes: int = 0
 
 
 def mended(text: str) -> Mended | None:
@@ -42,16 +45,19 @@ def mended(text: str) -> Mended | None:
     """
     added: list[tuple[int, int]] = []
     closed: list[tuple[int, int, str]] = []
-    rest = spaces = 0
+    rest = spaces = quotes = 0
     for _ in range(max(2, min(_MAX_MENDS, _MAX_CHARACTERS // max(len(text), 1)))):
         try:
-            return Mended(json.loads(text, strict=False), text, added, rest, closed, spaces)
+            return Mended(json.loads(text, strict=False), text, added, rest, closed, spaces, quotes)
         except json.JSONDecodeError as error:
             if error.msg == "Extra data":
                 text, rest = text[: error.pos], error.lineno
                 continue
             if not spaces and text[error.pos : error.pos + 1] in _ODD:
                 text, spaces = _with_plain_spaces(text)
+                continue
+            if not quotes and text[error.pos : error.pos + 1] in _QUOTES:
+                text, quotes = _with_plain_quotes(text)
                 continue
             changed = _without_comma(text, error.pos) or _with_comma(text, error.pos, added) or _with_bracket(text, error.pos, closed)
             if not changed:
@@ -117,6 +123,20 @@ def _with_plain_spaces(text: str) -> tuple[str, int]:
         return " " * len(match.group()) if match.group(1) else match.group()
 
     return _ODD_SPACES.sub(plain, text), count
+
+
+def _with_plain_quotes(text: str) -> tuple[str, int]:
+    """The text with plain quotes for typographic ones round strings, and how many there were. Those inside of strings stay."""
+    count = 0
+
+    def plain(match: re.Match[str]) -> str:
+        nonlocal count
+        if match.group(1) is None:
+            return match.group()
+        count += 1
+        return f'"{match.group(1)}"'
+
+    return _QUOTED.sub(plain, text), count
 
 
 def _end_of_value(text: str, position: int) -> int:

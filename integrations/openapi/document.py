@@ -7,7 +7,6 @@ import json
 import math
 import re
 import time
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -112,18 +111,41 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ),
     ("$schema", "This looks like a JSON Schema, not an OpenAPI document. Choose the file that starts with openapi or swagger."),
 )
+_DUPLICATE = "duplicate-key"
 _ASK = "Choose a file that starts with openapi: 3.… or swagger: 2.0."
 
 
 def parse(data: bytes, limits: Limits, report: Report) -> Document:
     """The document that the bytes hold. Faults that could be passed over are in the report, others raise DocumentError."""
     root, source = content(data, limits, report)
+    if (inside := wrapping.text_inside(root, describes_api)) and len(inside[0].encode()) < len(data):
+        report.repair(
+            "document-wrapper", inside[1], None, "the document", "The document stands as text inside a JSON string; that was read."
+        )
+        return parse(inside[0].encode(), limits, report)
     root, place = wrapping.unwrapped(root)
     if place:
         report.repair(
             "document-wrapper", place, None, "the document", f"The document stands inside another value, at {shortened(place, 100)}."
         )
-    return Document(root, _version(root, report), source)
+    version = _version(root, report)
+    return Document(_with_paths(root, report), version, source)
+
+
+def _with_paths(root: dict[str, Any], report: Report) -> dict[str, Any]:
+    """The document with its paths by name, where it lists them: `[{"/a": {…}}]`, `[{"path": "/a", "get": {…}}]`, with `method` or without."""
+    listed = root.get("paths")
+    if not isinstance(listed, list):
+        return root
+    paths: dict[str, dict[str, Any]] = {}
+    for entry in listed:
+        for path, item in wrapping.path_items(entry):
+            known = paths.setdefault(path, {})
+            for name, value in item.items():
+                known.setdefault(name, value)
+    message = "The paths are a list instead of an object; each was taken by its name, as far as it has one."
+    report.repair("paths-object", "/paths", f"a list of {len(listed)}", f"{len(paths)} paths", message)
+    return {**root, "paths": paths}
 
 
 def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str | bytes]:
@@ -220,6 +242,8 @@ def _values(text: str, start: str, limits: Limits, report: Report) -> tuple[Any,
     """What strict JSON is not, by the tolerant readers: JSON-like text first as JSON, then mended, at last as YAML. With the text that
     the values stand in.
     """
+    if start[0] == '"' and isinstance(inside := _lenient_json(text), str):
+        return inside, text
     if start[0] in "{[":
         _check_values(sum(map(text.count, ",[{")), limits)
         root = _lenient_json(text)
@@ -273,7 +297,7 @@ def _yaml(text: str, limits: Limits, report: Report) -> tuple[Any, str]:
         if candidate is not text:
             message = "Lines are indented by tabs or odd spaces, which YAML forbids; they were read as plain spaces."
             report.repair("document-tabs", "", None, None, message)
-        report.findings += found.findings
+        report.take(found)
         return root, candidate
     raise first or yaml12.YamlError("it cannot be read")
 
@@ -292,6 +316,9 @@ def _mended(mended: broken_json.Mended, limits: Limits, report: Report) -> Any:
             f"Spaces that JSON does not know, as word processors make them, stood in {mended.spaces} places; they were taken as plain ones."
         )
         report.repair("document-spaces", "", mended.spaces, 0, message)
+    if mended.quotes:
+        message = f"{mended.quotes} texts stood in typographic quotes, as word processors make them; they were taken as plain ones."
+        report.repair("document-quotes", "", mended.quotes, 0, message)
     if mended.rest:
         message = f"The document ends before line {mended.rest}, where more text follows; that text was left out."
         report.find("error", "document-syntax", "", message, "Remove a closing brace that comes too early, or the text behind the end.")
@@ -331,28 +358,42 @@ def _depth_sentence(limits: Limits) -> str:
     return f"The file nests objects and lists more than {limits.max_depth} levels deep, which no API description does. Ask the vendor for the original file."
 
 
+class _EnoughError(Exception):
+    """More of the same would not be listed."""
+
+
 def _report_duplicates(text: str, report: Report) -> None:
     """Keys that occur twice in one JSON object: the last one wins, as in every JSON reader, but the loss is said."""
     if len(text) > 8_000_000:  # a second parse; beyond this size the time is worth more than the notice
         return
 
+    told: set[str] = set()
+
     def note(pairs: list[tuple[str, Any]]) -> None:
-        if len({name for name, _ in pairs}) < len(pairs):
-            for name, count in Counter(name for name, _ in pairs).items():
-                if count > 1:
-                    _duplicate(report, name, 0)
+        if len(dict(pairs)) == len(pairs):
+            return
+        if report.stops(_DUPLICATE):
+            raise _EnoughError
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen and name not in told:
+                told.add(name)
+                _duplicate(report, name, 0)
+            seen.add(name)
 
     try:
         json.loads(text, strict=False, object_pairs_hook=note)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, _EnoughError):
         return
 
 
 def _duplicate(report: Report, key: str, line: int) -> None:
+    if report.stops(_DUPLICATE):
+        return
     where = f" (line {line})" if line else ""
     report.find(
         "warning",
-        "duplicate-key",
+        _DUPLICATE,
         "",
         f"The key {key!r} occurs twice in one object{where}; the last one was taken.",
         "Remove or rename one of them.",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.openapi import repair
+from integrations.openapi import body_parameters, repair
 from integrations.openapi.document import METHODS, DocumentError, Limits
-from integrations.openapi.findings import Report, pointer, shortened
+from integrations.openapi.findings import Report, listed, pointer, shortened
 from integrations.openapi.references import References
 
 SPECIFIC = "Describe it as the OpenAPI specification says, or add this action by hand."
@@ -92,9 +92,27 @@ def _draft(item: _Item, name: str, usual: dict[int, dict[str, Any]], references:
     found = [(where, parameter) for parameter in item.inside]
     for place, parameters in ((item.where, item.content.get("parameters")), (where, raw.get("parameters"))):
         found += _parameters(parameters, item.path, f"{place}/parameters", where, usual, references, report)
+    in_body = [pair for pair in found if pair[1]["in"] in body_parameters.IN_BODY]
+    if in_body:
+        found = [pair for pair in found if pair[1]["in"] not in body_parameters.IN_BODY]
+        raw = _with_body(raw, in_body, where, report)
     declared_once = repair.once(found, report)
     path = repair.with_braces(item.path, declared_once, where, report)
     return Draft(method, path, where, raw, repair.fitted_to_path(declared_once, path, where, report))
+
+
+def _with_body(raw: dict[str, Any], in_body: body_parameters.Placed, where: str, report: Report) -> dict[str, Any]:
+    """The operation with a body instead of the parameters that Swagger 2.0 would have declared it by."""
+    names = [parameter["name"] for _, parameter in in_body]
+    told = f"OpenAPI 3 has no parameters in body or formData ({listed(names)})"
+    if "requestBody" in raw:
+        report.repair("oas3-body-parameters", where, names, "removed", f"{told}; the requestBody was kept, they were left out.")
+        return raw
+    made = body_parameters.request_body(in_body, body_parameters.texts(raw.get("consumes")), where, report)
+    report.repair(
+        "oas3-body-parameters", where, names, {"requestBody": list((made or {}).get("content", {}))}, f"{told}; they became the body."
+    )
+    return {**raw, "requestBody": made}
 
 
 def _parameters(
@@ -107,7 +125,7 @@ def _parameters(
         report.repair("operation-parameters", where, sorted(map(str, declared)), "a list", message)
     named = declared.items() if isinstance(declared, dict) else enumerate(declared if isinstance(declared, list) else [])
     for key, value in named:
-        place = pointer(key, base=where)
+        place = f"{where}/{key}" if key.__class__ is int else pointer(key, base=where)
         parameter = references.resolve(value, place)
         if id(parameter) in usual:
             yield place, parameter

@@ -31,7 +31,7 @@ class Finding:
     column: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Change:
     """What a repair changed in the draft, whole: undoing it puts `before` in the place of `after`; None is nothing.
 
@@ -67,6 +67,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     repairs: list[Repair] = field(default_factory=list)
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _stopped: set[str] = field(default_factory=set)
     _said: dict[tuple[str, str, str], Repair | None] = field(default_factory=dict)
 
     def find(self, severity: Severity, rule: str, pointer: str, message: str, remedy: str) -> None:
@@ -89,6 +90,19 @@ class Report:
             row.changes.append(change)
         return row
 
+    def take(self, other: Report) -> None:
+        """Add the findings of another report, which nothing is added to any more."""
+        self.findings += other.findings
+        self._counts += other._counts
+        self._stopped |= other._stopped
+
+    def stops(self, rule: str) -> bool:
+        """Whether a rule has more findings than are listed, so that looking for others is in vain; their number is then not known."""
+        if self._counts["finding", rule] <= MAX_PER_RULE:
+            return False
+        self._stopped.add(rule)
+        return True
+
     def _room(self, content: tuple[str, str, str]) -> bool:
         """Whether there is room for a row that is not there yet (a parameter of a path is met once for each of its methods)."""
         if content in self._said:
@@ -104,7 +118,8 @@ class Report:
                 row.changes.clear()
         for (kind, rule), count in sorted(self._counts.items()):
             if count > MAX_PER_RULE:
-                message = f"The rule {rule} has {count} {kind}s in this document; the first {MAX_PER_RULE} are listed."
+                found = f"more than {MAX_PER_RULE}" if rule in self._stopped else str(count)
+                message = f"The rule {rule} has {found} {kind}s in this document; the first {MAX_PER_RULE} are listed."
                 self.findings.append(Finding("info", rule, "", message, "Mend the listed ones and import again to see the rest."))
 
 

@@ -195,8 +195,8 @@ def _guesses(signs: _Signs) -> Iterator[Suggestion]:
 
 def _range_header(operation: Operation) -> Parameter | None:
     """The request header that asks for a range of records. One that asks for bytes is for downloads."""
-    found = {answers.plain(one.name): one for one in operation.parameters if one.place == "header" and not _BYTES.search(_words(one))}
-    return _first(found, _RANGE)
+    headers = [one for one in operation.parameters if one.place == "header" and answers.plain(one.name) in _RANGE]
+    return next((one for one in headers if not _BYTES.search(_words(one))), None)
 
 
 def _range_unit(parameter: Parameter) -> str:

@@ -6,13 +6,12 @@ operations are there: only then is it known in which actions it ended up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 from integrations.openapi.findings import MAX_CHANGES, Change, Repair, Report, pointer, shortened
-from integrations.openapi.schema_repair import NESTING, ONE
 
 Kind = Literal["resolving-references", "circular-references", "ref-percent-encoded", "no-$ref-siblings"]
 _MAX_NODES = 2_000_000  # of the document, when the places of references are looked up
@@ -56,13 +55,26 @@ class _Mend:
                 return f"What stands beside the reference {self.ref} counts for nothing before OpenAPI 3.1; it was kept all the same."
 
 
-class _Hit(NamedTuple):
-    """A repair, the node of the document, the schema that was made of it, and the pointer of that within the schema around it."""
+class Mended(NamedTuple):
+    """A schema that was made with a repair: the repair, the node of the document, the schema, and the keys that lead to it from the schema
+    around it, the innermost first: `("name", ("properties", ()))`.
+    """
 
     mend: _Mend
     node: Any
     made: dict[str, Any]
+    trail: tuple[Any, ...]
+
+
+class _Hit(NamedTuple):
+    """What a repair changed: the changes of its row, the schema, its pointer within the schema around it, and there the pointers, before
+    and after. The pointer "" is the schema itself, whose `after` depends on the action.
+    """
+
+    listed: list[Change]
+    made: dict[str, Any]
     place: str
+    changes: list[tuple[str, Any, Any]]
 
 
 class ReferenceDoctor:
@@ -73,9 +85,8 @@ class ReferenceDoctor:
         # By the id of the node in the document: what is wrong with its reference.
         self.flawed: dict[int, list[_Mend]] = {}
         self._mends: dict[tuple[str, Any], _Mend] = {}
-        # By the id of a schema that was made: the schema, kept so that its id is not given again, and the repairs with
-        # the nodes that it was made of.
-        self._made: dict[int, tuple[dict[str, Any], list[tuple[_Mend, Any]]]] = {}
+        # By the id of a schema that operations hold: the schema, kept so that its id is not given again, and what was mended in it.
+        self._held: dict[int, tuple[dict[str, Any], list[Mended]]] = {}
 
     def look(self, node: dict[str, Any], target: Any, where: str, *, is_schema: bool) -> None:
         """Note what is wrong with the reference of a node that leads to `target`."""
@@ -98,25 +109,26 @@ class ReferenceDoctor:
         if all(known is not mend for known in noted):
             noted.append(mend)
 
-    def made(self, part: dict[str, Any], node: Any, schema: dict[str, Any]) -> None:
-        """Note that `schema` was made of `node`, which is `part` or has it in an allOf, if the reference of `part` was repaired."""
-        for mend in self.flawed.get(id(part), ()):
-            self._add(mend, node, schema)
+    def made(self, part: dict[str, Any], node: Any, schema: dict[str, Any], trail: tuple[Any, ...]) -> list[Mended]:
+        """That `schema` was made of `node`, which is `part` or has it in an allOf, as far as the reference of `part` was repaired."""
+        return [Mended(mend, node, schema, trail) for mend in self.flawed.get(id(part), ())]
 
-    def cut(self, node: Any, ref: str, where: str, schema: dict[str, Any]) -> None:
-        """Note that `schema`, made of `node`, was cut because the reference `ref` closes a circle."""
+    def cut(self, node: Any, ref: str, where: str, schema: dict[str, Any], trail: tuple[Any, ...]) -> Mended:
+        """That `schema`, made of `node`, was cut because the reference `ref` closes a circle."""
         mend = self._mends.get(("circular-references", ref))
         if mend is None:
             mend = _Mend("circular-references", {"$ref": ref}, node, where, True, {"$comment": schema["$comment"]})
             self._mends["circular-references", ref] = mend
-        self._add(mend, node, schema)
+        return Mended(mend, node, schema, trail)
+
+    def hold(self, schema: dict[str, Any], mended: list[Mended]) -> None:
+        """Note what was mended in a schema, at any depth, that operations may hold."""
+        if mended:
+            self._held[id(schema)] = (schema, mended)
 
     def in_chain(self, node: dict[str, Any], ref: str, where: str) -> None:
         """Note a reference that leads to itself by other references, with nothing at its end."""
         self._mends.setdefault(("circular-references", ref), _Mend("circular-references", {"$ref": ref}, node, where, False, "removed"))
-
-    def _add(self, mend: _Mend, node: Any, schema: dict[str, Any]) -> None:
-        self._made.setdefault(id(schema), (schema, []))[1].append((mend, node))
 
     def settle(self, root: dict[str, Any], schemas: Iterable[Held], alone: Callable[[str], dict[str, Any]]) -> None:
         """Write the rows, each with what undoing it changes. `alone` gives the schema that a reference leads to by itself."""
@@ -129,54 +141,53 @@ class ReferenceDoctor:
             row = self.report.repair(mend.kind, where, mend.before, mend.after, mend.message)
             if row:
                 rows[id(mend)] = row
-        inside: dict[int, list[_Hit]] = {}  # by the id of a schema, which several actions may share
+        besides = {key: _beside(mend, alone) for key, mend in ((id(mend), mend) for mend in self._mends.values()) if key in rows}
+        hits: dict[int, list[_Hit]] = {}  # by the id of a schema, which several actions may share
         for held in schemas:
-            if id(held.original) not in inside:
-                inside[id(held.original)] = self._hits(held.original)
-            for hit in inside[id(held.original)]:
-                row = rows.get(id(hit.mend))
-                if row and len(row.changes) <= MAX_CHANGES:
-                    made = held.schema if hit.made is held.original else hit.made
-                    row.changes.extend(_changes(hit.mend, hit.node, held.action, held.place + hit.place, made, alone))
-
-    def _hits(self, schema: dict[str, Any]) -> list[_Hit]:
-        """The repaired references that a schema was made with."""
-        found = []
-        stack: list[tuple[dict[str, Any], tuple[Any, ...]]] = [(schema, ())]
-        while stack:
-            made, trail = stack.pop()
-            noted = self._made.get(id(made))
-            for mend, node in noted[1] if noted else ():
-                found.append(_Hit(mend, node, made, pointer(*_tokens(trail))))
-            for key in NESTING.intersection(made):
-                child = made[key]
-                if key in ONE:
-                    if child.__class__ is dict and (not NESTING.isdisjoint(child) or id(child) in self._made):
-                        stack.append((child, (key, trail)))
+            found = hits.get(id(held.original))
+            if found is None:
+                _, mended = self._held.get(id(held.original), (None, ()))
+                found = [_hit(one, rows[id(one.mend)], besides[id(one.mend)]) for one in mended if id(one.mend) in rows]
+                found = hits[id(held.original)] = [hit for hit in found if hit.changes]
+            for listed, made, inner, changes in found:
+                if len(listed) > MAX_CHANGES:
                     continue
-                for name, part in child.items() if child.__class__ is dict else enumerate(child) if child.__class__ is list else ():
-                    if part.__class__ is dict and (not NESTING.isdisjoint(part) or id(part) in self._made):
-                        stack.append((part, (name, (key, trail))))
-        return found
+                place = held.place + inner
+                for part, before, after in changes:
+                    if part:
+                        listed.append(Change(held.action, place + part, before, after))
+                    else:
+                        whole = held.schema if made is held.original else after
+                        listed.append(Change(held.action, place, before, whole or (None if place == "/responseSchema" else {})))
 
 
-def _changes(mend: _Mend, node: Any, action: str, place: str, made: dict[str, Any], alone: Callable[[str], dict[str, Any]]) -> list[Change]:
-    """What the repair changed at one place of an action: the whole schema; of siblings each of them."""
+def _beside(mend: _Mend, alone: Callable[[str], dict[str, Any]]) -> list[tuple[str, str, Any]]:
+    """Of what stands beside a reference each key, its pointer, and what would stand there without it."""
+    if mend.kind != "no-$ref-siblings":
+        return []
+    bare = alone(mend.node["$ref"])
+    return [(key, pointer(key), bare.get(key)) for key in mend.after]
+
+
+def _hit(mended: Mended, row: Repair, beside: list[tuple[str, str, Any]]) -> _Hit:
+    """What a repair changed in a schema: the whole of it; of siblings each of them."""
+    mend, node, made, trail = mended
+    place = pointer(*_tokens(trail))
     if mend.kind != "no-$ref-siblings" or node is not mend.node:
-        return [Change(action, place, node, made or (None if place == "/responseSchema" else {}))]
-    bare = alone(node["$ref"])
-    return [
-        Change(action, pointer(key, base=place), bare.get(key), made[key])
-        for key in mend.after
-        if key in made and not isinstance(made[key], dict) and bare.get(key) != made[key]
+        return _Hit(row.changes, made, place, [("", node, made)])
+    changes = [
+        (part, bare, made[key]) for key, part, bare in beside if key in made and made[key].__class__ is not dict and made[key] != bare
     ]
+    return _Hit(row.changes, made, place, changes)
 
 
 def _places(root: dict[str, Any], wanted: set[int]) -> dict[int, str]:
     """The pointers of the nodes with these ids, as far as the document itself holds them."""
     found: dict[int, str] = {}
     seen: set[int] = set()
-    stack: list[tuple[Any, tuple[Any, ...]]] = [(root, ())]
+    # Paths come last: most repaired references stand in definitions, and the walk ends when all are found.
+    stack: list[tuple[Any, tuple[Any, ...]]] = [(part, (name, ())) for name, part in root.items() if part.__class__ is dict]
+    stack.sort(key=lambda entry: entry[1][0] != "paths")
     while stack and len(found) < len(wanted) and len(seen) < _MAX_NODES:
         node, trail = stack.pop()
         if id(node) in seen:
@@ -184,15 +195,16 @@ def _places(root: dict[str, Any], wanted: set[int]) -> dict[int, str]:
         seen.add(id(node))
         if id(node) in wanted:
             found[id(node)] = pointer(*_tokens(trail))
-        for token, child in reversed(list(node.items() if isinstance(node, dict) else enumerate(node))):
-            if isinstance(child, dict | list) and child:
+        for token, child in node.items() if node.__class__ is dict else enumerate(node):
+            if ((kind := child.__class__) is dict or kind is list) and child:
                 stack.append((child, (token, trail)))
     return found
 
 
-def _tokens(trail: tuple[Any, ...]) -> Iterator[Any]:
+def _tokens(trail: tuple[Any, ...]) -> list[Any]:
     found = []
     while trail:
         found.append(trail[0])
         trail = trail[1]
-    return reversed(found)
+    found.reverse()
+    return found

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from integrations.openapi.files import RULE, Files
 from integrations.openapi.findings import Report, pointer, shortened
-from integrations.openapi.reference_repair import ReferenceDoctor
+from integrations.openapi.reference_repair import Mended, ReferenceDoctor
 
 # Parts of a document that vendors keep in files of their own, as `paths: {$ref: paths/_index.yaml}`.
 _PARTS = (
@@ -37,6 +37,7 @@ _MAP = ("properties", "patternProperties", "dependentSchemas")
 _INSIDE = (*_MAP, *_ONE, *_LIST)
 _NESTING = frozenset(_INSIDE)
 _SCHEMA = (dict, bool)
+Keys = tuple[Any, ...]  # that lead to a schema, the innermost first: ("name", ("properties", ()))
 
 
 class References:
@@ -50,6 +51,7 @@ class References:
         self._schemas: dict[tuple[str, int], dict[str, Any]] = {}
         self.nodes: dict[int, _Known] = {}  # by id; what `known` gives
         self._anchors: dict[str, dict[str, Any]] = {}
+        self._alone: dict[str, dict[str, Any]] = {}
         self._depth = 0
         self.doctor = ReferenceDoctor(report, siblings=str(root.get("openapi", "")).startswith("3.1"))
 
@@ -163,12 +165,18 @@ class References:
             if key not in self._schemas:
                 self._schemas[key] = _Expansion(self, values).run(node, pointer)
             return self._schemas[key]
-        return self.leaf(node, pointer) or _Expansion(self, values).run(node, pointer)
+        leaf = self.leaf(node, pointer)
+        if leaf and id(node) in self.doctor.flawed:
+            self.doctor.hold(leaf, self.doctor.made(node, node, leaf, ()))
+        return leaf or _Expansion(self, values).run(node, pointer)
 
     def alone(self, ref: str) -> dict[str, Any]:
         """What is kept of the schema that a reference leads to, without the schemas inside it."""
-        kept: dict[str, Any] = {}
-        _copy(_Expansion(self, 0)._merged({"$ref": ref}, None, {})[0], kept)  # noqa: SLF001 - of this module
+        kept = self._alone.get(ref)
+        if kept is not None:
+            return kept
+        kept = self._alone[ref] = {}
+        _copy(_Expansion(self, 0)._merged({"$ref": ref}, None, {}, ())[0], kept)  # noqa: SLF001 - of this module
         return kept
 
     def leaf(self, node: Any, pointer: str) -> dict[str, Any] | None:
@@ -201,8 +209,6 @@ class References:
                 _lay(target, over=schema)
         kept: dict[str, Any] = {}
         inside = _copy(schema, kept)
-        if not inside and id(node) in self.doctor.flawed:
-            self.doctor.made(node, node, kept)
         return _Known(node, schema, ref, kept, inside)
 
 
@@ -257,61 +263,71 @@ class _Expansion:
     def __init__(self, references: References, values: int) -> None:
         self.references = references
         self.left = values
-        self.queue: deque[tuple[Any, dict[str, Any], _Trail | None, int]] = deque()
+        # Entries: a schema, what it becomes, the references on the way there, its level, and the keys that lead to it.
+        self.queue: deque[tuple[Any, dict[str, Any], _Trail | None, int, Keys]] = deque()
+        self.flawed = references.doctor.flawed
+        self.mended: list[Mended] = []
 
     def run(self, node: Any, pointer: str) -> dict[str, Any]:
         self.pointer = pointer
         result: dict[str, Any] = {}
-        self.queue.append((node, result, None, 0))
+        self.queue.append((node, result, None, 0, ()))
         while self.queue:
             self._expand(*self.queue.popleft())
+        self.references.doctor.hold(result, self.mended)
         return result
 
-    def _expand(self, node: Any, out: dict[str, Any], trail: _Trail | None, level: int) -> None:
+    def _expand(self, node: Any, out: dict[str, Any], trail: _Trail | None, level: int, keys: Keys) -> None:
         """Fill `out` with the schema `node`."""
         known = self.references.known(node, self.pointer)
-        if id(node) in self.references.doctor.flawed:
-            self.references.doctor.made(node, node, out)
+        if id(node) in self.flawed:
+            self._mend(node, out, keys)
         if known.schema is not None and not (known.ref and _Trail.holds(trail, known.ref)):
             merged, inside = known.schema, known.inside
             trail = _Trail(known.ref, trail) if known.ref else trail
             out.update(known.kept)
         else:
-            merged, trail, circle = self._merged(node, trail, out)
+            merged, trail, circle = self._merged(node, trail, out, keys)
             if circle:
                 out["$comment"] = f"Circular: {circle} is described further up."
-                self.references.doctor.cut(node, circle, self.pointer, out)
+                self.mended.append(self.references.doctor.cut(node, circle, self.pointer, out, keys))
             inside = _copy(merged, out)
         if not inside:
             return
         if level < _MAX_LEVELS and self.left > 0:
-            self._children(merged, inside, out, trail, level + 1)
+            self._children(merged, inside, out, trail, level + 1, keys)
             return
         out.setdefault("$comment", "Deeper levels are left out here.")
         if isinstance(merged.get("properties"), dict):
             out.setdefault("type", "object")
         out.pop("required", None)
 
-    def _children(self, merged: dict[str, Any], inside: tuple[str, ...], out: dict[str, Any], trail: _Trail | None, level: int) -> None:
+    def _mend(self, node: Any, made: dict[str, Any], keys: Keys) -> None:
+        self.mended += self.references.doctor.made(node, node, made, keys)
+
+    def _children(
+        self, merged: dict[str, Any], inside: tuple[str, ...], out: dict[str, Any], trail: _Trail | None, level: int, keys: Keys
+    ) -> None:
         for key in inside:
             value = merged[key]
             if key in _MAP:
                 if isinstance(value, dict):
                     if len(value) > self.left:
                         out["$comment"] = "More properties are left out here."
-                    out[key] = self._properties(value, trail, level)
+                    out[key] = self._properties(value, trail, level, (key, keys))
             elif key in _LIST:
                 if isinstance(value, list):
-                    part = value[: max(self.left, 0)]
-                    out[key] = [self._later(child, trail, level) for child in part if child.__class__ in _SCHEMA]
+                    schemas = [child for child in value[: max(self.left, 0)] if child.__class__ in _SCHEMA]
+                    around = (key, keys)
+                    out[key] = [self._later(child, trail, level, (n, around)) for n, child in enumerate(schemas)]
             elif isinstance(value, bool):
                 out[key] = value
             elif isinstance(value, dict):
-                out[key] = self._later(value, trail, level)
+                out[key] = self._later(value, trail, level, (key, keys))
 
-    def _properties(self, schemas: dict[str, Any], trail: _Trail | None, level: int) -> dict[str, Any]:
+    def _properties(self, schemas: dict[str, Any], trail: _Trail | None, level: int, keys: Keys) -> dict[str, Any]:
         """What `_later` gives for each schema under its name, in one loop: most schemas are properties."""
-        known_nodes = self.references.nodes
+        known_nodes, flawed = self.references.nodes, self.flawed
         made: dict[str, Any] = {}
         for name, child in islice(schemas.items(), max(self.left, 0)):
             if (known := known_nodes.get(id(child))) is not None and child is not None:
@@ -319,11 +335,13 @@ class _Expansion:
                 if known.inside:
                     place: dict[str, Any] = {}
                     made[name] = place
-                    self.queue.append((child, place, trail, level))
+                    self.queue.append((child, place, trail, level, (name, keys)))
                 else:
                     made[name] = known.kept
+                    if id(child) in flawed:
+                        self._mend(child, known.kept, (name, keys))
             elif child is None or child.__class__ in _SCHEMA:
-                made[name] = self._later(self._anything(name) if child is None else child, trail, level)
+                made[name] = self._later(self._anything(name) if child is None else child, trail, level, (name, keys))
         return made
 
     def _anything(self, name: str) -> Any:
@@ -332,16 +350,18 @@ class _Expansion:
         self.references.report.repair("schema-null", self.pointer, None, {}, message)
         return {}
 
-    def _later(self, child: Any, trail: _Trail | None, level: int) -> dict[str, Any]:
+    def _later(self, child: Any, trail: _Trail | None, level: int, keys: Keys) -> dict[str, Any]:
         self.left -= 1
         known = self.references.nodes.get(id(child)) or self.references.known(child, self.pointer)
         if not known.inside:
+            if id(child) in self.flawed:
+                self._mend(child, known.kept, keys)
             return known.kept
         place: dict[str, Any] = {}
-        self.queue.append((child, place, trail, level))
+        self.queue.append((child, place, trail, level, keys))
         return place
 
-    def _merged(self, node: Any, trail: _Trail | None, out: dict[str, Any]) -> tuple[dict[str, Any], _Trail | None, str]:
+    def _merged(self, node: Any, trail: _Trail | None, out: dict[str, Any], keys: Keys) -> tuple[dict[str, Any], _Trail | None, str]:
         """The schema with its reference followed and its allOf merged; the references on the way; the reference that closes a circle.
 
         It becomes the schema `out`.
@@ -363,7 +383,7 @@ class _Expansion:
                     target = self.references.target(ref, self.pointer)
                     if part is not node:
                         self.references.doctor.look(part, target, self.pointer, is_schema=True)
-                        self.references.doctor.made(part, node, out)
+                        self.mended += self.references.doctor.made(part, node, out, keys)
                     stack.append(target)
                 part = {key: value for key, value in part.items() if key != "$ref"}
             count += 1

@@ -12,16 +12,19 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from integrations.definition import ApiKeyAuth, Auth
+from integrations.openapi.body_parameters import IN_BODY
 from integrations.openapi.findings import Change, Report, plain_text, shortened
 from integrations.operation import Operation, Parameter, placeholders
 
 Raw = dict[str, Any]  # a parameter as the document has it, references resolved
 
 PLACES = ("path", "query", "header", "cookie")
+_BODIES = {"body": "body", "formdata": "formData", "form": "formData"}
 # Header parameters with these names shall be ignored, says OpenAPI 3.
 _RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 _MAX_KEY = 200
 _IN_BRACES = re.compile(r"\{([^{}/]*)\}")
+_TIDY = re.compile(r"/(?!/)(?:[^\s\x00-\x1f{}#?]|\{[\w.-]+\})*")  # a path as nearly all are: nothing to mend
 
 
 def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
@@ -30,6 +33,8 @@ def path_key(key: str, where: str, report: Report) -> tuple[str, list[Raw]]:
     `/a#create` is `/a`: a fragment is never sent, documents use it to tell operations apart. `/a?type=x` is `/a` with a
     required query parameter that can only be x.
     """
+    if _TIDY.fullmatch(key):
+        return key, []
     path, hash_mark, _ = key.partition("#")
     if hash_mark:
         report.repair("path-no-fragment", where, key, path, "The part of a path from # on is never sent; it was cut off.")
@@ -76,7 +81,7 @@ def named_and_placed(parameter: Raw, path: str, where: str, operation: str, repo
     name, place = parameter.get("name"), parameter.get("in")
     if not isinstance(name, str):
         name = str(name) if isinstance(name, int | float) and not isinstance(name, bool) else ""
-    name = name.strip()
+    name = name.strip() or ("body" if place == "body" else "")  # which is sent without one
     if not name:
         report.repair("operation-parameters", where, parameter, "removed", "A parameter without a name cannot be sent; it was left out.")
         return None
@@ -90,7 +95,8 @@ def named_and_placed(parameter: Raw, path: str, where: str, operation: str, repo
         )
         return None
     known = str(place).strip().lower() if isinstance(place, str) else ""
-    if known not in PLACES:
+    known = _BODIES.get(known, known)
+    if known not in PLACES and known not in IN_BODY:
         known = "path" if name in placeholders(path) else "query"
     if known != place:
         report.repair(
@@ -101,7 +107,7 @@ def named_and_placed(parameter: Raw, path: str, where: str, operation: str, repo
         before = {**parameter, "name": name, "in": known}
         report.repair("parameter-reserved-header", where, name, "removed", message, Change(operation, "/parameters", before, None))
         return None
-    return parameter if name == parameter["name"] and known == place else {**parameter, "name": name, "in": known}
+    return parameter if name == parameter.get("name") and known == place else {**parameter, "name": name, "in": known}
 
 
 def fixed_accept(parameter: Raw) -> str:

@@ -45,7 +45,12 @@ class SchemaDoctor:
                 self._required(node, where, path)
             for key, value in node.items():
                 if key in _MAP and isinstance(value, dict):
-                    stack += [(child, (*path, name), False) for name, child in value.items() if isinstance(child, dict)]
+                    # Most fields hold no other schema and have no pattern: nothing in them can be wrong.
+                    stack += [
+                        (child, (*path, name), False)
+                        for name, child in value.items()
+                        if child.__class__ is dict and ("pattern" in child or not NESTING.isdisjoint(child))
+                    ]
                 elif key in ONE and isinstance(value, dict):
                     stack.append((value, (*path, key), False))
                 elif key in _LIST and isinstance(value, list):

@@ -12,14 +12,12 @@ from typing import Any
 
 import orjson
 
+from integrations.openapi import body_parameters
+from integrations.openapi.body_parameters import IN_BODY, texts
 from integrations.openapi.document import METHODS
 from integrations.openapi.findings import Report, pointer
 from integrations.openapi.references import References
 
-_SCHEMA_KEYS = (
-    "type", "format", "items", "default", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength",
-    "pattern", "maxItems", "minItems", "uniqueItems", "enum", "multipleOf", "example",
-)  # fmt: skip
 # collectionFormat -> (style, explode) in the query; path and header know only the comma. Tabs have no style in 3.0.
 _STYLES: dict[str, tuple[str, bool]] = {
     "csv": ("form", False),
@@ -28,8 +26,6 @@ _STYLES: dict[str, tuple[str, bool]] = {
     "pipes": ("pipeDelimited", False),
 }
 _FLOWS = {"implicit": "implicit", "password": "password", "application": "clientCredentials", "accessCode": "authorizationCode"}
-_FORM = "application/x-www-form-urlencoded"
-_MULTIPART = "multipart/form-data"
 
 
 def convert(root: dict[str, Any], references: References, report: Report) -> dict[str, Any]:
@@ -40,8 +36,8 @@ def convert(root: dict[str, Any], references: References, report: Report) -> dic
 class _Conversion:
     def __init__(self, root: dict[str, Any], references: References, report: Report) -> None:
         self.root, self.references, self.report = root, references, report
-        self.consumes = _types(root.get("consumes"))
-        self.produces = _types(root.get("produces"))
+        self.consumes = texts(root.get("consumes"))
+        self.produces = texts(root.get("produces"))
         self._known: dict[bytes, dict[str, Any]] = {}  # parameters that are no lists, by what they say: most are said again and again
 
     def run(self) -> dict[str, Any]:
@@ -68,7 +64,7 @@ class _Conversion:
         base = base if base.startswith("/") or not base else f"/{base}"
         if not isinstance(host, str) or not host.strip():
             return [{"url": base or "/"}]
-        schemes = [scheme.lower() for scheme in _types(self.root.get("schemes"))]
+        schemes = [scheme.lower() for scheme in texts(self.root.get("schemes"))]
         host = host.strip().rstrip("/")
         if "://" in host:
             scheme, _, bare = host.partition("://")
@@ -85,10 +81,10 @@ class _Conversion:
         shared = self.parameters(resolved.get("parameters"), f"{where}/parameters")
         result: dict[str, Any] = {key: value for key, value in resolved.items() if key.lower() not in METHODS and key != "parameters"}
         # A body that all operations of the path share is declared once, above them.
-        plain = [(place, parameter) for place, parameter in shared if parameter.get("in") not in ("body", "formData")]
+        plain = [(place, parameter) for place, parameter in shared if parameter.get("in") not in IN_BODY]
         if plain:
             result["parameters"] = [self.parameter(parameter, place) for place, parameter in plain]
-        bodies = [pair for pair in shared if pair[1].get("in") in ("body", "formData")]
+        bodies = [pair for pair in shared if pair[1].get("in") in IN_BODY]
         for method, operation in resolved.items():
             if method.lower() in METHODS:
                 result[method] = self.operation(operation, bodies, pointer(method, base=where))
@@ -114,14 +110,14 @@ class _Conversion:
         if bodies and not any(parameter.get("in") == "body" for _, parameter in found):
             taken = {(str(parameter.get("name")), str(parameter.get("in"))) for _, parameter in found}
             found += [pair for pair in bodies if (str(pair[1].get("name")), str(pair[1].get("in"))) not in taken]
-        plain = [self.parameter(parameter, place) for place, parameter in found if parameter.get("in") not in ("body", "formData")]
+        plain = [self.parameter(parameter, place) for place, parameter in found if parameter.get("in") not in IN_BODY]
         if plain:
             result["parameters"] = plain
-        body = self.body(found, _types(operation.get("consumes")) or self.consumes, where)
+        body = body_parameters.request_body(found, texts(operation.get("consumes")) or self.consumes, where, self.report)
         if body:
             result["requestBody"] = body
         if isinstance(operation.get("responses"), dict):
-            produces = _types(operation.get("produces")) or self.produces
+            produces = texts(operation.get("produces")) or self.produces
             result["responses"] = {
                 str(code): self.response(response, produces, pointer("responses", code, base=where))
                 for code, response in operation["responses"].items()
@@ -143,16 +139,10 @@ class _Conversion:
 
     def _converted(self, old: dict[str, Any], where: str) -> dict[str, Any]:
         new: dict[str, Any] = {key: old[key] for key in ("name", "in", "description", "required", "deprecated") if key in old}
-        new["schema"] = self.schema(old)
+        new["schema"] = body_parameters.schema_of(old)
         if old.get("type") == "array":
             new["style"], new["explode"] = self.style(old, where)
         return new
-
-    def schema(self, old: dict[str, Any]) -> dict[str, Any]:
-        schema = {key: old[key] for key in _SCHEMA_KEYS if key in old}
-        if schema.get("type") == "file":
-            schema.update(type="string", format="binary")
-        return schema
 
     def style(self, old: dict[str, Any], where: str) -> tuple[str, bool]:
         name = str(old.get("collectionFormat") or "csv")
@@ -167,46 +157,6 @@ class _Conversion:
                 f"OpenAPI 3 has no array format {name[:50]!r}; the values are sent separated by commas.",
             )
         return _STYLES.get(name, _STYLES["csv"])
-
-    def body(self, found: list[tuple[str, dict[str, Any]]], consumes: list[str], where: str) -> dict[str, Any] | None:
-        bodies = [pair for pair in found if pair[1].get("in") == "body"]
-        fields = [pair for pair in found if pair[1].get("in") == "formData"]
-        if bodies:
-            for _, extra in bodies[1:]:
-                name = extra.get("name")
-                self.report.repair(
-                    "oas2-one-body", where, name, "removed", f"An operation has one body; the second, {name!r}, was left out."
-                )
-            if fields:
-                names = [field.get("name") for _, field in fields]
-                self.report.repair(
-                    "oas2-body-and-form",
-                    where,
-                    names,
-                    "removed",
-                    "An operation sends either a body or form fields; the body was kept, the fields were left out.",
-                )
-            parameter = bodies[0][1]
-            schema = parameter.get("schema")
-            if schema is None and "type" in parameter:
-                schema = self.schema(parameter)
-            return {
-                "description": parameter.get("description") or "",
-                "required": parameter.get("required") is True,
-                "content": {media: {"schema": schema or {}} for media in consumes or ["application/json"]},
-            }
-        if not fields:
-            return None
-        files = any(field.get("type") == "file" for _, field in fields)
-        media = next((media for media in consumes if media.split(";")[0].strip() in ((_MULTIPART,) if files else (_FORM, _MULTIPART))), "")
-        properties = {}
-        for _, form_field in fields:
-            properties[str(form_field.get("name"))] = {**self.schema(form_field), "description": form_field.get("description") or ""}
-        schema = {"type": "object", "properties": properties}
-        required = [str(form_field.get("name")) for _, form_field in fields if form_field.get("required") is True]
-        if required:
-            schema["required"] = required
-        return {"required": bool(required), "content": {media or (_MULTIPART if files else _FORM): {"schema": schema}}}
 
     def response(self, response: Any, produces: list[str], where: str) -> Any:
         old = self.references.resolve(response, where)
@@ -229,13 +179,6 @@ class _Conversion:
                 flow = {key: old[key] for key in ("authorizationUrl", "tokenUrl", "refreshUrl", "scopes") if key in old}
                 return {"type": "oauth2", "description": old.get("description"), "flows": {_FLOWS.get(old["flow"], old["flow"]): flow}}
         return old
-
-
-def _types(value: Any) -> list[str]:
-    """A list of texts; one text counts as a list of one."""
-    if isinstance(value, str):
-        return [value]
-    return [item for item in value if isinstance(item, str) and item.strip()] if isinstance(value, list) else []
 
 
 def original_pointer(place: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,8 @@ _COMMENT = re.compile(rf'"(?>[^"\\]+|\\.)*+"?|({_REMARK})', re.DOTALL)
 _INDENT = re.compile(r"^[ ]*[\t\u00a0][ \t\u00a0]*(?=[^\s#])", re.MULTILINE)
 _MAX_CODE = 2_000_000  # characters of a file that are looked through for code; with comments alone that takes a second
 _TAB_WIDTHS = (2, 4, 8)
+_SHORTEST = 20  # characters of a document
+_PATH_NAMES = ("path", "url", "uri", "route", "endpoint")
 _HOLDERS = 5  # levels of objects round a document
 
 
@@ -83,3 +85,33 @@ def unwrapped(root: Any) -> tuple[Any, str]:
 
 def _is_document(node: dict[str, Any]) -> bool:
     return ("openapi" in node or "swagger" in node) and isinstance(node.get("paths", {}), dict)
+
+
+def text_inside(root: Any, is_document: Callable[[bytes], bool]) -> tuple[str, str] | None:
+    """The text of a document that a JSON string holds, the root or the one such string of an object, and its pointer; None if there is none."""
+    if isinstance(root, str):
+        return (root, "") if is_document(root.encode("utf-8", "replace")) else None
+    if not isinstance(root, dict) or _is_document(root):
+        return None
+    found = [
+        (value, "/" + str(key).replace("~", "~0").replace("/", "~1"))
+        for key, value in list(root.items())[:50]
+        if isinstance(value, str) and len(value) > _SHORTEST and is_document(value.encode("utf-8", "replace"))
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def path_items(entry: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The paths that an entry of a list of paths stands for, each with its path item."""
+    if not isinstance(entry, dict):
+        return
+    named = next((entry[key] for key in _PATH_NAMES if isinstance(entry.get(key), str) and entry[key].startswith("/")), "")
+    if not named:
+        yield from ((key, item) for key, item in entry.items() if isinstance(key, str) and key.startswith("/") and isinstance(item, dict))
+        return
+    rest = {key: value for key, value in entry.items() if key not in _PATH_NAMES}
+    method = rest.pop("method", rest.pop("httpMethod", None))
+    if isinstance(method, str):
+        yield named, {method.strip().lower(): rest}
+    else:
+        yield named, rest

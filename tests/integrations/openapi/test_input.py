@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from time import process_time
 from typing import Any
 
 import pytest
 
 from integrations.openapi import DocumentError, Imported, read
 from integrations.openapi.broken_json import mended
+from integrations.openapi.findings import MAX_PER_RULE
 from tests.integrations.openapi.documents import get, openapi
 
 JSON = json.dumps(openapi({"/a": get()}), indent=1)
@@ -155,3 +158,66 @@ def test_place_of_a_broken_document_is_told() -> None:
     with pytest.raises(DocumentError) as caught:
         read(JSON.replace('"Test"', '"Te"st"').encode())
     assert str(caught.value).startswith("The file cannot be read as JSON in line 4, column 16: ")
+
+
+@pytest.mark.parametrize("pairs", ['"k{0}": 1, "k{0}": 2', '"k{0}": {{"a": 1, "a": 2}}', '"k{0}": {{"a{0}": 1, "a{0}": 2}}'])
+@pytest.mark.parametrize("is_json", [True, False])
+def test_very_many_keys_that_occur_twice_cost_little_more_than_reading(pairs: str, is_json: bool) -> None:
+    """A bound on the work, and not on the clock: once the list is full nobody looks for more, and the end says so."""
+    many = ", ".join(pairs.format(number) for number in range(30_000))
+    data = JSON.replace('"paths"', f'"x-many": {{{many}}}, "paths"') if is_json else f"{YAML}\nx-many: {{{many}}}\n"
+    start = process_time()
+    result = read(data.encode())
+    seconds = process_time() - start
+    start = process_time()
+    json.loads("{" + many + "}", object_pairs_hook=dict)
+    assert seconds < 50 * (process_time() - start) + 1
+    found = [finding for finding in result.findings if finding.rule == "duplicate-key"]
+    one_name = '"a"' in pairs  # and one line
+    assert len(found) == (1 if one_name else MAX_PER_RULE + 1)
+    assert one_name or found[-1].message == (
+        f"The rule duplicate-key has more than {MAX_PER_RULE} findings in this document; the first {MAX_PER_RULE} are listed."
+    )
+
+
+QUOTES = "texts stood in typographic quotes, as word processors make them; they were taken as plain ones."
+INSIDE = "The document stands as text inside a JSON string; that was read."
+LISTED = "The paths are a list instead of an object; each was taken by its name, as far as it has one."
+ITEM = {"get": {"operationId": "go", "responses": {"200": {"description": "OK"}}}}
+
+
+@pytest.mark.parametrize(
+    ("data", "row"),
+    [
+        (JSON.replace('"Test"', "\u201cTest\u201d"), ("document-quotes", f"1 {QUOTES}")),
+        (re.sub(r'"([^"]*)"', "\u201c\\1\u201d", JSON), ("document-quotes", f"{JSON.count(chr(34)) // 2} {QUOTES}")),
+        (re.sub(r'"([^"]*)"', "\u201e\\1\u201c", JSON), ("document-quotes", f"{JSON.count(chr(34)) // 2} {QUOTES}")),
+        (json.dumps(JSON), ("document-wrapper", INSIDE)),
+        (json.dumps(YAML), ("document-wrapper", INSIDE)),
+        (json.dumps({"name": "Test", "spec": JSON}), ("document-wrapper", INSIDE)),
+        (json.dumps({**openapi({}), "paths": [{"/a": ITEM}]}), ("paths-object", LISTED)),
+        (json.dumps({**openapi({}), "paths": [{"path": "/a", **ITEM}]}), ("paths-object", LISTED)),
+        (json.dumps({**openapi({}), "paths": [{"url": "/a", "method": "GET", **ITEM["get"]}]}), ("paths-object", LISTED)),
+    ],
+)
+def test_document_in_an_odd_shape_is_read_and_that_is_said(data: str, row: tuple[str, str]) -> None:
+    result = read(data.encode())
+    assert (result.title, [(one.key, one.method, one.path) for one in result.operations]) == ("Test", [("go", "GET", "/a")])
+    assert row in [(one.rule, one.message) for one in result.repairs]
+
+
+def test_typographic_quotes_inside_of_texts_stay() -> None:
+    data = JSON.replace('"Test"', "\u201cSay \u2018hello\u2019\u201d").replace('"For a test."', '"\u201cquoted\u201d"', 1)
+    result = read(data.encode())
+    assert (result.title, result.description) == ("Say \u2018hello\u2019", "\u201cquoted\u201d")
+
+
+def test_yaml_whose_first_key_is_quoted_is_no_text_in_a_string() -> None:
+    result = read(YAML.replace("openapi:", '"openapi":').encode())
+    assert ([one.key for one in result.operations], said(result)) == (["go"], [])
+
+
+def test_methods_of_a_path_that_is_listed_twice_are_joined() -> None:
+    other = {"post": {**ITEM["get"], "operationId": "make"}}
+    result = read(json.dumps({**openapi({}), "paths": [{"/a": ITEM}, {"/a": other}]}).encode())
+    assert [(one.key, one.method) for one in result.operations] == [("go", "GET"), ("make", "POST")]

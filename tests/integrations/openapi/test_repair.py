@@ -108,7 +108,7 @@ def test_path_parameter_takes_the_spelling_of_the_path() -> None:
 
 def test_parameter_without_name_is_dropped_and_without_place_is_placed() -> None:
     result = imported(
-        openapi({"/a/{id}": get(parameters=[{"in": "query"}, {"name": "id"}, {"name": "q", "in": "Query"}, {"name": "x", "in": "body"}])})
+        openapi({"/a/{id}": get(parameters=[{"in": "query"}, {"name": "id"}, {"name": "q", "in": "Query"}, {"name": "x", "in": "where"}])})
     )
     assert [(p.name, p.place) for p in result.operations[0].parameters] == [("id", "path"), ("q", "query"), ("x", "query")]
     assert [after for _, _, after in repaired(result)] == ["removed", "path", "query", "query"]
@@ -245,3 +245,50 @@ def test_huge_schema_is_cut_by_size_and_stays_useful() -> None:
 def test_values_of_another_type_are_no_choice(schema: dict[str, Any], enum: list[Any]) -> None:
     operation = only({"/a": get(parameters=[{"name": "x", "in": "query", "schema": schema}])})
     assert operation.parameters[0].enum == enum
+
+
+@pytest.mark.parametrize(
+    ("parameters", "content_type", "required", "schema"),
+    [
+        (
+            [{"name": "a", "in": "formData", "type": "string", "required": True}, {"name": "b", "in": "formData", "schema": {"type": "integer"}}],
+            "application/x-www-form-urlencoded",
+            True,
+            {"type": "object", "properties": {"a": {"type": "string", "description": ""}, "b": {"type": "integer", "description": ""}}, "required": ["a"]},
+        ),
+        (
+            [{"name": "f", "in": "formData", "type": "file", "description": "A file."}],
+            "multipart/form-data",
+            False,
+            {"type": "object", "properties": {"f": {"type": "string", "format": "binary", "description": "A file."}}},
+        ),
+        (
+            [{"in": "body", "required": True, "schema": {"type": "object", "properties": {"a": {"type": "string"}}}}],
+            "application/json",
+            True,
+            {"type": "object", "properties": {"a": {"type": "string"}}},
+        ),
+    ],
+)  # fmt: skip
+def test_body_parameters_of_swagger_in_an_openapi_3_document_become_the_body(
+    parameters: list[dict[str, Any]], content_type: str, required: bool, schema: dict[str, Any]
+) -> None:
+    query = {"name": "q", "in": "query", "schema": {"type": "string"}}
+    path = {"post": {**get(parameters=[query, *parameters])["get"]}}
+    result = imported(openapi({"/a": path}))
+    (operation,) = result.operations
+    assert [parameter.name for parameter in operation.parameters] == ["q"]
+    assert operation.body is not None
+    assert (operation.body.content_type, operation.body.required, operation.body.schema_) == (content_type, required, schema)
+    names = [parameter.get("name", "body") for parameter in parameters]
+    assert ("oas3-body-parameters", names, {"requestBody": "…"}) in repaired(result)
+
+
+def test_body_parameters_beside_a_request_body_are_left_out() -> None:
+    body = {"content": {"application/json": {"schema": {"type": "object", "properties": {"kept": {"type": "string"}}}}}}
+    path = {"post": {**get(parameters=[{"name": "a", "in": "formData", "type": "string"}], requestBody=body)["get"]}}
+    result = imported(openapi({"/a": path}))
+    (operation,) = result.operations
+    assert operation.body is not None
+    assert (operation.parameters, list(operation.body.schema_["properties"])) == ([], ["kept"])
+    assert ("oas3-body-parameters", ["a"], "removed") in repaired(result)
