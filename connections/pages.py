@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from connections import services, upkeep
+from connections import services, uninstalling, upkeep
 from connections.auth import scheme_of
 from connections.authorization import needs_browser
 from connections.client import Caller, called_at, default_credentials, redirect_uri
@@ -165,6 +165,27 @@ def connection_delete(request: HttpRequest, pk: Any) -> HttpResponse:
         messages.warning(request, problem)
     messages.success(request, f"The connection {connection.name} was deleted.")
     return redirect("connection-list")
+
+
+@require_http_methods(["GET", "POST"])
+def uninstall(request: HttpRequest, slug: str) -> HttpResponse:
+    """Delete all connections of the current organization to an integration; GET says which, and asks."""
+    integration = integration_for(request.user, slug)
+    organization, user = current(request), signed_in(request)
+    if not may_run(user, organization, integration):
+        raise PermissionDenied
+    if request.method == "GET":
+        rows = uninstalling.installed(integration=integration, organization=organization, user=user)
+        return render(request, "connections/uninstall.html", {"integration": integration, "connections": rows})
+    try:
+        problems = uninstalling.uninstall(integration=integration, organization=organization, user=user)
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    else:
+        for problem in problems:
+            messages.warning(request, problem)
+        messages.success(request, f"{integration} is uninstalled from {organization}. Mappings are kept.")
+    return redirect("integration-detail", integration.slug)
 
 
 def current(request: HttpRequest) -> Organization:

@@ -14,5 +14,6 @@ urlpatterns = [
     path("connections/<str:key>/disconnect", tokens.DisconnectView.as_view(), name="api-connection-disconnect"),
     path("connections/<str:key>/agree", tokens.AgreeView.as_view(), name="api-connection-agree"),
     path("connections/<str:key>/token-events", tokens.TokenEventsView.as_view(), name="api-token-event-list"),
+    path("integrations/<str:key>/uninstall", views.UninstallView.as_view(), name="api-integration-uninstall"),
     path("integrations/<str:key>/connect", tokens.ConnectView.as_view(), name="api-integration-connect"),
 ]

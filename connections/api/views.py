@@ -13,8 +13,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.hal import array, page_of
-from connections import services, upkeep
-from connections.api.schema import ConnectionDocument, ConnectionRequest, DisconnectDocument, TestDocument
+from connections import services, uninstalling, upkeep
+from connections.api.schema import (
+    ConnectionDocument,
+    ConnectionRequest,
+    DisconnectDocument,
+    TestDocument,
+    UninstallDocument,
+    UninstallRequest,
+)
 from connections.auth import scheme_of
 from connections.models import Connection, DefaultCredential
 from connections.permissions import connection_for
@@ -191,6 +198,22 @@ class ConnectionView(APIView):
         conditions.check(request, lambda: represent(connection))
         problem = upkeep.delete(connection=connection)
         return Response({"revoked": False, "message": problem}) if problem else Response(status=204)
+
+
+class UninstallView(APIView):
+    @extend_schema(
+        operation_id="uninstallIntegration",
+        summary="Delete all connections of an organization to an integration; what is mapped stays",
+        request=UninstallRequest,
+        responses={200: UninstallDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["connections"],
+    )
+    def post(self, request: Request, key: str) -> Response:
+        integration = integration_for(request.user, key)
+        payload = json_object(request) if request.data else {}
+        organization = running_for(request.user, integration, payload.get("organization"))
+        told = uninstalling.uninstall(integration=integration, organization=organization, user=signed_in(request))
+        return Response({"messages": told})
 
 
 class ConnectionTestView(APIView):
