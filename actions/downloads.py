@@ -1,8 +1,9 @@
-"""The records of a run as an HTTP answer that streams, for the API and for the pages."""
+"""The records of a run, and mappings, as HTTP answers that stream, for the API and for the pages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Final
 
 from django.http import StreamingHttpResponse
@@ -10,6 +11,8 @@ from django.utils.text import slugify
 
 from actions import ledger, results
 from actions.models import Run
+from connections.mapping import tables
+from connections.mapping.models import Mapping
 
 FORMATS: Final[dict[str, tuple[str, Callable[[Run], Iterator[bytes]]]]] = {
     "json": ("application/json", results.as_json),
@@ -33,6 +36,12 @@ def download_ledger(run: Run, name: str, *, attachment: bool = False) -> Streami
     """The ledger as a stream in one of LEDGER_FORMATS."""
     content_type, stream = LEDGER_FORMATS[name]
     return _stream(stream(run), content_type, _file_name(run, name, "-ledger") if attachment else "")
+
+
+def download_mapping(mapping: Mapping) -> StreamingHttpResponse:
+    """A mapping as a CSV file. The mark in front tells spreadsheets that it is UTF-8."""
+    lines = (line.encode() for line in chain("\ufeff", tables.export(mapping)))
+    return _stream(lines, "text/csv; charset=utf-8", f"{mapping.integration.slug}-mapping.csv")
 
 
 def _file_name(run: Run, extension: str, suffix: str = "") -> str:

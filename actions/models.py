@@ -78,12 +78,20 @@ class Action(models.Model):
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: Any) -> Self:
         """Runs of the user's organizations; those with another member's own connection show that member's data, and nobody else sees them."""
-        own = Q(connection__owner=None) | Q(connection__owner=getattr(user, "pk", None))
-        return self.filter(own, connection__organization__in=Organization.objects.visible_to(user))
+        return self.filter(_own(user), organization__in=Organization.objects.visible_to(user))
+
+    def usable_by(self, user: Any) -> Self:
+        """Runs that the user may cancel and resume: by a role, or because the integration is shared with the person."""
+        lent = Q(connection__integration__in=Integration.objects.lent_to(user), organization__in=Organization.objects.visible_to(user))
+        return self.filter(Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR)) | lent, _own(user))
 
     def orphaned(self, now: Any) -> Self:
         """Unfinished runs that nobody holds: never started, or their worker's lease has run out."""
         return self.exclude(state=Run.State.FINISHED).filter(Q(lease_until=None) | Q(lease_until__lt=now))
+
+
+def _own(user: Any) -> Q:
+    return Q(connection__owner=None) | Q(connection__owner=getattr(user, "pk", None))
 
 
 class Run(models.Model):
@@ -91,6 +99,8 @@ class Run(models.Model):
 
     `checkpoint` is the token of the next page to fetch; it is saved together with each page, under the lease of the
     worker that holds the run. `max_pages` None means all pages. WAITING is until `resume_at`, without a worker.
+    `organization` is for whom it runs: the connection's own one, or one below it. `mapped` is who that one is at the vendor
+    ({"id", "label"}), as it was when the run was started; empty where it is not mapped.
     """
 
     class State(models.TextChoices):
@@ -110,6 +120,8 @@ class Run(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="runs")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="runs")
+    mapped = models.JSONField(default=dict, blank=True)
     inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)
     max_pages = models.PositiveIntegerField(null=True, blank=True)
@@ -140,6 +152,7 @@ class Run(models.Model):
 
     class Meta:
         ordering = [F("created_at").desc(), "id"]
+        indexes = [models.Index(F("created_at").desc(), "id", name="runs_newest_first")]
 
     def __str__(self) -> str:
         return f"run {self.id}"

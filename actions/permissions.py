@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from actions.models import Action, Import, Run
-from connections.permissions import may_use
 from integrations.models import Integration
 from integrations.permissions import check_builder, is_uuid
 
@@ -25,14 +24,19 @@ def runnable_action(integration: Integration, uid: Any) -> Action:
 def run_for(user: Any, key: Any, *, use: bool = False) -> Run:
     """The run that the user sees; with `use` one that the user may cancel."""
     rows = Run.objects.visible_to(user).select_related(
-        "action__revision__integration", "connection__integration", "connection__organization", "created_by"
+        "action__revision__integration", "connection__integration", "connection__organization", "organization", "created_by"
     )
     found = rows.filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Http404
-    if use and not may_use(user, found.connection):
+    if use and not may_use_run(user, found):
         raise PermissionDenied
     return found
+
+
+def may_use_run(user: Any, run: Run) -> bool:
+    """Whether the user may cancel and resume a run that the user sees: whose organization runs it decides, not whose connection it is."""
+    return Run.objects.usable_by(user).filter(pk=run.pk).exists()
 
 
 def import_for(user: Any, key: Any) -> Import:

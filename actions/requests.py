@@ -11,6 +11,7 @@ from urllib.parse import quote
 from actions import bodies
 from actions.inputs import InputError, convert, is_given, text_of, usable_default
 from connections.exchange import Outgoing, Pairs, with_query, without_names
+from integrations import mapping_texts
 from integrations.definition import JSON_TYPE
 from integrations.operation import Operation, Parameter, placeholders
 from integrations.storable import flaw
@@ -18,7 +19,7 @@ from integrations.storable import flaw
 __all__ = ["InputError", "build", "input_names", "labelled"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
+_PLACEHOLDER = re.compile(r"\{(?![^{}/]*\bmapping\.)([^{}/]+)\}")
 # Literal parts of a path template keep their reserved characters and what is percent-encoded already.
 _LITERAL = "/:@!$&'()*+,;=~%-._"
 BODY = "body"
@@ -41,6 +42,8 @@ def build(
     """
     parameters = _with_undeclared(operation)
     given, problems = _assign(operation, parameters, inputs)
+    if mapping_texts.reads(operation.path):
+        problems["mapping"] = ["The path reads who an organization is at the vendor, and only a run for a mapped organization knows that."]
     values: dict[tuple[str, str], Any] = {}
     for parameter in parameters:
         label = _label(parameter, parameters)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from actions import imports, runs
+from actions import imports, mapping_options, runs
 
 
 @shared_task(name=runs.EXECUTE)
@@ -37,3 +37,15 @@ def recover_imports() -> None:
 def remove_imports() -> None:
     """Delete imports that nobody came back to."""
     imports.remove_old()
+
+
+@shared_task(name=mapping_options.REFRESH)
+def refresh_mapping(mapping_id: str) -> None:
+    """Fetch the options of a mapping, unless another worker does or it needs none."""
+    mapping_options.refresh(UUID(mapping_id))
+
+
+@shared_task(name="actions.tasks.recover_mappings")
+def recover_mappings() -> None:
+    """Send refreshes of mappings again that nobody has brought to their end."""
+    mapping_options.recover()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.pages import detail, history, import_progress, imports, pinning, runs, trying
+from actions.pages import choosing, detail, history, import_progress, imports, mapping, pinning, runs, trying
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -15,6 +15,14 @@ urlpatterns = [
     path("integrations/import/<uuid:pk>/accept/", import_progress.accept, name="import-accept"),
     path("integrations/import/<uuid:pk>/cancel/", import_progress.cancel, name="import-cancel"),
     path("integrations/<str:slug>/", detail.detail, name="integration-detail"),
+    path("integrations/<slug:slug>/connection/", choosing.why, name="integration-choice"),
+    path("integrations/<slug:slug>/mapping/", mapping.table, name="integration-mapping"),
+    path("integrations/<slug:slug>/mapping/options", mapping.found_options, name="mapping-options"),
+    path("integrations/<slug:slug>/mapping/setup/", mapping.setup, name="mapping-setup"),
+    path("integrations/<slug:slug>/mapping/refresh/", mapping.refresh, name="mapping-refresh"),
+    path("integrations/<slug:slug>/mapping/status", mapping.status, name="mapping-status"),
+    path("integrations/<slug:slug>/mapping/export.csv", mapping.export, name="mapping-export"),
+    path("integrations/<slug:slug>/mapping/import/", mapping.import_file, name="mapping-import"),
     path("integrations/<str:slug>/history/", history.revisions, name="integration-history"),
     path("integrations/<str:slug>/history/<int:number>/", history.changes, name="revision-changes"),
     path("integrations/<str:slug>/history/<int:number>/restore/", history.restore, name="revision-restore"),

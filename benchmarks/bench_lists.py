@@ -34,7 +34,6 @@ PAGES = (
     "/integrations/?category=Category+3",
     "/integrations/requests/",
     "/integrations/templates/",
-    "/integrations/sample-1/",
     "/integrations/sample-1/shares/",
     "/integrations/sample-1/history/",
     "/connections/",

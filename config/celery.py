@@ -56,6 +56,11 @@ app.conf.update(
             "schedule": settings.RUN_RECOVER_SECONDS,
             "options": {"expires": settings.RUN_RECOVER_SECONDS},
         },
+        "recover-mappings": {
+            "task": "actions.tasks.recover_mappings",
+            "schedule": settings.RUN_RECOVER_SECONDS,
+            "options": {"expires": settings.RUN_RECOVER_SECONDS},
+        },
         "recover-imports": {
             "task": "actions.tasks.recover_imports",
             "schedule": settings.RUN_RECOVER_SECONDS,

@@ -14,7 +14,7 @@ bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{sett
 # not keep the others out. A few processes besides, since Python's threads share one core.
 worker_class = "gthread"
 workers = min(4, os.cpu_count() or 1)
-threads = 8
+threads = 8 + settings.AGENT_HELD_POLLS
 # Load the project once, before the processes part: a fault is shown once, and memory is shared.
 preload_app = True
 # honcho kills after five seconds what has not ended by then.

@@ -200,6 +200,15 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMA
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = variable("EMAIL_FROM", f"junction@{urlsplit(PUBLIC_URL).hostname}", str)
 
+# --- on-premise agents (connections/agents/) --------------------------------------------------------------------------------
+
+# Agents ask for work, and their question is held back until there is some: in so many threads of each web process, which come on top
+# of those for pages. Further agents are told to ask again in two seconds.
+AGENT_HELD_POLLS = variable("AGENT_HELD_POLLS", "4", _count(0, 200))
+# How long a call waits until an agent takes it; and after how long without a sign of life an agent has lost it.
+AGENT_WAIT_SECONDS = variable("AGENT_WAIT_SECONDS", "15", _seconds)
+AGENT_LEASE_SECONDS = variable("AGENT_LEASE_SECONDS", "15", _seconds)
+
 # --- import of API documents (actions/importing.py) -----------------------------------------------------------------------
 
 # Bytes of an upload, and of all files of one document unpacked. The largest public documents (Microsoft Graph) have 21 MB.

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from connections import oauth, tokens
+from connections.agents.services import route_of
 from connections.client import CallError, check_destinations, opened, redirect_uri
 from connections.exchange import TransportError, origin_of, shown
 from connections.grants import Issuer, secrets_in
@@ -164,7 +165,7 @@ def exchange(*, connection: Connection, code: str, verifier: str, answer: Mappin
     hidden = secrets_in(issuer.values(), None, definition, issuer.credentials)
     started = time.monotonic()
     try:
-        with Transport(certificate=issuer.certificate) as transport:
+        with Transport(certificate=issuer.certificate, route=issuer.route) as transport:
             token = issuer.exchange_code(code, verifier, kept, transport, secrets=hidden)
     except (TokenError, TransportError) as error:
         message = redact(error.message, [*hidden, code, verifier])
@@ -193,9 +194,9 @@ def _issuer(connection: Connection, definition: Definition, redirect: str) -> Is
     try:
         credentials = opened(connection, definition)
         check_destinations(connection, definition, credentials)
+        return Issuer(definition, credentials, connection.settings, redirect, route_of(connection))
     except CallError as error:
         raise Conflict(error.message) from None
-    return Issuer(definition, credentials, connection.settings, redirect)
 
 
 def _code_in(auth: OAuth2Auth, answer: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""On whose behalf a call is made: what `${user.<field>}` and `${tenant.<field>}` stand for, looked up for each call anew."""
+"""On whose behalf a call is made: what `${user.<field>}`, `${tenant.<field>}` and `{{mapping.id}}` stand for."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from integrations import expressions
 from integrations.definition import Definition
 from integrations.models import Membership, Organization, User
 
-ROOTS: Final = ("user", "tenant")  # of placeholders
+ROOTS: Final = ("user", "tenant", "mapping")  # of placeholders
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The organization that a call is made for, and the person who asked for it; None where nobody did, as when a schedule is due."""
+    """The organization that a call is made for, and the person who asked for it; None where nobody did, as when a schedule is due.
+
+    Fields are looked up for each call anew. `mapped` is who the organization is at the vendor, `id` and `label`.
+    """
 
     organization: Organization
     user: User | None = None
+    mapped: dict[str, str] | None = None
 
     def values(self) -> dict[str, dict[str, str]]:
         """What placeholders read, by root. Fields are those of the nearest organization on the way up that has them."""
@@ -26,7 +30,7 @@ class Caller:
         for fields in Organization.objects.filter(pk__in=above).order_by("path").values_list("fields", flat=True):
             found |= fields
         own = {"id": str(self.organization.pk), "name": self.organization.name, "slug": self.organization.slug}
-        return {"tenant": {**found, **own}, "user": self._person(above)}
+        return {"tenant": {**found, **own}, "user": self._person(above), "mapping": self.mapped or {}}
 
     def _person(self, above: list[Any]) -> dict[str, str]:
         if self.user is None:
@@ -48,6 +52,8 @@ def reads_caller(definition: Definition) -> bool:
 def said_of(name: str) -> str:
     """What is wrong and what to do, where a placeholder of a caller has no value."""
     root, _, field = name.partition(".")
+    if root == "mapping":
+        return f"The integration needs {{{{{name}}}}}, which only a run for an organization that is mapped to a customer of the vendor has."
     if root == "tenant":
         return f"The integration sends ${{{name}}}, and the organization has no field {field}. An admin adds it on the organization's page."
     if field in ("id", "username", "displayName"):

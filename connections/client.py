@@ -15,6 +15,8 @@ from django.conf import settings as django_settings
 from django.urls import reverse
 
 from connections import outcomes, rates, tokens
+from connections.agents.route import MARK, Route
+from connections.agents.services import route_of
 from connections.auth import Credentials, scheme_of
 from connections.callers import ROOTS, Caller, reads_caller, said_of
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
@@ -45,12 +47,13 @@ class Client:
         credentials: Credentials,
         settings: Mapping[str, Any],
         store: tokens.TokenStore,
+        route: Route | None = None,
         caller: Caller | None = None,
     ) -> None:
         self.definition = definition
         # Looked up here: the threads that fetch pages have no connection to the database.
         self._of_caller = caller.values() if caller and reads_caller(definition) else {}
-        self.issuer = Issuer(definition, credentials, settings, redirect_uri())
+        self.issuer = Issuer(definition, credentials, settings, redirect_uri(), route)
         self._credentials = credentials
         self._settings = settings
         self._scheme = scheme_of(definition.auth)
@@ -58,7 +61,7 @@ class Client:
         self._gate = rates.Gate()
         self._through: Callable[[Callable[[], Any]], Any] = _at_once
         try:
-            self._transport = Transport(certificate=self.issuer.certificate)
+            self._transport = Transport(certificate=self.issuer.certificate, route=route)
         except TransportError as error:
             raise CallError(error.message) from None
         self._secrets: list[str] = []
@@ -78,13 +81,13 @@ class Client:
     def base(self) -> str:
         """The base URI of this connection. Where it comes with a token, one is fetched. Raises `CallError`."""
         try:
-            return base_of(self.definition, self._values())
+            return base_of(self.definition, self._url_values())
         except expressions.MissingValue as error:
             if not self._scheme.needs_token or self._held.value:
                 raise CallError(_lacks(error)) from None
         self._token()
         try:
-            return base_of(self.definition, self._values())
+            return base_of(self.definition, self._url_values())
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
 
@@ -104,7 +107,7 @@ class Client:
     def rendered_url(self, text: str) -> str:
         """A URL or a part of one with its placeholders filled in. Raises `CallError`."""
         try:
-            return expressions.render_url(text, self._values())
+            return expressions.render_url(text, self._url_values())
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
         except ValueError as error:
@@ -130,7 +133,13 @@ class Client:
 
     def twin(self, through: Callable[[Callable[[], Any]], Any]) -> Client:
         """A client of the same connection for another thread. What touches stored tokens is done by `through`, in the thread of this one."""
-        twin = Client(definition=self.definition, credentials=self._credentials, settings=self._settings, store=self._store)
+        twin = Client(
+            definition=self.definition,
+            credentials=self._credentials,
+            settings=self._settings,
+            store=self._store,
+            route=self.issuer.route,
+        )
         twin._of_caller = self._of_caller
         twin._held, twin._gate, twin._through = self._held, self._gate, through
         twin._learn()
@@ -201,6 +210,9 @@ class Client:
         return replace(outgoing, url=with_query(outgoing.url, added)) if added else outgoing
 
     def _additions(self, outgoing: Outgoing) -> Additions:
+        route = self.issuer.route
+        if route and route.credential:
+            return Additions(headers=[(MARK, route.credential)])
         values = self._values(request=of_request(outgoing), **self._of_caller)
         try:
             added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
@@ -212,6 +224,10 @@ class Client:
         if self._digest and (header := self._digest.header(outgoing.method, outgoing.url)):
             added.headers.append(("Authorization", header))
         return added
+
+    def _url_values(self) -> dict[str, Any]:
+        """What placeholders of base and ping URLs read: of the caller only who it is at the vendor, which its owner has mapped."""
+        return self._values(mapping=self._of_caller.get("mapping", {}))
 
     def _values(self, **more: Any) -> dict[str, Any]:
         held = self._held
@@ -310,11 +326,17 @@ def client_for(connection: Connection, definition: Definition, *, caller: Caller
         credentials=credentials,
         settings=connection.settings,
         store=tokens.MemoryTokens(definition.auth),
+        route=route_of(connection),
         caller=caller or Caller(connection.organization),
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(
-        rates.gate_of(_base_known(definition, credentials, connection.settings), credentials, per_minute=connection.requests_per_minute)
+        rates.gate_of(
+            _base_known(definition, credentials, connection.settings),
+            credentials,
+            per_minute=connection.requests_per_minute,
+            agent=str(connection.agent_id or ""),
+        )
     )
     return client
 

@@ -14,11 +14,12 @@ from integrations.services import plain_http_problem
 
 
 def checked(
-    definition: Definition, given: Mapping[str, Any], *, whole: bool, stored: Mapping[str, str] | None = None
+    definition: Definition, given: Mapping[str, Any], *, whole: bool, stored: Mapping[str, str] | None = None, by_agent: bool = False
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The public settings, and the secret ones as credentials named `settings.<name>`. Raises `Invalid`.
 
     `whole` demands every required field; `stored` are the credentials that are there already, which need not be given.
+    Where an agent calls (`by_agent`), its own file says which addresses it takes, unencrypted ones too.
     """
     errors: dict[str, list[str]] = {}
     public: dict[str, Any] = {}
@@ -26,7 +27,7 @@ def checked(
     fields = {field.name: field for field in definition.connection_fields}
     for name in sorted(set(given) - set(fields) - {"baseUri"}):
         errors[f"settings.{name}"] = ["This integration does not ask for this setting. Leave it out."]
-    _base_uri(definition, given, public, errors)
+    _base_uri(definition, given, public, errors, by_agent=by_agent)
     for name, field in fields.items():
         where = f"settings.{name}"
         value = given.get(name)
@@ -58,7 +59,9 @@ def _cleaned(field: ConnectionField, value: Any) -> str:
     return field.clean(str(value))
 
 
-def _base_uri(definition: Definition, given: Mapping[str, Any], public: dict[str, Any], errors: dict[str, list[str]]) -> None:
+def _base_uri(
+    definition: Definition, given: Mapping[str, Any], public: dict[str, Any], errors: dict[str, list[str]], *, by_agent: bool
+) -> None:
     address = str(given.get("baseUri") or "").strip()
     if not definition.host_at_connect:
         if address:
@@ -71,7 +74,7 @@ def _base_uri(definition: Definition, given: Mapping[str, Any], public: dict[str
         base = parse_base_uri(address)
         if not base.host:
             raise ValueError("Enter the address with its host, for example https://git.example.com.")
-        if problem := plain_http_problem(str(base)):
+        if not by_agent and (problem := plain_http_problem(str(base))):
             raise ValueError(problem)
     except ValueError as error:
         errors["settings.baseUri"] = [str(error)]

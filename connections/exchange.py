@@ -34,6 +34,9 @@ Kind = Literal[
     "too_large",
     "redirects",
     "redirect_elsewhere",
+    "no_agent",  # nobody works for the connection's agent now
+    "agent_refused",  # the agent's own file does not allow it
+    "agent_lost",  # the agent, or the way to it, went away in the middle
 ]
 
 # How JSON writes NUL and halves of surrogate pairs; most of the latter come as whole pairs, and stay.

@@ -5,14 +5,16 @@ Fields are named as the services' errors name them (`credentials.apiKey`, `setti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
 
 from connections import authorization
+from connections.agents.forms import WAY_FIELDS, WayFields
 from connections.auth import CredentialField, scheme_of
 from connections.auth.tokens import PASTED
+from connections.models import Agent, Connection
 from connections.rates import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
 from connections.services import LIMITS, NAME_LENGTH
 from integrations.definition import ConnectionField, Definition
@@ -24,6 +26,7 @@ CREDENTIALS = "credentials."
 SETTINGS = "settings."
 BASE_URI = "settings.baseUri"
 ENVIRONMENT = "environment"
+BELOW = "below"
 _LIMITS = (
     (
         "concurrency",
@@ -48,9 +51,9 @@ class UnshownText(forms.Textarea):
         return None
 
 
-class ConnectionForm(RefusableForm):
+class ConnectionForm(WayFields, RefusableForm):
     """`stored` names the credentials that the connection has, `defaults` those that come with the integration; `environments` are
-    those in which a new connection can be.
+    those in which a new connection can be. With `offers_below` it asks who below may run with the connection.
 
     No credential is ever sent back. Where htmx swaps the form, static/js/keep-typed.js carries over what was typed.
     """
@@ -62,9 +65,12 @@ class ConnectionForm(RefusableForm):
         stored: Collection[str] = (),
         defaults: Collection[str] = (),
         environments: Sequence[Known] = (),
+        offers_below: bool = False,
+        agents: Iterable[Agent] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.offers_below = offers_below
         self.fields["name"] = forms.CharField(
             max_length=NAME_LENGTH,
             help_text="By which you tell it from others, for example Production.",
@@ -76,6 +82,7 @@ class ConnectionForm(RefusableForm):
                 choices=[(one.slug, one.name) for one in environments],
                 help_text="Runs use the connections of production, unless another environment is chosen. It stays as it is.",
             )
+        self.add_way(agents)
         if definition.host_at_connect:
             path = definition.base.path
             self.fields[BASE_URI] = forms.CharField(
@@ -90,9 +97,29 @@ class ConnectionForm(RefusableForm):
         self._brought = {CREDENTIALS + field.name for field in PASTED} if authorization.needs_browser(definition) else set()
         for field in (field for field in scheme_of(definition.auth).credential_fields() if not field.hidden):
             self.fields[CREDENTIALS + field.name] = _input(field, stored=field.name in stored, default=field.name in defaults)
+        if self.agent_holds_credential:
+            for name in (name for name in self.fields if name.startswith(CREDENTIALS)):
+                self.fields[name].required = False
         for name, label, note in _LIMITS:
             widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
             self.fields[name] = forms.CharField(label=label, required=False, help_text=note, widget=widget)
+        if offers_below:
+            self.fields[BELOW] = forms.ChoiceField(
+                label="Who below may run with it",
+                choices=Connection.Below.choices,
+                initial=Connection.Below.NOBODY,
+                required=False,
+                help_text="Their runs then call the vendor as this account, and may see all that it sees. Settings and secrets stay hidden from them.",
+            )
+
+    @property
+    def below_field(self) -> forms.BoundField | None:
+        return self[BELOW] if self.offers_below else None
+
+    @property
+    def below(self) -> str | None:
+        """What was chosen; None where the form did not ask."""
+        return self._entered().get(BELOW) or None
 
     @property
     def environment(self) -> str:
@@ -119,7 +146,8 @@ class ConnectionForm(RefusableForm):
 
     @property
     def main_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.fields if name not in self._brought and name not in LIMITS]
+        apart = {*LIMITS, *WAY_FIELDS, BELOW}
+        return [self[name] for name in self.fields if name not in self._brought and name not in apart]
 
     @property
     def brought_fields(self) -> list[forms.BoundField]:

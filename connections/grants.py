@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connections import assertions, login, oauth, token_answers
+from connections.agents.route import Route
 from connections.auth import Credentials, scheme_of
 from connections.auth.base import Values
 from connections.exchange import Answer, Outgoing
@@ -41,12 +42,14 @@ class Held:
 
 @dataclass(frozen=True)
 class Issuer:
-    """Whoever gives a connection its tokens. `redirect_uri` is Junction's own address for answers of the browser."""
+    """Whoever gives a connection its tokens. `redirect_uri` is Junction's own address for answers of the browser, `route` the
+    agent through which it is asked."""
 
     definition: Definition
     credentials: Credentials = field(repr=False)
     settings: Mapping[str, Any] = field(repr=False)
     redirect_uri: str = ""
+    route: Route | None = None
 
     @property
     def auth(self) -> Part:

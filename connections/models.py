@@ -8,17 +8,41 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Q
 
+from connections.agent_models import Agent, AgentCode, AgentInstance
+from connections.choosing.models import Override
+from connections.mapping.models import MappedOrganization, Mapping, MappingOption
 from integrations.models import Integration, Organization, Revision, Role, User
 from integrations.models.environment import PRODUCTION, SLUG_LENGTH
 from integrations.ordered_json import OrderedJSONField
+
+__all__ = [
+    "REASONS",
+    "Agent",
+    "AgentCode",
+    "AgentInstance",
+    "Authorization",
+    "Connection",
+    "Credential",
+    "DefaultCredential",
+    "MappedOrganization",
+    "Mapping",
+    "MappingOption",
+    "Override",
+    "TokenEvent",
+]
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
     """What belongs to one member only that member uses; that it is there the organization's admins see as well."""
 
     def visible_to(self, user: Any) -> Self:
+        administered = Organization.objects.visible_to(user, Role.ADMIN)
+        if getattr(user, "is_authenticated", False) and Organization.objects.roots_of(user) == Organization.objects.roots_of(
+            user, Role.ADMIN
+        ):
+            return self.filter(organization__in=administered)  # an admin wherever the user sees anything
         seen = Q(organization__in=Organization.objects.visible_to(user)) & _open_to(user)
-        return self.filter(seen | Q(organization__in=Organization.objects.visible_to(user, Role.ADMIN)))
+        return self.filter(seen | Q(organization__in=administered))
 
     def deletable_by(self, user: Any) -> Self:
         """What the user uses, and as an admin what belongs to other members: somebody has to clear up after them."""
@@ -56,6 +80,13 @@ class Connection(models.Model):
         FAILING = "failing", "Failing"
         REAUTHORIZE = "reauthorize", "Needs re-authorization"
 
+    class Below(models.TextChoices):
+        """Who below the connection's organization may run with it. Nobody there sees its settings or its secrets."""
+
+        NOBODY = "nobody", "Nobody: only this organization uses it"
+        MAPPED = "mapped", "Organizations below that are mapped to a customer of the vendor"
+        EVERYBODY = "everybody", "Every organization below"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="connections")
     integration = models.ForeignKey(Integration, on_delete=models.PROTECT, related_name="connections")
@@ -64,11 +95,20 @@ class Connection(models.Model):
     environment = models.CharField(max_length=SLUG_LENGTH, default=PRODUCTION)
     revision = models.ForeignKey(Revision, null=True, blank=True, on_delete=models.PROTECT, related_name="pinned_connections")
     is_default = models.BooleanField(default=False)
+    below = models.CharField(max_length=10, choices=Below.choices, default=Below.NOBODY)
     settings = OrderedJSONField(default=dict, blank=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.UNTESTED)
     destinations = OrderedJSONField(default=list, blank=True)
     concurrency = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Requests at once, 1 to 50; null: the default.")
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Null: as many as the vendor takes.")
+    agent = models.ForeignKey(
+        Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="connections", help_text="Null: Junction itself calls (Cloud)."
+    )
+    agent_credential = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="Which of the credentials in the agent's file it puts on requests. Empty: the connection's own.",
+    )
     message = models.TextField(blank=True, help_text="What the last test said, or why it has to be authorized again.")
     tested_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -79,6 +119,7 @@ class Connection(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
+        indexes = [models.Index(fields=["name", "id"], name="connections_by_name")]
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "integration", "environment", "name"], condition=Q(owner=None), name="connection_name_once"

@@ -16,21 +16,24 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 
 from connections import services, uninstalling, upkeep
+from connections.agents.forms import way_initial
+from connections.agents.ways import CLOUD, chosen, way_of
 from connections.auth import scheme_of
 from connections.authorization import needs_browser
 from connections.client import Caller, called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
-from connections.models import Connection
+from connections.models import Agent, Connection
 from connections.permissions import connection_for, may_delete, may_use
 from connections.ping import TestResult
 from connections.secrets import SecretError
 from integrations.definition import Definition
 from integrations.models import Integration, Organization, User
 from integrations.organizations import environments
+from integrations.paging import BOUND, page_of
 from integrations.permissions import integration_for, may_run, signed_in
 from integrations.refusals import Invalid, Refusal
 
-PER_PAGE = 50
+PER_PAGE = 25
 EVENTS_PER_PAGE = 10
 
 
@@ -45,7 +48,10 @@ def connection_list(request: HttpRequest) -> HttpResponse:
     environment = request.GET.get("environment", "")
     if environment:
         rows = rows.filter(environment=environment)
-    page = Paginator(rows.order_by("integration__name", "organization__name", "name", "pk"), PER_PAGE).get_page(request.GET.get("page"))
+    # Sorting by another table's column reads all rows; so many that it takes long nobody reads in order.
+    few = rows.order_by()[: BOUND + 1].count() <= BOUND
+    ordered = rows.order_by("integration__name", "organization__name", "name", "pk") if few else rows.order_by("name", "pk")
+    page = page_of(ordered, request.GET.get("page"), PER_PAGE)
     waiting = [row.pk for row in page if row.needs_authorization]
     usable = Connection.objects.usable_by(request.user).filter(pk__in=waiting).select_related("integration", "revision")
     reconnect = {row.pk for row in usable if needs_browser(services.definition_of(row))}
@@ -82,6 +88,8 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 settings=form.settings,
                 limits=form.limits,
                 environment=form.environment,
+                below=form.below,
+                way=chosen(current(request), form.way),
             )
         except Refusal as refusal:
             form.refuse(refusal)
@@ -117,6 +125,8 @@ def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
                 credentials=form.credentials or None,
                 settings=moved or None,
                 limits=form.limits,
+                below=form.below,
+                way=chosen(connection.organization, form.way, way_of(connection)),
             )
         except Refusal as refusal:
             # What `change` tried stands on the instance; the page shows what is stored.
@@ -230,6 +240,7 @@ def _connectable(request: HttpRequest, slug: str) -> Integration:
 
 
 def _form(request: HttpRequest, integration: Integration, definition: Definition, connection: Connection | None = None) -> ConnectionForm:
+    organization = connection.organization if connection else current(request)
     try:
         defaults = list(default_credentials(integration.pk, definition))
     except SecretError:
@@ -240,13 +251,17 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
             "name": connection.name,
             **{f"settings.{name}": value for name, value in connection.settings.items()},
             **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+            "below": connection.below,
+            **way_initial(way_of(connection)),
         }
         if connection
         else {"environment": request.GET.get("environment", "")},
+        offers_below=(connection.organization if connection else current(request)).children.exists(),
         definition=definition,
         stored=services.stored_fields(connection) if connection else [],
         defaults=defaults,
         environments=[] if connection else environments.known_to(current(request)),
+        agents=Agent.objects.usable_in(organization).prefetch_related("instances"),
     )
 
 
@@ -266,13 +281,15 @@ def _tried(request: HttpRequest, integration: Integration, organization: Organiz
 
 def _test(form: ConnectionForm, integration: Integration, caller: Caller, connection: Connection | None) -> TestResult:
     credentials, settings = form.credentials, form.settings
+    before = way_of(connection) if connection else CLOUD
+    way = chosen(caller.organization, form.way, before)
     if connection is None:
-        return services.try_out(integration=integration, caller=caller, credentials=credentials, settings=settings)
-    if not credentials and form.settings_unchanged(connection.settings):
+        return services.try_out(integration=integration, caller=caller, credentials=credentials, settings=settings, way=way)
+    if not credentials and form.settings_unchanged(connection.settings) and way == before:
         return services.test(connection=connection, user=caller.user)
     definition = services.definition_of(connection)
-    settings, merged = services.merged_values(connection, definition, credentials, settings)
-    return services.try_out(integration=integration, caller=caller, credentials=merged, settings=settings)
+    settings, merged = services.merged_values(connection, definition, credentials, settings, way)
+    return services.try_out(integration=integration, caller=caller, credentials=merged, settings=settings, way=way)
 
 
 def _show(request: HttpRequest, page: str, context: dict[str, Any]) -> HttpResponse:

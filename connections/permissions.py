@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from connections.models import Connection
+from connections.models import Agent, AgentInstance, Connection
 from integrations.permissions import is_uuid
 
 
@@ -15,7 +15,7 @@ def connection_for(user: Any, key: Any, *, use: bool = False, delete: bool = Fal
     """The connection that the user sees; with `use` one that the user may change, test and run with, with `delete` one that the user
     may delete.
     """
-    rows = Connection.objects.visible_to(user).select_related("integration", "organization", "credential", "owner", "revision")
+    rows = Connection.objects.visible_to(user).select_related("integration", "organization", "credential", "agent", "owner", "revision")
     found = rows.filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Http404
@@ -33,3 +33,22 @@ def may_delete(user: Any, connection: Connection) -> bool:
 def may_use(user: Any, connection: Connection) -> bool:
     """Whether the user may change, test and run with a connection that the user sees."""
     return Connection.objects.usable_by(user).filter(pk=connection.pk).exists()
+
+
+def agent_for(user: Any, key: Any, *, manage: bool = False) -> Agent:
+    """The agent that the user sees; with `manage` one that the user may change. Strangers get 404, lower roles 403."""
+    found = Agent.objects.visible_to(user).select_related("organization").filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    if manage and not Agent.objects.manageable_by(user).filter(pk=found.pk).exists():
+        raise PermissionDenied
+    return found
+
+
+def instance_for(user: Any, key: Any) -> AgentInstance:
+    """A machine of an agent that the user may change."""
+    found = AgentInstance.objects.select_related("agent__organization").filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    agent_for(user, found.agent_id, manage=True)
+    return found

@@ -177,7 +177,11 @@ class Gate:
                     _server(settings.REDIS_URL).delete(f"junction:{self._failures}")
 
 
-def gate_of(base: str, credentials: Mapping[str, str], *, per_minute: int | None) -> Gate:
-    """The gate of everybody who calls this host with these credentials; their values leave the process only as a keyed hash."""
-    text = "\0".join([origin_of(base), *(f"{name}={value}" for name, value in sorted(credentials.items()))])
-    return Gate(salted_hmac("connections.rates", text, algorithm="sha256").hexdigest()[:32], origin_of(base), per_minute=per_minute)
+def gate_of(base: str, credentials: Mapping[str, str], *, per_minute: int | None, agent: str = "") -> Gate:
+    """The gate of everybody who calls this host with these credentials; their values leave the process only as a keyed hash.
+
+    Through an agent a host is another one than that of the same name elsewhere, and an agent that is away is no fault of it.
+    """
+    origin = f"{origin_of(base)} {agent}".strip()
+    text = "\0".join([origin, *(f"{name}={value}" for name, value in sorted(credentials.items()))])
+    return Gate(salted_hmac("connections.rates", text, algorithm="sha256").hexdigest()[:32], origin, per_minute=per_minute)

@@ -28,6 +28,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from connections import tokens
+from connections.agents.services import route_of
 from connections.client import CallError, check_destinations, default_credentials, opened, redirect_uri
 from connections.exchange import TransportError
 from connections.grants import Held, Issuer, secrets_in
@@ -181,7 +182,7 @@ class _Definitions:
         definition, defaults = self._known[key]
         credentials = opened(owner, definition, defaults=defaults)
         check_destinations(owner, definition, credentials)
-        return Issuer(definition, credentials, owner.settings, redirect_uri())
+        return Issuer(definition, credentials, owner.settings, redirect_uri(), route_of(owner))
 
 
 def _cannot(row: Credential, holder: str, message: str) -> None:
@@ -220,8 +221,8 @@ def _ask(job: Job, transports: _Transports, done: queue.SimpleQueue[Job]) -> Non
     started = time.monotonic()
     try:
         certificate = job.issuer.certificate
-        if certificate:
-            with Transport(certificate=certificate) as own:
+        if certificate or job.issuer.route:
+            with Transport(certificate=certificate, route=job.issuer.route) as own:
                 job.token = job.issuer.obtain(job.held, own, secrets=job.secrets)
         else:
             job.token = job.issuer.obtain(job.held, transports.mine(), secrets=job.secrets)

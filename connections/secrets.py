@@ -19,7 +19,7 @@ from django.conf import settings
 
 from connections.redaction import MASK, redact
 
-__all__ = ["MASK", "SecretError", "needs_reseal", "open_sealed", "redact", "seal"]
+__all__ = ["MASK", "SecretError", "needs_reseal", "open_bytes", "open_sealed", "redact", "seal", "seal_bytes"]
 
 _VERSION: Final = "v1"
 _NONCE_BYTES: Final = 12
@@ -52,6 +52,25 @@ def open_sealed(text: str, *, context: str) -> Any:
             "Check ENCRYPTION_KEYS, or enter the credentials again."
         ) from None
     return json.loads(plain)
+
+
+def seal_bytes(data: bytes, *, context: str) -> bytes:
+    """Encrypt bytes for a while, outside of the database: the key's id, a blank, nonce and ciphertext. Raises SecretError."""
+    key_id, key = _first_key()
+    nonce = os.urandom(_NONCE_BYTES)
+    return key_id.encode() + b" " + nonce + AESGCM(key).encrypt(nonce, data, _associated(key_id, context))
+
+
+def open_bytes(sealed: bytes, *, context: str) -> bytes:
+    """What `seal_bytes` got for the same context. Raises SecretError."""
+    name, _, rest = sealed.partition(b" ")
+    key_id = name.decode("ascii", "replace")
+    try:
+        return AESGCM(dict(settings.ENCRYPTION_KEYS)[key_id]).decrypt(
+            rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _associated(key_id, context)
+        )
+    except (KeyError, InvalidTag, ValueError):
+        raise SecretError("What waits in the broker cannot be opened. Check that all processes have the same ENCRYPTION_KEYS.") from None
 
 
 def needs_reseal(text: str) -> bool:

@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from connections import connection_settings, tokens
+from connections.agents.ways import CLOUD, Way, check_holdable, way_of
 from connections.auth import scheme_of
 from connections.client import Caller, CallError, Client, client_for, default_credentials, destinations_of, opened
 from connections.exchange import may_carry_credentials
@@ -54,6 +55,8 @@ def create(
     is_default: bool | None = None,
     limits: dict[str, Any] | None = None,
     environment: Any = PRODUCTION,
+    below: str | None = None,
+    way: Way = CLOUD,
 ) -> Connection:
     """Connect an organization to an integration that is published by it or above it. The first connection is the default.
 
@@ -63,9 +66,9 @@ def create(
     definition = definition_of(integration)
     name = _checked_name(name)
     environment = environments.checked(organization, environment)
-    settings, hidden = connection_settings.checked(definition, settings or {}, whole=True)
+    settings, hidden = connection_settings.checked(definition, settings or {}, whole=True, by_agent=way.agent is not None)
     credentials = {**credentials, **hidden}
-    _check_credentials(integration, definition, credentials)
+    _check_credentials(integration, definition, credentials, way)
     goes_to = destinations_of(definition, {**_defaults(integration, definition), **credentials}, settings)
     credentials, held = tokens.pasted(definition.auth, credentials)
     with transaction.atomic():
@@ -84,7 +87,10 @@ def create(
             settings=settings,
             destinations=goes_to,
             is_default=is_default,
+            below=_checked_below(below or Connection.Below.NOBODY),
             created_by=user,
+            agent=way.agent,
+            agent_credential=way.credential,
             **_first_state(definition, held),
             **_checked_limits(limits or {}),
         )
@@ -107,6 +113,9 @@ def facts(connection: Connection) -> dict[str, Any]:
         "environment": connection.environment,
         "revision": connection.revision.number if connection.revision else None,
         **({"owner": connection.owner.username} if connection.owner else {}),
+        "below": connection.below,
+        "agent": connection.agent.name if connection.agent else "",
+        "agentCredential": connection.agent_credential,
     }
 
 
@@ -122,28 +131,33 @@ def change(
     settings: dict[str, Any] | None = None,
     is_default: bool | None = None,
     limits: dict[str, Any] | None = None,
+    below: str | None = None,
+    way: Way | None = None,
 ) -> Connection:
-    """Change what is given. `limits` holds some of LIMITS, None for the default. A credential that is left out, or is the mask, stays as it was; "" removes it.
+    """Change what is given. `limits` holds some of LIMITS, None for the default; `below` is one of `Connection.Below`. A credential that is left out, or is the mask, stays as it was; "" removes it.
 
-    Another server gets no credential that was entered for the one before.
+    Another server gets no credential that was entered for the one before, and neither does another agent.
     """
     definition = definition_of(connection)
     with transaction.atomic():
         before = facts(Connection.objects.select_related("integration", "owner", "revision").get(pk=connection.pk))
         if name is not None:
             connection.name = _checked_name(name)
-        if credentials is not None or settings is not None:
-            settings, merged = merged_values(connection, definition, credentials or {}, settings or {})
-            _check_credentials(connection.integration, definition, merged)
+        moved = way is not None and way != way_of(connection)
+        way = way or way_of(connection)
+        if credentials is not None or settings is not None or moved:
+            settings, merged = merged_values(connection, definition, credentials or {}, settings or {}, way)
+            _check_credentials(connection.integration, definition, merged, way)
             connection.destinations = destinations_of(definition, {**_defaults(connection.integration, definition), **merged}, settings)
             merged, held = tokens.pasted(definition.auth, merged)
             token = tokens.kept_columns(connection.pk, held) if held else tokens.FORGOTTEN
-            if not held and settings == connection.settings and _outlives(definition, set(credentials or {})):
+            if not held and not moved and settings == connection.settings and _outlives(definition, set(credentials or {})):
                 token = {}
             else:
                 # What was said of the old values is not true of the new ones.
                 state = _first_state(definition, held)
                 connection.settings, connection.state, connection.message = settings, state["state"], state["message"]
+                connection.agent, connection.agent_credential = way.agent, way.credential
             Credential.objects.filter(pk=connection.pk).update(
                 sealed=seal(merged, context=f"credential:{connection.pk}"), **token, generation=F("generation") + 1
             )
@@ -160,6 +174,8 @@ def change(
             connection.is_default = is_default
         for field, value in _checked_limits(limits or {}).items():
             setattr(connection, field, value)
+        if below is not None:
+            connection.below = _checked_below(below)
         _save(connection)
         _record(connection, "changed", before=before, after=facts(connection))
         if entered := sorted(field for field, value in (credentials or {}).items() if value != MASK):
@@ -183,25 +199,28 @@ def _outlives(definition: Definition, changed: set[str]) -> bool:
 
 
 def merged_values(
-    connection: Connection, definition: Definition, credentials: dict[str, str], settings: dict[str, Any]
+    connection: Connection, definition: Definition, credentials: dict[str, str], settings: dict[str, Any], way: Way
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Stored settings and credentials with the given ones over them; the mask means unchanged.
 
-    Raises `Invalid` if the settings lead to another server and a stored credential is not entered anew: whoever may change
-    the address must not learn the secrets by it.
+    Raises `Invalid` if the settings lead to another server, or to one of that name in another place, and a stored credential
+    is not entered anew: whoever may change the address must not learn the secrets by it.
     """
     try:
         stored = open_sealed(connection.credential.sealed, context=connection.credential.context)
     except SecretError:
         stored = {}  # what cannot be opened any more can be entered again
-    public, hidden = connection_settings.checked(definition, {**connection.settings, **settings}, whole=True, stored=stored)
+    public, hidden = connection_settings.checked(
+        definition, {**connection.settings, **settings}, whole=True, stored=stored, by_agent=way.agent is not None
+    )
     given = {**credentials, **hidden}
     merged = {**stored, **{field: value for field, value in given.items() if value != MASK}}
     merged = {field: value for field, value in merged.items() if value != ""}
-    if public != connection.settings:
+    elsewhere = way.agent != connection.agent
+    if public != connection.settings or elsewhere:
         before = destinations_of(definition, stored, connection.settings)
         after = destinations_of(definition, merged, public)
-        if not all(any(may_carry_credentials(url, known) or url == known for known in before) for url in after):
+        if elsewhere or not all(any(may_carry_credentials(url, known) or url == known for known in before) for url in after):
             again = sorted(name for name in stored if given.get(name, MASK) == MASK)
             if again:
                 sentence = "Enter it again: the address leads to another server, which does not get what is stored."
@@ -263,13 +282,15 @@ def test(*, connection: Connection, user: User | None = None) -> TestResult:  # 
     return result
 
 
-def try_out(*, integration: Integration, caller: Caller, credentials: dict[str, str], settings: dict[str, Any]) -> TestResult:
+def try_out(
+    *, integration: Integration, caller: Caller, credentials: dict[str, str], settings: dict[str, Any], way: Way = CLOUD
+) -> TestResult:
     """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
     check_installable(integration, caller.organization, caller.user)
     definition = definition_of(integration)
     try:
         with unsaved_client(
-            integration=integration, definition=definition, credentials=credentials, settings=settings, caller=caller
+            integration=integration, definition=definition, credentials=credentials, settings=settings, caller=caller, way=way
         ) as client:
             return ping(client)
     except CallError as error:
@@ -308,14 +329,15 @@ def unsaved_client(
     credentials: dict[str, str],
     settings: dict[str, Any],
     caller: Caller | None = None,
+    way: Way = CLOUD,
 ) -> Client:
     """A client with credentials that are not saved, also of a draft. Raises `Invalid` where they cannot even be sent, and `CallError`."""
-    settings, hidden = connection_settings.checked(definition, settings, whole=True)
+    settings, hidden = connection_settings.checked(definition, settings, whole=True, by_agent=way.agent is not None)
     credentials = {**credentials, **hidden}
-    _check_credentials(integration, definition, credentials)
+    _check_credentials(integration, definition, credentials, way)
     together, held = tokens.pasted(definition.auth, {**_defaults(integration, definition), **credentials})
     store = tokens.MemoryTokens(definition.auth, held)
-    return Client(definition=definition, credentials=together, settings=settings, store=store, caller=caller)
+    return Client(definition=definition, credentials=together, settings=settings, store=store, caller=caller, route=way.route)
 
 
 def draft_client(*, connection: Connection, definition: Definition, user: User | None = None) -> Client:
@@ -351,7 +373,10 @@ def _defaults(integration: Integration, definition: Definition) -> dict[str, str
         raise Refusal(str(error)) from None
 
 
-def _check_credentials(integration: Integration, definition: Definition, credentials: dict[str, str]) -> None:
+def _check_credentials(integration: Integration, definition: Definition, credentials: dict[str, str], way: Way) -> None:
+    if way.credential:
+        check_holdable(definition)
+        return
     own = {name: value for name, value in credentials.items() if not name.startswith(SECRET_FIELD)}
     errors = scheme_of(definition.auth).check({**_defaults(integration, definition), **own})
     if errors:
@@ -377,6 +402,12 @@ def _checked_limits(given: dict[str, Any]) -> dict[str, int | None]:
             raise Invalid({name: [f"Enter a whole number from 1 to {largest:,}, or leave it empty."]})
         found[column] = int(text) if text else None
     return found
+
+
+def _checked_below(value: Any) -> str:
+    if value not in Connection.Below.values:
+        raise Invalid({"below": [f"Use one of: {', '.join(Connection.Below.values)}."]})
+    return str(value)
 
 
 def _one_at_a_time(organization_id: UUID) -> None:

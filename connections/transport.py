@@ -32,6 +32,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from connections import sockets
+from connections.agents.route import Route
 from connections.exchange import (
     Additions,
     Answer,
@@ -175,12 +176,15 @@ class Transport:
     """Sends requests over connections that are kept open; one per thread, used as a context manager.
 
     `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests; `certificate`
-    a client certificate with its key, PEM. Raises TransportError for one that cannot be read.
+    a client certificate with its key, PEM. Raises TransportError for one that cannot be read. With a `route` requests are
+    made by an agent, whose own list of hosts stands in for the guard at our sockets.
     """
 
-    def __init__(self, *, ca_bundle: str = "", certificate: str = "") -> None:
+    def __init__(self, *, ca_bundle: str = "", certificate: str = "", route: Route | None = None) -> None:
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
         self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate)
+        self._certificate = certificate
+        self._route = route
 
     def __enter__(self) -> Self:
         return self
@@ -256,6 +260,8 @@ class Transport:
     def _head(self, prepared: requests.PreparedRequest, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
         """Status and headers of an answer. A safe request over a kept connection, which the server closed just then, is
         asked once more over a new one (RFC 9112 9.3.1)."""
+        if self._route is not None:
+            return self._by_agent(self._route, prepared, timeouts)
         sockets.opened.set(False)
         try:
             return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
@@ -263,6 +269,22 @@ class Transport:
             if sockets.opened.get() or prepared.method not in _SAFE:
                 raise
             return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
+
+    def _by_agent(self, route: Route, prepared: requests.PreparedRequest, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
+        """The same by an agent."""
+        method, url, body = prepared.method or "GET", prepared.url or "", prepared.body
+        headers = [(_text(name), _text(value)) for name, value in prepared.headers.items()]
+        raw = route.send(method, url, headers, _bytes(body) if body is not None else None, certificate=self._certificate, timeouts=timeouts)
+        fields = urllib3.HTTPHeaderDict()
+        for name, value in raw.headers:
+            fields.add(name, value)
+        return urllib3.HTTPResponse(
+            cast("Any", raw), fields, raw.status, reason=raw.reason, preload_content=False, request_method=method, request_url=url
+        )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _prepare(outgoing: Outgoing) -> requests.PreparedRequest:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from connections import authorization, oauth, services, tokens
+from connections.agents.services import route_of
 from connections.client import CallError, check_destinations, client_for, opened, redirect_uri
 from connections.exchange import TransportError
 from connections.grants import Held, Issuer, secrets_in
@@ -79,7 +80,7 @@ def revoke(*, connection: Connection) -> str:
             return ""
         credentials = opened(connection, definition)
         check_destinations(connection, definition, credentials)
-        _revoke(definition, auth, Issuer(definition, credentials, connection.settings, redirect_uri()), held)
+        _revoke(definition, auth, Issuer(definition, credentials, connection.settings, redirect_uri(), route_of(connection)), held)
     except (Refusal, CallError, SecretError) as error:
         return f"The vendor could not be told that the tokens are no longer used. {error}"
     return ""
@@ -90,7 +91,7 @@ def _revoke(definition: Definition, auth: OAuth2Auth, issuer: Issuer, held: Held
     hidden = secrets_in(values, held, definition, issuer.credentials)
     pairs = [(held.refresh, "refresh_token"), (held.value, "access_token")]
     try:
-        with Transport(certificate=issuer.certificate) as transport:
+        with Transport(certificate=issuer.certificate, route=issuer.route) as transport:
             for token, hint in pairs:
                 if not token:
                     continue

@@ -3,6 +3,8 @@
 from django.urls import path
 
 from connections import pages, token_pages
+from connections.agents import endpoint
+from connections.agents import pages as agent_pages
 
 urlpatterns = [
     path("integrations/<slug:slug>/connect/", pages.connection_new, name="connection-new"),
@@ -19,4 +21,17 @@ urlpatterns = [
     path("connections/<uuid:pk>/agree/", token_pages.agree, name="connection-agree"),
     path("oauth2/callback", token_pages.callback, name="oauth2-callback"),
     path("connections/<uuid:pk>/delete/", pages.connection_delete, name="connection-delete"),
+    path("agents/", agent_pages.agent_list, name="agent-list"),
+    path("agents/new/", agent_pages.agent_new, name="agent-new"),
+    path("agents/junction-agent.pyz", agent_pages.program, name="agent-program"),
+    path("agents/<uuid:pk>/", agent_pages.agent_edit, name="agent-edit"),
+    path("agents/<uuid:pk>/delete/", agent_pages.agent_delete, name="agent-delete"),
+    path("agents/<uuid:pk>/code/", agent_pages.agent_code, name="agent-code"),
+    path("agents/machines/<uuid:pk>/revoke/", agent_pages.agent_revoke, name="agent-revoke"),
+    path("agent/v1/enrol", endpoint.enrol, name="agent-enrol"),
+    path("agent/v1/poll", endpoint.poll, name="agent-poll"),
+    path("agent/v1/beat", endpoint.beat, name="agent-beat"),
+    path("agent/v1/begin", endpoint.begin, name="agent-begin"),
+    path("agent/v1/part", endpoint.part, name="agent-part"),
+    path("agent/v1/room", endpoint.room, name="agent-room"),
 ]

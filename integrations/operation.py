@@ -12,7 +12,8 @@ from integrations.definition import JSON_TYPE, Pagination, Part, Path
 PLACES = ("path", "query", "header", "cookie")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
-_PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
+# What reads the mapping ({{mapping.id}}) is no parameter of the path.
+_PLACEHOLDER = re.compile(r"\{(?![^{}/]*\bmapping\.)([^{}/]+)\}")
 
 
 class Parameter(Part):

@@ -18,11 +18,12 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations import installing, services
 from integrations.api.views import icon_response
 from integrations.models import InstallRequest, Integration, Level, Organization, Revision, Share
+from integrations.paging import page_of
 from integrations.permissions import integration_for, request_for, signed_in
 from integrations.refusals import Refusal
 
 PAGE_SIZE = 24
-REQUESTS = 50  # on a page
+REQUESTS = 25  # on a page
 CATEGORIES = 100  # to choose from
 NAMED = 20  # organizations that a question names
 
@@ -180,7 +181,7 @@ def requests(request: HttpRequest) -> HttpResponse:
         "integration__organization", "organization", "created_by", "decided_by"
     )
     waits = Case(When(state=InstallRequest.State.OPEN, then=0), default=1)
-    page = Paginator(rows.order_by(waits, "-created_at", "id"), REQUESTS).get_page(request.GET.get("page"))
+    page = page_of(rows.order_by(waits, "-created_at", "id"), request.GET.get("page"), REQUESTS)
     mine = set(InstallRequest.objects.decidable_by(request.user).filter(pk__in=[row.pk for row in page]).values_list("pk", flat=True))
     return render(request, "integrations/requests.html", {"page": page, "mine": mine})
 

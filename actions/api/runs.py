@@ -23,11 +23,14 @@ from actions.downloads import FORMATS, LEDGER_FORMATS, download, download_ledger
 from actions.models import Action, Run
 from actions.permissions import run_for
 from config.hal import array
+from connections.choosing.walk import Seeker, why_not_for
 from connections.models import Connection
+from connections.permissions import may_use
 from integrations.api.listing import Choice, Exactly, Filters, Order
 from integrations.api.schema import problems
 from integrations.api.views import json_object
-from integrations.permissions import is_uuid, signed_in
+from integrations.models import Integration, Organization, Role, User
+from integrations.permissions import is_uuid, organization_for, running_for, signed_in
 from integrations.refusals import Conflict, Invalid
 
 _ACCEPTED = {
@@ -37,7 +40,7 @@ _ACCEPTED = {
     "application/jsonl": "ndjson",
     "text/csv": "csv",
 }
-_FIELDS = {"action", "connection", "inputs", "pageSize", "maxPages"}
+_FIELDS = {"action", "connection", "organization", "environment", "inputs", "pageSize", "maxPages"}
 RECORDS_A_PART, MOST_RECORDS = 1000, 10_000
 LEDGER_PART = 100  # pages in a part of the ledger
 
@@ -50,6 +53,8 @@ def represent(run: Run) -> dict[str, Any]:
         "integration": str(run.connection.integration_id),
         "environment": run.connection.environment,
         "revision": run.action.revision.number,
+        "organization": str(run.organization_id),
+        "mapping": run.mapped or None,
         "inputs": run.inputs,
         "pageSize": run.page_size,
         "maxPages": run.max_pages,
@@ -110,15 +115,18 @@ class RunsView(APIView):
         unknown = sorted(set(payload) - _FIELDS)
         if unknown:
             raise Invalid({name: ["This field is not known."] for name in unknown})
-        connection = self._connection(request.user, payload.get("connection"))
-        action = self._action(request.user, payload.get("action"), connection)
+        user = signed_in(request)
+        organization, connection = self._for_whom(user, payload)
+        action = self._action(user, payload.get("action"), connection)
         inputs = payload.get("inputs") or {}
         if not isinstance(inputs, dict):
             raise Invalid({"inputs": ["Enter an object of values by parameter name."]})
         run = runs.start(
             action=action,
             connection=connection,
-            user=signed_in(request),
+            organization=organization,
+            environment=payload.get("environment"),
+            user=user,
             inputs=inputs,
             page_size=payload.get("pageSize"),
             max_pages=payload.get("maxPages", runs.DEFAULT_LIMIT),
@@ -126,30 +134,49 @@ class RunsView(APIView):
         return Response(represent(run), status=202, headers={"Location": f"/api/runs/{run.pk}"})
 
     @staticmethod
-    def _connection(user: Any, key: Any) -> Connection:
-        found = (
-            Connection.objects.visible_to(user).select_related("integration", "revision").filter(pk=key).first() if is_uuid(key) else None
-        )
-        if found is None:
-            raise Invalid({"connection": ["There is no such connection that you may see. Send its id."]})
-        if not Connection.objects.usable_by(user).filter(pk=found.pk).exists():
-            raise PermissionDenied
-        return found
+    def _for_whom(user: User, payload: dict[str, Any]) -> tuple[Organization, Connection | None]:
+        """The organization that it runs for and the connection that is named, if any: one that the user may use, or one that the
+        organization may."""
+        key, named = payload.get("connection"), payload.get("organization")
+        rows = Connection.objects.select_related("integration", "organization", "revision")
+        found = rows.filter(pk=key).first() if key is not None and is_uuid(key) else None
+        uid = str(payload.get("action") or "")
+        action = Action.objects.visible_to(user).filter(uid=uid) if is_uuid(uid) else Action.objects.none()
+        integration = found.integration if found else Integration.objects.filter(revisions__actions__in=action).first()
+
+        def running() -> Organization:
+            given = str(named) if named else None
+            return running_for(user, integration, given) if integration else organization_for(user, Role.OPERATOR, given)
+
+        if key is None:
+            return running(), None
+        if found and Connection.objects.visible_to(user).filter(pk=found.pk).exists():
+            if named:
+                return running(), found
+            if not may_use(user, found):
+                raise PermissionDenied
+            return found.organization, found
+        if found:
+            organization = running()
+            if not why_not_for(found, Seeker(organization, found.integration, user)):
+                return organization, found
+        raise Invalid({"connection": ["There is no such connection that you may see. Send its id, or leave it out: then one is chosen."]})
 
     @staticmethod
-    def _action(user: Any, key: Any, connection: Connection) -> Action:
+    def _action(user: Any, key: Any, connection: Connection | None) -> Action:
         rows = (
-            Action.objects.filter(uid=key).select_related("revision").order_by("-revision__number")
+            Action.objects.filter(uid=key).select_related("revision__integration").order_by("-revision__number")
             if is_uuid(key)
             else Action.objects.none()
         )
-        found = rows.filter(revision__integration=connection.integration_id, revision__finalized_at__isnull=False).first()
+        other = rows.visible_to(user).first()
+        integration_id = connection.integration_id if connection else other.revision.integration_id if other else None
+        found = rows.filter(revision__integration=integration_id, revision__finalized_at__isnull=False).first()
         if found is not None:
             return found
-        other = rows.visible_to(user).first()
         if other is None:
             raise Invalid({"action": ["There is no such action that you may see. Send its id."]})
-        if other.revision.integration_id == connection.integration_id:
+        if other.revision.integration_id == integration_id:
             raise Conflict("This action is new in the draft. It can be run once the draft is finalized.")
         raise Conflict("The action and the connection belong to different integrations. Choose a connection of the action's integration.")
 

@@ -199,8 +199,15 @@ class TrialDocument(serializers.Serializer):
 
 class RunRequest(serializers.Serializer):
     action = serializers.UUIDField()
-    connection = serializers.UUIDField()
-    inputs = ObjectField(required=False, help_text="By parameter name; the body under body")
+    connection = serializers.UUIDField(required=False, help_text="Left out: the one that the organization uses, see connection-choice")
+    organization = serializers.CharField(
+        required=False,
+        help_text="Id or slug of the organization that it runs for; by default the connection's, or the caller's topmost one",
+    )
+    inputs = ObjectField(
+        required=False,
+        help_text="By parameter name; the body under body. {{mapping.id}} and {{mapping.label}} stand for the mapped customer",
+    )
     pageSize = serializers.IntegerField(required=False, allow_null=True)
     maxPages = serializers.IntegerField(required=False, allow_null=True, help_text="Null: all pages. Left out: the default page limit")
 
@@ -212,6 +219,8 @@ class RunDocument(serializers.Serializer):
     integration = serializers.UUIDField()
     environment = serializers.CharField(help_text="Of the connection")
     revision = serializers.IntegerField(help_text="Of the integration, by which it runs")
+    organization = serializers.UUIDField(help_text="For whom it runs")
+    mapping = ObjectField(allow_null=True, help_text="id and label of the customer that the organization is at the vendor")
     inputs = ObjectField()
     pageSize = serializers.IntegerField(allow_null=True)
     maxPages = serializers.IntegerField(allow_null=True)

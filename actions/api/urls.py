@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.api import actions, drafts, history, repairs, runs, trying
+from actions.api import actions, choosing, drafts, history, mapping, repairs, runs, trying
 
 urlpatterns = [
     path("integrations/import", actions.ImportView.as_view(), name="api-integration-import"),
@@ -16,6 +16,14 @@ urlpatterns = [
     path("integrations/<str:key>/revisions", history.RevisionsView.as_view(), name="api-revision-list"),
     path("integrations/<str:key>/revisions/<int:number>/changes", history.ChangesView.as_view(), name="api-revision-changes"),
     path("integrations/<str:key>/revisions/<int:number>/restore", history.RestoreView.as_view(), name="api-revision-restore"),
+    path("integrations/<str:key>/connection-choice", choosing.ChoiceView.as_view(), name="api-connection-choice"),
+    path("integrations/<str:key>/connection-overrides", choosing.OverridesView.as_view(), name="api-connection-overrides"),
+    path("integrations/<str:key>/mapping", mapping.MappingView.as_view(), name="api-mapping"),
+    path("integrations/<str:key>/mapping/refresh", mapping.MappingRefreshView.as_view(), name="api-mapping-refresh"),
+    path("integrations/<str:key>/mapping/options", mapping.MappingOptionsView.as_view(), name="api-mapping-options"),
+    path("integrations/<str:key>/mapping/organizations", mapping.MappedView.as_view(), name="api-mapping-organizations"),
+    path("integrations/<str:key>/mapping/suggestions", mapping.SuggestionsView.as_view(), name="api-mapping-suggestions"),
+    path("integrations/<str:key>/mapping/csv", mapping.MappingCsvView.as_view(), name="api-mapping-csv"),
     path("integrations/<str:key>/try", trying.TryView.as_view(), name="api-pagination-try"),
     path("actions/<str:key>", actions.ActionView.as_view(), name="api-action"),
     path("runs", runs.RunsView.as_view(), name="api-run-list"),

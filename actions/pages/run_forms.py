@@ -7,7 +7,7 @@ they were typed; it converts them and says what is wrong. Only here is decided w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from actions.inputs import convert, is_given, text_of
 from actions.models import Run
 from actions.requests import BODY, labelled
 from actions.runs import DEFAULT_LIMIT, PageLimit, Plan
+from connections.choosing.walk import Choice
 from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE, LARGEST_PAGE_SIZE
 from integrations.forms import RefusableForm
@@ -38,7 +39,8 @@ SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 
 class RunForm(RefusableForm):
-    """`organization` is the one that the user works for; `again` an earlier run whose values the form starts with."""
+    """`organization` is the one that the user works for, `mapped` those below it for which the action can run, `choice` the walk that
+    found its connection; `again` an earlier run whose values the form starts with."""
 
     def __init__(
         self,
@@ -47,15 +49,30 @@ class RunForm(RefusableForm):
         plan: Plan,
         connections: list[Connection],
         organization: Organization,
+        choice: Choice,
+        mapped: Sequence[Organization] = (),
         again: Run | None = None,
     ) -> None:
         super().__init__(data)
         self.plan = plan
+        self.here = organization
+        self.below = {str(one.pk): one for one in mapped}
         self.by_id = {str(connection.pk): connection for connection in connections}
         self.body_parts = _body_parts(plan.operation)
         self.parameters = labelled(plan.operation) | {f"{BODY}.{name}": part for name, part in self.body_parts.items()}
+        if mapped:
+            self.fields["organization"] = forms.ChoiceField(
+                label="Run for",
+                required=False,
+                choices=[("", str(organization)), *((str(one.pk), str(one)) for one in mapped)],
+                initial=str(again.organization_id) if again else "",
+                help_text="An organization that is mapped: {{mapping.id}} and {{mapping.label}} stand for the customer that it is at the vendor.",
+            )
         self.fields["connection"] = forms.ChoiceField(
-            choices=_choices(connections, organization), initial=_first_choice(connections, organization, again)
+            choices=_choices(connections, organization, automatic=bool(mapped)),
+            initial=_first_choice(connections, choice, again, automatic=bool(mapped)),
+            required=not mapped,
+            help_text=_why(choice, again, automatic=bool(mapped)),
         )
         for label, parameter in self.parameters.items():
             if _is_set_by_paging(label, parameter, plan):
@@ -99,8 +116,17 @@ class RunForm(RefusableForm):
         return values
 
     @property
-    def connection(self) -> Connection:
-        return self.by_id[self.cleaned_data["connection"]]
+    def connection(self) -> Connection | None:
+        """The one that was named; None leaves it to the walk."""
+        return self.by_id.get(self.cleaned_data["connection"])
+
+    @property
+    def for_whom(self) -> Organization:
+        """The organization that was chosen, else that of a connection from below, else the one that the user works for."""
+        chosen = self.below.get(self.cleaned_data.get("organization", ""))
+        if chosen or self.connection is None or self.connection.organization_id in self.here.ancestor_ids:
+            return chosen or self.here
+        return self.connection.organization
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -264,25 +290,30 @@ def _body_parts(operation: Operation) -> dict[str, Parameter]:
     return parts
 
 
-def _choices(connections: list[Connection], here: Organization) -> list[Any]:
+def _choices(connections: list[Connection], here: Organization, *, automatic: bool) -> list[Any]:
     """Connections by organization; the names alone where all are one's own, and nothing chosen where none is."""
     groups = [
         (str(organization), [(str(row.pk), _called(row)) for row in rows])
         for organization, rows in groupby(connections, key=lambda row: row.organization)
     ]
+    if automatic:
+        return [("", "The one that the organization uses"), *groups]
     own = [row for row in connections if row.organization_id == here.pk]
     if len(own) == len(connections):
         return list(groups[0][1])
-    return groups if own else [("", "Choose a connection"), *groups]
+    return groups if connections[0].organization_id in here.ancestor_ids else [("", "Choose a connection"), *groups]
 
 
-def _first_choice(connections: list[Connection], here: Organization, again: Run | None) -> str:
-    """The connection of the earlier run, else the default of one's own organization. Never that of another one, unasked."""
+def _first_choice(connections: list[Connection], choice: Choice, again: Run | None, *, automatic: bool) -> str:
+    """The connection of the earlier run, else the one that the walk finds. Never that of an organization below, unasked."""
     if again and any(row.pk == again.connection_id for row in connections):
         return str(again.connection_id)
-    own = [row for row in connections if row.organization_id == here.pk]
-    default = next((row for row in own if row.is_default and row.environment == PRODUCTION), None)
-    return str((default or next((row for row in own if row.is_default), own[0])).pk) if own else ""
+    if automatic:
+        return ""
+    if choice.connection:
+        return str(choice.connection.pk)
+    own = [row for row in connections if row.organization_id == choice.seeker.organization.pk]
+    return str(own[0].pk) if own else ""
 
 
 def _called(connection: Connection) -> str:
@@ -291,6 +322,13 @@ def _called(connection: Connection) -> str:
     marks += [connection.environment] if connection.environment != PRODUCTION else []
     marks += [f"revision {connection.revision.number}"] if connection.revision else []
     return f"{connection.name} ({', '.join(marks)})" if marks else connection.name
+
+
+def _why(choice: Choice, again: Run | None, *, automatic: bool) -> str:
+    """Why the walk found what is chosen, unless that is the plain default."""
+    if again or automatic or not choice.connection or (choice.steps[0].taken and choice.steps[0].rule == "default"):
+        return ""
+    return choice.reason
 
 
 def _shown(value: Any, field: forms.Field) -> Any:

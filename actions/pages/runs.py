@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -18,18 +17,20 @@ from actions.downloads import FORMATS, LEDGER_FORMATS, download, download_ledger
 from actions.models import Action, Run
 from actions.pages.results import figures, window
 from actions.pages.run_forms import RunForm
-from actions.permissions import run_for, runnable_action
+from actions.permissions import may_use_run, run_for, runnable_action
+from connections.choosing.walk import Choice, choose, usable_for
 from connections.models import Connection
 from connections.pages import has_several, organizations_at
-from connections.permissions import may_use
-from integrations.models import Integration, User
-from integrations.permissions import integration_for, is_uuid, may_run
+from integrations.models import Integration, Organization
+from integrations.paging import page_of
+from integrations.permissions import integration_for, is_uuid, may_run, signed_in
 from integrations.refusals import Refusal
 
 PER_PAGE: Final = 25
 MOST_CHOICES: Final = 100  # integrations in a drop-down; with more of them it is a text with suggestions
 VIEWS: Final = {"table": "Table", "json": "JSON", "pages": "Ledger"}
 UNFINISHED: Final = "unfinished"
+MOST_MAPPED: Final = 1000  # organizations to run for, in one list
 
 
 @require_http_methods(["GET", "POST"])
@@ -39,17 +40,20 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
     if not request.organization or not may_run(request.user, request.organization, integration):  # type: ignore[attr-defined]
         raise PermissionDenied
     action = runnable_action(integration, uid)
-    context: dict[str, Any] = {"integration": integration, "action": action}
-    connections = _usable(request, integration)
+    organization = request.organization  # type: ignore[attr-defined]
+    choice = choose(organization=organization, integration=integration, user=signed_in(request), action=action.uid)
+    context: dict[str, Any] = {"integration": integration, "action": action, "choice": choice}
+    connections = _usable(request, integration, choice)
     if not connections:
-        organization = request.organization  # type: ignore[attr-defined]
         context["connectable"] = Integration.objects.installable_by(organization, request.user).filter(pk=integration.pk).exists()
         return render(request, "runs/new.html", context)
     form = RunForm(
         request.POST if request.method == "POST" else None,
         plan=runs.plan_of(action),
         connections=connections,
-        organization=request.organization,  # type: ignore[attr-defined]
+        organization=organization,
+        mapped=_mapped(organization, integration),
+        choice=choice,
         again=_earlier(request, action),
     )
     if form.is_bound and form.is_valid():
@@ -57,7 +61,8 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
             run = runs.start(
                 action=action,
                 connection=form.connection,
-                user=cast("User", request.user),
+                organization=form.for_whom,
+                user=signed_in(request),
                 inputs=form.inputs,
                 page_size=form.page_size,
                 max_pages=form.max_pages,
@@ -73,7 +78,7 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
 def run_list(request: HttpRequest) -> HttpResponse:
     """Runs of the current organization and of those below it, the newest first."""
     organizations = organizations_at(request)
-    rows = Run.objects.visible_to(request.user).filter(connection__organization__in=organizations)
+    rows = Run.objects.visible_to(request.user).filter(organization__in=organizations)
     ran = Run.objects.filter(connection__integration=OuterRef("pk"))
     used = Integration.objects.visible_to(request.user).filter(Exists(ran)).only("name", "slug")
     chosen = {"integration": request.GET.get("integration", ""), "verdict": request.GET.get("verdict", "")}
@@ -83,9 +88,9 @@ def run_list(request: HttpRequest) -> HttpResponse:
         rows = rows.exclude(state=Run.State.FINISHED)
     elif chosen["verdict"]:
         rows = rows.filter(verdict__in={chosen["verdict"]} & set(Run.Verdict.values))
-    rows = rows.select_related("action", "connection__integration", "connection__organization").defer("action__content", "inputs")
+    rows = rows.select_related("action", "connection__integration", "organization").defer("action__content", "inputs")
     context = {
-        "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),
+        "page": page_of(rows, request.GET.get("page"), PER_PAGE),
         "several": has_several(request),
         "integrations": list(used[: MOST_CHOICES + 1]),
         "most": MOST_CHOICES,
@@ -101,6 +106,7 @@ def run_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     run = run_for(request.user, pk)
     context = _status(request, run) | _records(request, run)
     context["may_run"] = context["may_cancel"] and runs_now(run)
+    context["sees_connection"] = Connection.objects.visible_to(request.user).filter(pk=run.connection_id).exists()
     return render(request, "runs/detail.html", context)
 
 
@@ -169,14 +175,21 @@ def runs_now(run: Run) -> bool:
     return current is not None and current.actions.filter(uid=run.action.uid).exists()
 
 
-def _usable(request: HttpRequest, integration: Integration) -> list[Connection]:
-    """Connections that the user may run with: first those of the current organization, then those below it by name."""
+def _usable(request: HttpRequest, integration: Integration, choice: Choice) -> list[Connection]:
+    """Connections that the user may run with: those of the current organization, those that one above allows it, those below it by name."""
     rows = Connection.objects.usable_by(request.user).filter(integration=integration, organization__in=organizations_at(request))
-    here = request.organization  # type: ignore[attr-defined]
-    return sorted(
-        rows.select_related("organization", "revision").order_by("name"),
-        key=lambda row: (row.organization_id != here.pk, row.organization.name, row.organization_id),
+    here = choice.seeker.organization
+    below = sorted(
+        rows.exclude(organization=here).select_related("organization", "revision").order_by("name"),
+        key=lambda row: (row.organization.name, row.organization_id),
     )
+    return [*usable_for(choice.seeker), *below]
+
+
+def _mapped(organization: Organization, integration: Integration) -> list[Organization]:
+    """The organizations below that are mapped, for which the action can run with a connection of the current one."""
+    rows = Organization.objects.filter(mapped_in__mapping__organization=organization, mapped_in__mapping__integration=integration)
+    return list(rows.filter(path__startswith=organization.path).order_by("name", "pk")[:MOST_MAPPED])
 
 
 def _earlier(request: HttpRequest, action: Action) -> Run | None:
@@ -186,7 +199,7 @@ def _earlier(request: HttpRequest, action: Action) -> Run | None:
 
 
 def _status(request: HttpRequest, run: Run) -> dict[str, Any]:
-    return {"run": run, "figures": figures(run), "may_cancel": may_use(request.user, run.connection)}
+    return {"run": run, "figures": figures(run), "may_cancel": may_use_run(request.user, run)}
 
 
 def _records(request: HttpRequest, run: Run) -> dict[str, Any]:

@@ -15,11 +15,15 @@ from actions import requests
 from actions.models import Action, Run
 from actions.runs.caps import Caps
 from actions.runs.leases import lease_end
-from actions.runs.plans import DEFAULT_LIMIT, PageLimit, checked, page_limit, plan_of
+from actions.runs.plans import DEFAULT_LIMIT, PageLimit, Plan, checked, needs_mapping, page_limit, plan_of
 from config.celery import app as celery
+from connections.choosing.walk import choose
+from connections.mapping.values import placeholders as mapping_of
 from connections.models import Connection
 from integrations.definition import LARGEST_PAGE_SIZE
-from integrations.models import User
+from integrations.expressions import MissingValue
+from integrations.models import Organization, User
+from integrations.organizations import environments
 from integrations.refusals import Conflict, Invalid
 
 logger = logging.getLogger(__name__)
@@ -31,25 +35,49 @@ Verdict = Run.Verdict
 def start(
     *,
     action: Action,
-    connection: Connection,
+    connection: Connection | None = None,
     user: User,
     inputs: dict[str, Any],
+    organization: Organization | None = None,
+    environment: Any = None,
     page_size: int | None = None,
     max_pages: PageLimit = DEFAULT_LIMIT,
     hand_over: bool = True,
 ) -> Run:
     """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages.
 
-    Raises `Invalid` for inputs that do not make a request, `Conflict` where action and connection do not belong together.
+    It is for `organization`, by default that of the connection. Where no connection is given, the walk of `choosing` finds one, in
+    production or in the `environment` that is named; whether the user may run for the organization has been checked by the caller.
+
+    Raises `Invalid` for inputs that do not make a request, `Conflict` where action and connection do not belong together, where
+    no connection can be used, and where the request needs to know who the organization is at the vendor and it is not mapped.
     """
-    if action.revision.integration_id != connection.integration_id:
+    integration = action.revision.integration
+    if connection and integration.pk != connection.integration_id:
         raise Conflict(
             f"{action.name} is an action of another integration than the connection {connection.name}. Choose a connection of its own."
         )
     if action.revision.finalized_at is None:
         raise Conflict("This action is part of a draft. It can be run once the draft is finalized.")
+    organization = organization or (connection.organization if connection else None)
+    if organization is None:
+        raise Conflict("Say for which organization, or with which connection, the action is to run.")
+    if connection is None or connection.organization_id != organization.pk:
+        connection = choose(
+            organization=organization,
+            integration=integration,
+            user=user,
+            action=action.uid,
+            named=connection,
+            environment=environments.checked(organization, environment),
+        ).found()
+    elif environment and connection.environment != environments.checked(organization, environment):
+        raise Conflict(
+            f"{connection} is in the environment {connection.environment}. Name another connection, or leave the environment out."
+        )
     action = _as_pinned(action, connection)
-    plan = plan_of(action)
+    mapped = mapping_of(organization, connection)
+    plan = _plan(action, mapped, organization, inputs)
     try:
         plan.request(inputs, plan.strategy.first(1), base="https://host.invalid", headers={})
     except requests.InputError as error:
@@ -57,6 +85,8 @@ def start(
     run = Run.objects.create(
         action=action,
         connection=connection,
+        organization=organization,
+        mapped=mapped,
         inputs=inputs,
         page_size=checked(page_size, "pageSize", LARGEST_PAGE_SIZE),
         max_pages=page_limit(plan, max_pages),
@@ -80,6 +110,22 @@ def _as_pinned(action: Action, connection: Connection) -> Action:
             "connection, or unpin it on its page."
         )
     return found
+
+
+def _plan(action: Action, mapped: dict[str, str], organization: Organization, inputs: dict[str, Any]) -> Plan:
+    """The plan with the mapping in it. Raises `Conflict` where the mapping is needed and missing, or does not fit."""
+    try:
+        plan = plan_of(action, mapped)
+        if needs_mapping(plan, inputs):
+            raise MissingValue("mapping.id")
+    except MissingValue:
+        raise Conflict(
+            f"This run needs to know which customer of the vendor {organization} is ({{{{mapping.id}}}}), and it is not mapped. "
+            f"Map it on the page Mapping of the integration, in the organization above that has the mapping."
+        ) from None
+    except ValueError as error:
+        raise Conflict(str(error)) from None
+    return plan
 
 
 def send(run_id: UUID) -> None:

@@ -12,6 +12,7 @@ from actions import page_requests, reading
 from actions.models import Action
 from actions.pagination import Strategy, Token, strategy_of
 from connections.exchange import Answer, Outgoing
+from integrations import expressions, mapping_texts
 from integrations.definition import Definition, NoPagination
 from integrations.operation import Operation
 from integrations.refusals import Invalid
@@ -28,13 +29,16 @@ class Plan:
     definition: Definition
     strategy: Strategy[Any]
     results_key: str
+    mapped: Mapping[str, str] | None = None  # who the organization is at the vendor; None: nobody has asked yet
 
     @property
     def is_paged(self) -> bool:
         return not isinstance(self.strategy.pagination, NoPagination)
 
     def request(self, inputs: dict[str, Any], token: Token, *, base: str, headers: Mapping[str, str]) -> Outgoing:
-        """The request for the page of a token. Raises `requests.InputError`."""
+        """The request for the page of a token. Raises `requests.InputError`, and `MissingValue` for a mapping that is not there."""
+        if self.mapped is not None:
+            inputs = mapping_texts.filled(inputs, self.mapped)
         page, trusted = self.strategy.request(token), self.definition.credential_origins
         return page_requests.build(self.operation, inputs, page, base=base, headers=headers, trusted=trusted)
 
@@ -43,12 +47,36 @@ class Plan:
         return reading.page_of(answer, results_key=self.results_key, is_paged=self.is_paged, number=number)
 
 
-def plan_of(action: Action) -> Plan:
-    """The action's own pagination wins over the integration's; an action that is not paginated is one request."""
+def plan_of(action: Action, mapped: Mapping[str, str] | None = None) -> Plan:
+    """The action's own pagination wins over the integration's; an action that is not paginated is one request.
+
+    With `mapped` its placeholders are filled in; raises `MissingValue` where it has no value for one, `ValueError` where it does not fit.
+    """
     operation, definition = action.operation, action.revision.definition
+    if mapped is not None:
+        operation = _filled(operation, mapped)
     paged = (operation.pagination or definition.pagination) if operation.paginated else NoPagination()
     key = operation.results_key if operation.results_key is not None else paged.results_key
-    return Plan(operation, definition, strategy_of(paged), key)
+    return Plan(operation, definition, strategy_of(paged), key, mapped)
+
+
+def needs_mapping(plan: Plan, inputs: dict[str, Any]) -> bool:
+    """Whether a request of this plan, or what goes along with every request, reads who the organization is at the vendor and that is not known."""
+    definition = plan.definition
+    along = [definition.api_base_uri, definition.headers, definition.query, definition.auth.dump()]
+    try:
+        mapping_texts.filled(inputs, plan.mapped or {})
+    except expressions.MissingValue:
+        return True
+    return mapping_texts.lacks(along, plan.mapped or {})
+
+
+def _filled(operation: Operation, mapped: Mapping[str, str]) -> Operation:
+    parameters = [
+        one.model_copy(update={"default": mapping_texts.filled(one.default, mapped)}) if mapping_texts.reads(one.default) else one
+        for one in operation.parameters
+    ]
+    return operation.model_copy(update={"path": mapping_texts.filled_path(operation.path, mapped), "parameters": parameters})
 
 
 def page_limit(plan: Plan, given: PageLimit) -> int | None:

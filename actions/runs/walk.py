@@ -39,7 +39,7 @@ class Walk:
     def __init__(self, run: Run, lease: Lease) -> None:
         self.run = run
         self.lease = lease
-        self.plan = plan_of(run.action)
+        self.plan = plan_of(run.action, run.mapped)
         self.strategy = self.plan.strategy
         self.fetcher = Fetcher(self.plan, run)
         self.caps = Caps(run, max_pages=run.max_pages)
@@ -57,7 +57,7 @@ class Walk:
             self.lease.look()
             if self._ends_before(token):
                 return
-            caller = Caller(self.run.connection.organization, self.run.created_by)
+            caller = Caller(self.run.organization, self.run.created_by, self.run.mapped)
             with client_for(self.run.connection, self.plan.definition, caller=caller) as client, Fetchers(client) as fetchers:
                 if self._has_slot(fetchers):
                     self._pages(client, fetchers, token)

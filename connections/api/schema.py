@@ -46,6 +46,18 @@ class ConnectionRequest(serializers.Serializer):
     credentials = CredentialsField(required=False, write_only=True)
     settings = SettingsField(required=False)
     isDefault = serializers.BooleanField(required=False)
+    below = serializers.ChoiceField(
+        ["nobody", "mapped", "everybody"],
+        required=False,
+        help_text="Which organizations below may run with it: none, those that are mapped to a customer of the vendor, or all",
+    )
+    mode = serializers.ChoiceField(["cloud", "on-premise"], required=False, help_text="By default as `agent` says")
+    agent = serializers.UUIDField(
+        required=False, allow_null=True, help_text="The agent that makes the calls; null: Junction itself (cloud)"
+    )
+    agentCredential = serializers.CharField(
+        required=False, allow_blank=True, help_text="A credential of the agent's own file; then the connection needs none"
+    )
     concurrency = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=50, help_text="Requests at once, over all runs; null: 4"
     )
@@ -136,6 +148,10 @@ class ConnectionDocument(serializers.Serializer):
     credentialFields = serializers.ListField(child=serializers.CharField(), help_text="Which credentials are stored; never their values")
     settings = SettingsField()
     isDefault = serializers.BooleanField()
+    below = serializers.ChoiceField(["nobody", "mapped", "everybody"])
+    mode = serializers.ChoiceField(["cloud", "on-premise"])
+    agent = serializers.UUIDField(allow_null=True)
+    agentCredential = serializers.CharField()
     concurrency = serializers.IntegerField(allow_null=True)
     requestsPerMinute = serializers.IntegerField(allow_null=True)
     state = serializers.ChoiceField(["untested", "working", "failing", "reauthorize"])

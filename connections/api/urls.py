@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connections.api import tokens, views
+from connections.api import agents, tokens, views
 
 urlpatterns = [
     path("connections", views.ConnectionsView.as_view(), name="api-connection-list"),
@@ -15,5 +15,9 @@ urlpatterns = [
     path("connections/<str:key>/agree", tokens.AgreeView.as_view(), name="api-connection-agree"),
     path("connections/<str:key>/token-events", tokens.TokenEventsView.as_view(), name="api-token-event-list"),
     path("integrations/<str:key>/uninstall", views.UninstallView.as_view(), name="api-integration-uninstall"),
+    path("agents", agents.AgentsView.as_view(), name="api-agent-list"),
+    path("agents/<str:key>", agents.AgentView.as_view(), name="api-agent"),
+    path("agents/<str:key>/codes", agents.AgentCodesView.as_view(), name="api-agent-codes"),
+    path("agent-machines/<str:key>", agents.AgentMachineView.as_view(), name="api-agent-machine"),
     path("integrations/<str:key>/connect", tokens.ConnectView.as_view(), name="api-integration-connect"),
 ]

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from config.hal import array, page_of
 from connections import services, uninstalling, upkeep
+from connections.agents.ways import chosen, way_of
 from connections.api.schema import (
     ConnectionDocument,
     ConnectionRequest,
@@ -33,7 +34,10 @@ from integrations.models import Role, look_up_revisions
 from integrations.permissions import integration_for, organization_for, running_for, signed_in
 from integrations.refusals import Invalid
 
-WRITABLE = {"integration", "organization", "environment", "revision", "name", "credentials", "settings", "isDefault", *services.LIMITS}
+WRITABLE = {
+    "integration", "organization", "environment", "revision", "name", "credentials", "settings", "isDefault", "below", "mode", "agent",
+    "agentCredential", *services.LIMITS,
+}  # fmt: skip
 READ_ONLY = {
     "id", "owner", "revisionInUse", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
     "testedAt", "createdAt", "updatedAt",
@@ -55,7 +59,11 @@ def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType 
         "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
         "isDefault": connection.is_default,
+        "below": connection.below,
         **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+        "mode": "on-premise" if connection.agent_id else "cloud",
+        "agent": str(connection.agent_id) if connection.agent_id else None,
+        "agentCredential": connection.agent_credential,
         "state": connection.state,
         "message": connection.message,
         "needsAuthorization": connection.needs_authorization,
@@ -135,6 +143,8 @@ class ConnectionsView(APIView):
             is_default=payload.get("isDefault"),
             limits={name: payload[name] for name in services.LIMITS if name in payload},
             environment=payload.get("environment"),
+            below=payload.get("below"),
+            way=chosen(organization, payload),
         )
         if payload.get("revision") is not None:
             connection = services.pin(connection=connection, number=payload["revision"])
@@ -182,6 +192,8 @@ class ConnectionView(APIView):
                 settings=payload.get("settings"),
                 is_default=payload.get("isDefault"),
                 limits={name: payload[name] for name in services.LIMITS if name in payload},
+                below=payload.get("below"),
+                way=chosen(connection.organization, payload, way_of(connection)),
             )
         return conditions.answer(request, represent(connection_for(request.user, key)))
 

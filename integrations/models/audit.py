@@ -52,6 +52,7 @@ class AuditEntry(models.Model):
         ORGANIZATION = "organization", "Organization"
         MEMBER = "member", "Member"
         SHARE = "share", "Share"
+        AGENT = "agent", "Agent"
 
     at = models.DateTimeField(auto_now_add=True, db_index=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")

@@ -18,10 +18,11 @@ from integrations.models import Organization, Role
 from integrations.organizations import environments, members, tree
 from integrations.organizations.choices import listed, offered
 from integrations.organizations.forms import EnvironmentForm, InvitationForm, MoveForm, OrganizationForm
+from integrations.paging import page_of
 from integrations.permissions import signed_in
 from integrations.refusals import Invalid, Refusal
 
-PER_PAGE = 50
+PER_PAGE = 25
 REFUSED = 422
 SHOWN = 100  # members on the page of an organization
 
@@ -41,7 +42,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """Everything that the user sees, by name."""
     query = request.GET.get("q", "").strip()
     rows = listed(request.user, query).annotate(child_count=Count("children")).order_by("name", "pk")
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    page = page_of(rows, request.GET.get("page"), PER_PAGE)
     context = {"page": page, "query": query, "may_create": Organization.objects.visible_to(request.user, Role.ADMIN).exists()}
     return render(request, "organizations/list.html", context)
 

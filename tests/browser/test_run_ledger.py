@@ -25,8 +25,9 @@ def test_truncated_run_is_resumed_and_watched_without_a_reload(
 ) -> None:
     integration = make_integration(base_uri=vendor.url, pagination=PAGES, actions=[ACTION])
     connection = make_connection(integration, limits={"concurrency": 1})
-    inputs = {"page_size": 20}
-    run = runs.start(action=action_of(integration), connection=connection, user=carol, inputs={}, max_pages=2, **inputs, hand_over=False)
+    run = runs.start(
+        action=action_of(integration), connection=connection, user=carol, inputs={}, max_pages=2, page_size=20, hand_over=False
+    )
     runs.execute(run.pk)
     sign_in(carol)
     page.goto(reverse("run-detail", args=[run.pk]) + "?view=pages")

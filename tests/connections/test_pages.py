@@ -64,7 +64,9 @@ def test_connect_asks_for_what_the_scheme_needs(integration: Integration, carol:
 def test_connect_asks_for_the_address_where_the_definition_leaves_it_open(make_integration: MakeIntegration, carol: User) -> None:
     own = make_integration(base_uri="/api/v1", auth=BASIC)
     fields = signed_in(carol).get(connect(own)).context["form"].fields
-    assert [*fields][:-2] == ["name", "settings.baseUri", "credentials.username", "credentials.password"]
+    assert [*fields][:-2] == [
+        "name", "mode", "agent", "agentCredential", "settings.baseUri", "credentials.username", "credentials.password",
+    ]  # fmt: skip
 
 
 def test_connect_stores_the_connection_of_the_current_organization(integration: Integration, cast: Cast) -> None:

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from actions import runs
 from actions.models import Import, Run
-from connections.models import Connection
+from connections.agents import services as agents
+from connections.models import AgentInstance, Connection
 from integrations import services as integrations
 from integrations.models import (
     Environment,
@@ -51,6 +52,7 @@ class World:
     membership: Membership
     invitation: Invitation
     asked: InstallRequest
+    machine: AgentInstance
     team: Team
     environment: Environment
     clients: dict[str, Client] = field(default_factory=dict)
@@ -98,6 +100,9 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         document=Import.objects.create(organization=here, created_by=people["builder"], kind="text", source="Pasted text"),
         membership=Membership.objects.get(user=somebody, organization=here),
         asked=InstallRequest.objects.create(integration=integration, organization=branch),
+        machine=AgentInstance.objects.create(
+            agent=agents.create(organization=here, user=people["admin"], name="Head office"), public_key="", server_key_sealed=""
+        ),
         invitation=members.invite(organization=here, user=people["admin"], role=Role.VIEWER),
         clients={"anonymous": Client(), **{name: signed_in(person, here) for name, person in people.items()}},
     )
@@ -115,6 +120,10 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/integrations/", "key", lambda world: world.integration.slug),
     ("connections/", "pk", lambda world: world.connection.pk),
     ("api/connections/", "key", lambda world: world.connection.pk),
+    ("agents/machines/", "pk", lambda world: world.machine.pk),
+    ("agents/", "pk", lambda world: world.machine.agent_id),
+    ("api/agents/", "key", lambda world: world.machine.agent_id),
+    ("api/agent-machines/", "key", lambda world: world.machine.pk),
     ("runs/", "pk", lambda world: world.run.pk),
     ("api/runs/", "key", lambda world: world.run.pk),
     ("api/actions/", "key", lambda world: action_of(world.integration).uid),

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0007_teams_and_shares'),
+        ('integrations', '0008_agents'),
     ]
 
     operations = [

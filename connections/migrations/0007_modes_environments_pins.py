@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0004_json_keeps_its_order'),
-        ('integrations', '0008_environments'),
+        ('connections', '0006_agents'),
+        ('integrations', '0009_environments'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
