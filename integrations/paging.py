@@ -11,18 +11,19 @@ from django.db.models import QuerySet
 BOUND: Final = 1000  # rows that are counted; beyond, a list says "1,000+"
 
 
-class BoundedPaginator(Paginator[Any]):
+class BoundedPaginator(Paginator):
     """Counts to BOUND, and a page further than the one that is asked for where somebody goes beyond."""
 
     def __init__(self, rows: QuerySet[Any], per_page: int, *, wanted: Any = 1) -> None:
         super().__init__(rows, per_page)
+        self.rows = rows
         page = int(wanted) if str(wanted).isascii() and str(wanted).isdigit() and len(str(wanted)) < 7 else 1
         self.bound = max(BOUND, (page + 1) * per_page)
 
     @cached_property
     def count(self) -> int:
         """How many rows there are, up to the bound."""
-        return int(self.object_list.order_by()[: self.bound].count())  # type: ignore[union-attr]  # always a queryset
+        return self.rows.order_by()[: self.bound].count()
 
     @property
     def is_bounded(self) -> bool:
