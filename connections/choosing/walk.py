@@ -192,7 +192,7 @@ class _Walk:
         own = self.rows.filter(organization=organization)
         found = own.filter(is_default=True).first()
         where = f" in {environment}" if environment != PRODUCTION else ""
-        who = f"{self.seeker.user or 'Nobody'} in {organization}" if self.seeker.integration.is_per_user else str(organization)
+        who = f"{self.seeker.user or 'Whoever asks'} in {organization}" if self.seeker.integration.is_per_user else str(organization)
         per_user = f" {self.seeker.integration} is connected per user." if self.seeker.integration.is_per_user else ""
         if found:
             yield self._judged("default", found, f"It is the default of {who}{where}.{per_user}")
