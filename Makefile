@@ -11,7 +11,7 @@ PROCESSES = web worker beat $(if $(REDIS_URL),,broker)
 START = env LISTEN_PORT="$$PORT" honcho --env /dev/null start $(PROCESSES)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint pin schema bench-import bench-runs bench-refresh bench-lists
+.PHONY: help run demo test fuzz lint pin schema bench-import bench-runs bench-refresh bench-lists
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ demo: $(VENV)/installed  ## the same with something to click: sample organizatio
 
 test: $(VENV)/installed-dev  ## run the tests; PYTEST="-k words" passes options on
 	@pytest -n $(or $(TEST_PROCESSES),auto) $(PYTEST)
+
+fuzz: $(VENV)/installed-dev  ## ask a running Junction thousands of generated requests (schemathesis); FUZZ="--include-operation-id startRun"
+	@python -m tests.api.fuzz $(FUZZ)
 
 lint: $(VENV)/installed-dev  ## check style, types, imports, migrations
 	ruff check

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
 from django.http import StreamingHttpResponse
@@ -27,9 +27,13 @@ LEDGER_FORMATS: Final[dict[str, tuple[str, Callable[[Run], Iterator[bytes]]]]] =
 
 
 def download(run: Run, name: str, *, attachment: bool = False) -> StreamingHttpResponse:
-    """The records as a stream in one of FORMATS; as a file for browsers."""
+    """The records as a stream in one of FORMATS; as a file for browsers. Raises `Gone` and `StorageFailure`."""
+    results.check_there(run)
     content_type, stream = FORMATS[name]
-    return _stream(stream(run), content_type, _file_name(run, name) if attachment else "")
+    parts = stream(run)
+    # What goes wrong at the start is an error with a sentence; later it can only break the stream off.
+    start = list(islice(parts, 1))
+    return _stream(chain(start, parts), content_type, _file_name(run, name) if attachment else "")
 
 
 def download_ledger(run: Run, name: str, *, attachment: bool = False) -> StreamingHttpResponse:

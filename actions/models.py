@@ -86,6 +86,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         usable = Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR)) | lent
         return self.filter(usable).exclude(connection__in=_of_others(user))
 
+    def with_records(self) -> Self:
+        """Finished runs whose records are still there."""
+        return self.filter(state=Run.State.FINISHED, records_removed_at=None, stored_bytes__gt=0)
+
     def orphaned(self, now: Any) -> Self:
         """Unfinished runs that nobody holds: never started, or their worker's lease has run out."""
         return self.exclude(state=Run.State.FINISHED).filter(Q(lease_until=None) | Q(lease_until__lt=now))
@@ -120,6 +124,12 @@ class Run(models.Model):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
+    class Removal(models.TextChoices):
+        """Which rule of the installation removed the records."""
+
+        AGE = "age", "older than RESULTS_KEEP_DAYS"
+        SIZE = "size", "all records together were larger than RESULTS_MAX_BYTES"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="runs")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
@@ -128,6 +138,9 @@ class Run(models.Model):
     inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)
     max_pages = models.PositiveIntegerField(null=True, blank=True)
+    unique_by = models.CharField(
+        max_length=500, blank=True, help_text="Paths in a record whose values tell it apart; one that came before is dropped."
+    )
     state = models.CharField(max_length=20, choices=State.choices, default=State.QUEUED)
     verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
     message = models.TextField(blank=True, help_text="Why the run ended as it did, in a sentence.")
@@ -135,6 +148,8 @@ class Run(models.Model):
     page_count = models.PositiveIntegerField(default=0)
     record_count = models.PositiveBigIntegerField(default=0)
     byte_count = models.PositiveBigIntegerField(default=0)
+    dropped_count = models.PositiveBigIntegerField(default=0, help_text="Records that came a second time and were not stored.")
+    stored_bytes = models.PositiveBigIntegerField(default=0, help_text="Of all its pieces, compressed.")
     total = models.PositiveBigIntegerField(null=True, blank=True, help_text="How many records the vendor says there are.")
     cancel_requested = models.BooleanField(default=False)
     lease_holder = models.CharField(max_length=64, blank=True)
@@ -147,6 +162,8 @@ class Run(models.Model):
     resume_at = models.DateTimeField(null=True, blank=True, help_text="When a waiting run goes on.")
     resumed_at = models.DateTimeField(null=True, blank=True, help_text="When somebody last resumed the run.")
     finished_at = models.DateTimeField(null=True, blank=True)
+    records_removed_at = models.DateTimeField(null=True, blank=True, help_text="When its records were removed; the ledger stays.")
+    records_removed_by = models.CharField(max_length=10, blank=True, choices=Removal.choices)
 
     # A run that ended so can go on from its last page; the others are over, or would end the same way again.
     RESUMABLE = (Verdict.FAILED, Verdict.TRUNCATED, Verdict.CANCELLED)
@@ -166,11 +183,11 @@ class Run(models.Model):
 
     @property
     def is_resumable(self) -> bool:
-        return self.is_finished and self.verdict in self.RESUMABLE
+        return self.is_finished and self.verdict in self.RESUMABLE and self.records_removed_at is None
 
 
 class Page(models.Model):
-    """One page of a run: its line in the ledger, and its records as compressed JSON lines.
+    """One page of a run: its line in the ledger. Its records lie in the storage of results as the piece of this name ("" for none).
 
     `token` is what the page was asked for with, `next_token` what it names (null on the last page); `url` has no secrets.
     """
@@ -186,9 +203,11 @@ class Page(models.Model):
     attempts = models.PositiveSmallIntegerField(default=1, help_text="How often the request was sent until this answer came.")
     status = models.PositiveSmallIntegerField()
     record_count = models.PositiveIntegerField()
+    dropped_count = models.PositiveIntegerField(default=0, help_text="Records that came a second time and were not stored.")
     byte_count = models.PositiveIntegerField(help_text="Bytes of the records, uncompressed.")
     elapsed_ms = models.PositiveIntegerField()
-    records = models.BinaryField()
+    piece = models.CharField(max_length=200, blank=True)
+    stored_bytes = models.PositiveIntegerField(default=0, help_text="Of the piece, compressed.")
     fetched_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

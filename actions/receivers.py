@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from django.db import transaction
+from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
-from actions import services
+from actions import runs, services
+from actions.models import Run
 from integrations.models import Revision
 from integrations.signals import draft_opened
 
@@ -15,3 +19,10 @@ from integrations.signals import draft_opened
 def copy_actions(sender: type[Revision], *, source: Revision, draft: Revision, **kwargs: Any) -> None:  # noqa: ARG001 - a receiver's signature
     """A new draft starts with the actions of the revision it was made from."""
     services.copy_actions(source=source, draft=draft)
+
+
+@receiver(post_delete, sender=Run, dispatch_uid="actions.remove_pieces")
+def remove_pieces(sender: type[Run], *, instance: Run, **kwargs: Any) -> None:  # noqa: ARG001 - a receiver's signature
+    """Records go with their run, also where it goes with its connection or its organization."""
+    if instance.stored_bytes and instance.records_removed_at is None:
+        transaction.on_commit(partial(runs.forget, instance.pk))

@@ -1,4 +1,4 @@
-"""Records of a run: packed page by page, read back as a stream, written as JSON, NDJSON or CSV.
+"""Records of a run: lines of JSON page by page, read back as a stream, written as JSON, NDJSON or CSV.
 
 Nothing here holds more than one page at a time. Reading is the standard library's: orjson rounds numbers beyond 64 bits.
 """
@@ -10,15 +10,17 @@ import hashlib
 import io
 import json
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
+from django.db.models import QuerySet
+
+from actions import pieces
 from actions.models import Page, Run
 from integrations import json_text
 from integrations.json_text import dump
+from integrations.refusals import Gone
 
 # A spreadsheet would calculate these instead of showing them.
 _FORMULA = re.compile(r"^(?:[=@\t\r]|[+-].*[(|!])", re.DOTALL)
@@ -39,11 +41,6 @@ def lines_of(records: list[Any]) -> Lines:
     return Lines(data, len(records), hashlib.sha256(data).hexdigest()[:32] if records else "")
 
 
-def pack(lines: Lines) -> bytes:
-    """Lines as they are stored. The fastest level: at 500 bytes a record a better one costs more time than the rest of a page."""
-    return zlib.compress(lines.data, 1)
-
-
 def records(run: Run) -> Iterator[Any]:
     """All records in the order in which they came."""
     for lines in _lines(run):
@@ -52,25 +49,25 @@ def records(run: Run) -> Iterator[Any]:
 
 
 def window(run: Run, start: int, count: int) -> list[Any]:
-    """`count` records from the position `start` (from 0); pages before it are skipped, not read."""
+    """`count` records from the position `start` (from 0); pages before it are skipped, not read. Raises `Gone` and `StorageFailure`."""
     position = 0
-    for number, size in run.pages.order_by("number").values_list("number", "record_count"):
+    for number, size in run.pages.order_by("number").values_list("number", "record_count").iterator():
         if position + size > start:
-            rows = (json.loads(line) for lines in _lines(run, first=number) for line in lines.splitlines())
-            return list(islice(rows, start - position, start - position + count))
+            return after(run, (number, start - position), count)[0]
         position += size
     return []
 
 
 def after(run: Run, position: tuple[int, int], count: int) -> tuple[list[Any], tuple[int, int]]:
-    """Up to `count` records after a position, and the position after them.
+    """Up to `count` records after a position, and the position after them. Raises `Gone` and `StorageFailure`.
 
     A position is a page's number and how many of its records have been read; (1, 0) is the start. It stays right while the
     run goes on, because stored pages never change.
     """
+    check_there(run)
     number, read = position
     found: list[Any] = []
-    for page, lines in _numbered(run, first=number):
+    for page, lines in pieces.read_each(_enough(run, number, read + count)):
         rows = lines.splitlines()
         number, read = (page, read) if page == number else (page, 0)
         taken = rows[read : read + count - len(found)]
@@ -79,6 +76,15 @@ def after(run: Run, position: tuple[int, int], count: int) -> tuple[list[Any], t
         if len(found) >= count:
             break
     return found, (number, read)
+
+
+def _enough(run: Run, first: int, count: int) -> Iterator[tuple[int, str]]:
+    """The pages from `first` on, until they have `count` records, as (number, piece): no piece is asked for that is not needed."""
+    for number, piece, size in _rows(run, first).values_list("number", "piece", "record_count").iterator(chunk_size=100):
+        yield number, piece
+        count -= size
+        if count <= 0:
+            return
 
 
 def as_ndjson(run: Run) -> Iterator[bytes]:
@@ -142,11 +148,19 @@ def _row(cells: Iterable[str]) -> bytes:
     return line.getvalue().encode()
 
 
-def _lines(run: Run, *, first: int = 1) -> Iterator[bytes]:
-    return (lines for _, lines in _numbered(run, first=first))
+def _lines(run: Run) -> Iterator[bytes]:
+    rows = _rows(run, 1).values_list("number", "piece").iterator(chunk_size=500)
+    return (lines for _, lines in pieces.read_each(rows))
 
 
-def _numbered(run: Run, *, first: int) -> Iterator[tuple[int, bytes]]:
-    rows = Page.objects.filter(run=run, number__gte=first).order_by("number").values_list("number", "records")
-    for number, data in rows.iterator(chunk_size=1):
-        yield number, zlib.decompress(data)
+def _rows(run: Run, first: int) -> QuerySet[Page]:
+    return Page.objects.filter(run=run, number__gte=first).order_by("number")
+
+
+def check_there(run: Run) -> None:
+    """Raises `Gone` for a run whose records have been removed."""
+    if run.records_removed_at:
+        raise Gone(
+            f"The records of this run were removed on {run.records_removed_at:%d %B %Y}: {run.get_records_removed_by_display()}. "
+            "Its ledger stays. Run the action again to get them anew."
+        )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from actions import imports, mapping_options, runs
+from actions import imports, mapping_options, retention, runs
 
 
 @shared_task(name=runs.EXECUTE)
@@ -49,3 +49,21 @@ def refresh_mapping(mapping_id: str) -> None:
 def recover_mappings() -> None:
     """Send refreshes of mappings again that nobody has brought to their end."""
     mapping_options.recover()
+
+
+@shared_task(name=runs.REMOVE_PIECES)
+def remove_pieces(run_id: str) -> None:
+    """Delete the records of a run that is gone."""
+    retention.remove_pieces(UUID(run_id))
+
+
+@shared_task(name="actions.tasks.apply_retention")
+def apply_retention() -> None:
+    """Remove records that the installation keeps no longer."""
+    retention.apply()
+
+
+@shared_task(name="actions.tasks.sweep_pieces")
+def sweep_pieces() -> None:
+    """Delete pieces that no run names."""
+    retention.sweep()

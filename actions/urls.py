@@ -43,4 +43,5 @@ urlpatterns = [
     path("runs/<uuid:pk>/ledger.<str:form>", runs.run_ledger, name="run-ledger"),
     path("runs/<uuid:pk>/resume/", runs.run_resume, name="run-resume"),
     path("runs/<uuid:pk>/cancel/", runs.run_cancel, name="run-cancel"),
+    path("runs/<uuid:pk>/delete/", runs.run_delete, name="run-delete"),
 ]

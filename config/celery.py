@@ -61,6 +61,8 @@ app.conf.update(
             "schedule": settings.RUN_RECOVER_SECONDS,
             "options": {"expires": settings.RUN_RECOVER_SECONDS},
         },
+        "apply-retention": {"task": "actions.tasks.apply_retention", "schedule": 3600, "options": {"expires": 3600}},
+        "sweep-pieces": {"task": "actions.tasks.sweep_pieces", "schedule": 24 * 3600, "options": {"expires": 24 * 3600}},
         "recover-imports": {
             "task": "actions.tasks.recover_imports",
             "schedule": settings.RUN_RECOVER_SECONDS,

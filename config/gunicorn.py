@@ -19,6 +19,7 @@ threads = 8 + settings.AGENT_HELD_POLLS
 preload_app = True
 # honcho kills after five seconds what has not ended by then.
 graceful_timeout = 4
+limit_request_line = 8190  # bytes of an address; cursors and filters can be long
 # Only what goes wrong; `when_ready` says the rest.
 loglevel = "warning"
 # No commands to a running server over a socket in the home folder, where two installations would meet.

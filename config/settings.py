@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.keys import local_secret, parse_keys
 from config.networks import parse_networks
+from config.storage import results_storage
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
@@ -257,6 +258,23 @@ RUN_MAX_SECONDS = variable("RUN_MAX_SECONDS", str(24 * 3600), _seconds)  # since
 # A page that is to be asked for a second time always ends it.
 RUN_REPEATED_PAGES = variable("RUN_REPEATED_PAGES", "1", _count(1, 1000))
 RUN_REPEATED_IDS = variable("RUN_REPEATED_IDS", "2", _count(1, 1000))
+# Where the records of runs lie: file:///folder, or s3://bucket/prefix with the address of the service where that is not Amazon's.
+RESULTS_S3_ENDPOINT = variable("RESULTS_S3_ENDPOINT", "", _webhook)
+RESULTS_S3_REGION = variable("RESULTS_S3_REGION", "", str.strip)
+# Whether each page is on the disk itself before it counts as stored. It costs a third of the speed and is for power cuts only.
+RESULTS_FSYNC = variable("RESULTS_FSYNC", "0", _flag)
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nothing is kept there
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "results": variable(
+        "RESULTS_URL",
+        (DATA_DIR / "results").as_uri(),
+        lambda text: results_storage(text, endpoint=RESULTS_S3_ENDPOINT, region=RESULTS_S3_REGION, fsync=RESULTS_FSYNC),
+    ),
+}
+# How long records are kept after a run has ended, and how much of them in all, compressed; the ledger stays. 0: no limit.
+RESULTS_KEEP_DAYS = variable("RESULTS_KEEP_DAYS", "0", _count(0, 36_500))
+RESULTS_MAX_BYTES = variable("RESULTS_MAX_BYTES", "0", _count(0, 2**60))
 RUN_PARK_SECONDS = 15  # a longer wait for the vendor frees the worker; the run is taken up again after it
 RUN_PREFETCH_BYTES = 64 * 1024 * 1024  # of answers that one run may hold ahead of the page that it stores
 
@@ -298,6 +316,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "integrations.api.middleware.RateLimitMiddleware",
+    "integrations.api.middleware.IdempotencyMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -362,10 +382,12 @@ CONTENT_SECURITY_POLICY = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "integrations.api.authentication.PersonalTokenAuthentication",
         "integrations.api.authentication.ApplicationTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "integrations.api.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["integrations.access.limits.CallerThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["integrations.api.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -387,23 +409,35 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "integrations.api.definition_schema.add_definition",
+        "integrations.api.completion.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
         "IntegrationStatus": ["draft", "published", "hidden", "deprecated"],
         "RequestedStatus": ["published", "hidden", "deprecated"],
         "RevisionState": ["draft", "finalized"],
         "ConnectionState": ["untested", "working", "failing", "reauthorize"],
+        "TokenState": ["active", "expired"],
         "RunState": ["queued", "running", "waiting", "finished"],
     },
 }
 # Whether a change to a definition, a connection or an organization has to name the ETag that it was made for (428 without).
 API_REQUIRE_IF_MATCH = variable("API_REQUIRE_IF_MATCH", "0", _flag)
+# Requests of one token, application and user, or session in a minute; 0: as many as they like.
+API_REQUESTS_PER_MINUTE = variable("API_REQUESTS_PER_MINUTE", "6000", _count(0, 10_000_000))
+# How long the answer to a POST with an Idempotency-Key is kept.
+IDEMPOTENCY_HOURS = variable("IDEMPOTENCY_HOURS", "24", _count(1, 720))
 
 OAUTH2_PROVIDER = {
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
-    "SCOPES": {"api": "Everything that the user of the application may do"},
-    "DEFAULT_SCOPES": ["api"],
+    "SCOPES_BACKEND_CLASS": "integrations.access.scopes.Scopes",
     "PKCE_REQUIRED": True,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 90 * 24 * 3600,
+    # Of tokens only digests are stored; the authorization code is bound to S256, and tokens are read from the header alone.
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
     "OAUTH2_VALIDATOR_CLASS": "integrations.api.authentication.ApplicationValidator",
 }
 

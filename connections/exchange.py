@@ -254,8 +254,11 @@ def with_query(url: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 def without_query(url: str, names: Iterable[str]) -> str:
     """The URL without the parameters of these names."""
+    dropped = set(names)
+    if not dropped:
+        return url
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(query=without_names(parts.query, set(names))))
+    return urlunsplit(parts._replace(query=without_names(parts.query, dropped)))
 
 
 def without_names(query: str, names: set[str]) -> str:

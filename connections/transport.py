@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import http.client
 import logging
+import re
 import socket
 import ssl
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, NamedTuple, Self, cast
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
@@ -55,6 +56,10 @@ _CHUNK: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _DEFAULT_HEADERS: Final = (("User-Agent", "Junction"), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate"))
+# URLs that need no encoding, no Punycode and no removal of dots: most of all, and looked at faster than they are prepared.
+_PLAIN_URL: Final = re.compile(
+    r"(https?://[a-z0-9.-]+(?::[0-9]+)?)(?!.*/\.)(/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%(?:2[0-9A-CF]|3[A-F]|40|5[BD]|[89A-F][0-9A-F]))*)"
+)
 # What follows a redirect to another origin; everything else may be a secret of this one.
 _HARMLESS: Final = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "range", "user-agent"})
 # RFC 9110 7.6.1: they belong to the connection, which is ours; two length declarations are a smuggling trick.
@@ -185,6 +190,7 @@ class Transport:
         self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate)
         self._certificate = certificate
         self._route = route
+        self._pools: dict[str, HTTPConnectionPool] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -240,10 +246,10 @@ class Transport:
     def _exchange(self, outgoing: Outgoing) -> Iterator[urllib3.HTTPResponse]:
         """One request on the wire and the head of its answer; the body is read inside the block, and failures become sentences."""
         where = shown(outgoing.url)
-        prepared = _prepare(outgoing)
+        wire = _prepare(outgoing)
         try:
             timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
-            response = self._head(prepared, timeouts)
+            response = self._head(wire, timeouts)
             try:
                 yield response
                 if not response.closed and (response.length_remaining or 0) < _CHUNK:
@@ -257,24 +263,44 @@ class Transport:
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             raise _failure(error, where) from None
 
-    def _head(self, prepared: requests.PreparedRequest, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
+    def _head(self, wire: _Wire, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
         """Status and headers of an answer. A safe request over a kept connection, which the server closed just then, is
         asked once more over a new one (RFC 9112 9.3.1)."""
         if self._route is not None:
-            return self._by_agent(self._route, prepared, timeouts)
+            return self._by_agent(self._route, wire, timeouts)
         sockets.opened.set(False)
         try:
-            return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
-        except requests.ConnectionError:
-            if sockets.opened.get() or prepared.method not in _SAFE:
+            return self._asked(wire, timeouts)
+        except urllib3.exceptions.ProtocolError:
+            if sockets.opened.get() or wire.method not in _SAFE:
                 raise
-            return cast("urllib3.HTTPResponse", self._adapter.send(prepared, stream=True, timeout=timeouts).raw)
+            return self._asked(wire, timeouts)
 
-    def _by_agent(self, route: Route, prepared: requests.PreparedRequest, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
+    def _asked(self, wire: _Wire, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
+        # The adapter's own `send` looks for the pool, proxies and certificates anew and builds an answer that nobody reads.
+        pool = self._pools.get(wire.origin) or self._pools.setdefault(
+            wire.origin, self._adapter.poolmanager.connection_from_url(wire.origin)
+        )
+        connect, read = timeouts
+        response = pool.urlopen(
+            wire.method,
+            wire.target,
+            body=wire.body,
+            headers=cast("Mapping[str, str]", wire.headers),  # http.client takes bytes as well
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+            retries=False,
+            timeout=urllib3.Timeout(connect=connect, read=read),
+        )
+        return cast("urllib3.HTTPResponse", response)
+
+    def _by_agent(self, route: Route, wire: _Wire, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
         """The same by an agent."""
-        method, url, body = prepared.method or "GET", prepared.url or "", prepared.body
-        headers = [(_text(name), _text(value)) for name, value in prepared.headers.items()]
-        raw = route.send(method, url, headers, _bytes(body) if body is not None else None, certificate=self._certificate, timeouts=timeouts)
+        method, url = wire.method, wire.origin + wire.target
+        headers = [(name, _text(value)) for name, value in wire.headers.items()]
+        raw = route.send(method, url, headers, wire.body, certificate=self._certificate, timeouts=timeouts)
         fields = urllib3.HTTPHeaderDict()
         for name, value in raw.headers:
             fields.add(name, value)
@@ -287,7 +313,17 @@ def _text(value: str | bytes) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def _prepare(outgoing: Outgoing) -> requests.PreparedRequest:
+class _Wire(NamedTuple):
+    """A request as it goes on the wire: `origin` is whom it goes to, `target` what stands in its first line."""
+
+    method: str
+    origin: str
+    target: str
+    headers: Mapping[str, str | bytes]
+    body: bytes | None
+
+
+def _prepare(outgoing: Outgoing) -> _Wire:
     headers: dict[str, str | bytes] = {}
     for name, value in outgoing.headers:
         known = next((key for key in headers if key.lower() == name.lower()), None)
@@ -303,9 +339,15 @@ def _prepare(outgoing: Outgoing) -> requests.PreparedRequest:
     lower = {name.lower() for name in headers}
     headers |= {name: value for name, value in _DEFAULT_HEADERS if name.lower() not in lower}
     try:
-        return requests.Request(outgoing.method, outgoing.url, headers=headers, data=outgoing.body).prepare()
+        if outgoing.method == "GET" and outgoing.body is None and (plain := _PLAIN_URL.fullmatch(outgoing.url)):
+            for name, content in headers.items():
+                requests.utils.check_header_validity((name, cast("str", content)))
+            return _Wire("GET", plain[1], plain[2], headers, None)
+        ready = requests.Request(outgoing.method, outgoing.url, headers=headers, data=outgoing.body).prepare()
     except (requests.RequestException, ValueError, UnicodeError):
         raise _invalid(shown(outgoing.url)) from None
+    url = urlsplit(ready.url or "")
+    return _Wire(ready.method or "", f"{url.scheme}://{url.netloc}", ready.path_url, ready.headers, cast("bytes | None", ready.body))
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -5,6 +5,7 @@ from django.urls import path
 from connections import pages, token_pages
 from connections.agents import endpoint
 from connections.agents import pages as agent_pages
+from connections.client import CALLBACK_PATH
 
 urlpatterns = [
     path("integrations/<slug:slug>/connect/", pages.connection_new, name="connection-new"),
@@ -19,7 +20,7 @@ urlpatterns = [
     path("connections/<uuid:pk>/clear/", token_pages.clear, name="connection-clear"),
     path("connections/<uuid:pk>/disconnect/", token_pages.disconnect, name="connection-disconnect"),
     path("connections/<uuid:pk>/agree/", token_pages.agree, name="connection-agree"),
-    path("oauth2/callback", token_pages.callback, name="oauth2-callback"),
+    path(CALLBACK_PATH, token_pages.callback, name="oauth2-callback"),
     path("connections/<uuid:pk>/delete/", pages.connection_delete, name="connection-delete"),
     path("agents/", agent_pages.agent_list, name="agent-list"),
     path("agents/new/", agent_pages.agent_new, name="agent-new"),

@@ -48,6 +48,14 @@ class Disabled(Refusal):
     """The feature preview that this belongs to is disabled; the message says who can enable it."""
 
 
+class Gone(Refusal):
+    """What is asked for was there and has been removed for good."""
+
+
+class Unavailable(Refusal):
+    """Something that is needed does not answer now; the same request may work later."""
+
+
 class Incomplete(Refusal):
     """A draft lacks something. `gaps` are `integrations.definition.Gap`s, or alike."""
 

@@ -9,6 +9,7 @@ wizard.register()
 
 urlpatterns = [
     path("", include("integrations.organizations.urls")),
+    path("", include("integrations.access.urls")),
     path("", include("integrations.sharing.urls")),
     path("integrations/", views.index, name="integration-list"),
     path("integrations/requests/", views.requests, name="install-request-list"),

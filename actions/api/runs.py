@@ -10,7 +10,7 @@ import django_filters
 from django.core.exceptions import PermissionDenied
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from actions import ledger, results, runs
-from actions.api.schema import LedgerDocument, ResumeRequest, RunDocument, RunRequest
+from actions.api.schema import LedgerDocument, LedgerRow, ResumeRequest, RunDocument, RunRequest
 from actions.downloads import FORMATS, LEDGER_FORMATS, download, download_ledger
 from actions.models import Action, Run
 from actions.permissions import run_for
@@ -40,7 +40,7 @@ _ACCEPTED = {
     "application/jsonl": "ndjson",
     "text/csv": "csv",
 }
-_FIELDS = {"action", "connection", "organization", "environment", "inputs", "pageSize", "maxPages"}
+_FIELDS = {"action", "connection", "organization", "environment", "inputs", "pageSize", "maxPages", "uniqueBy"}
 RECORDS_A_PART, MOST_RECORDS = 1000, 10_000
 LEDGER_PART = 100  # pages in a part of the ledger
 
@@ -64,8 +64,12 @@ def represent(run: Run) -> dict[str, Any]:
         "error": run.message if run.verdict == Run.Verdict.FAILED else None,
         "pages": run.page_count,
         "records": run.record_count,
+        "uniqueBy": run.unique_by,
+        "dropped": run.dropped_count,
         "bytes": run.byte_count,
         "total": run.total,
+        "storedBytes": run.stored_bytes,
+        "recordsRemovedAt": run.records_removed_at,
         "resumable": run.is_resumable,
         "resumeAt": run.resume_at,
         "createdAt": run.created_at,
@@ -130,6 +134,7 @@ class RunsView(APIView):
             inputs=inputs,
             page_size=payload.get("pageSize"),
             max_pages=payload.get("maxPages", runs.DEFAULT_LIMIT),
+            unique_by=payload.get("uniqueBy"),
         )
         return Response(represent(run), status=202, headers={"Location": f"/api/runs/{run.pk}"})
 
@@ -186,6 +191,17 @@ class RunView(APIView):
     def get(self, request: Request, key: str) -> Response:
         return Response(represent(run_for(request.user, key)))
 
+    @extend_schema(
+        operation_id="deleteRun",
+        summary="Delete a run that has ended, with its ledger and its records",
+        request=None,
+        responses={204: None, **problems(401, 403, 404, 409)},
+        tags=["runs"],
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        runs.delete(run=run_for(request.user, key, use=True))
+        return Response(status=204)
+
 
 class RunCancelView(APIView):
     @extend_schema(
@@ -224,9 +240,19 @@ class LedgerView(APIView):
         summary="Read the ledger of a run: what was asked, page by page, and what came",
         parameters=[
             OpenApiParameter("format", str, enum=list(LEDGER_FORMATS), description="A file of all pages, instead of one part"),
-            OpenApiParameter("after", int, description="The number of a page; the part begins after it"),
+            OpenApiParameter(
+                "after",
+                {"type": "integer", "minimum": 0, "maximum": 10**9 - 1},
+                description="The number of a page; the part begins after it",
+            ),
         ],
-        responses={200: LedgerDocument, **problems(401, 404, 422)},
+        responses={
+            (200, "application/json"): PolymorphicProxySerializer(
+                component_name="Ledger", serializers=[LedgerDocument, LedgerRow(many=True)], resource_type_field_name=None, many=False
+            ),
+            (200, "text/csv"): OpenApiTypes.STR,
+            **problems(401, 404, 422),
+        },
         tags=["runs"],
     )
     def get(self, request: Request, key: str) -> Response | StreamingHttpResponse:
@@ -275,27 +301,44 @@ class RecordsView(APIView):
             OpenApiParameter("format", str, enum=list(FORMATS), description="Instead of Accept"),
             OpenApiParameter(
                 "cursor",
-                str,
+                {"type": "string", "pattern": r"^(\d{1,9}\.\d{1,9})?$"},
                 description="Read in parts: empty for the first one, then `next` of the answer. The answer is an object then, "
                 "with `records`, `next` (null at the end) and `more` (false once the run has ended and all was read).",
             ),
-            OpenApiParameter("limit", int, description=f"Records of a part, 1 to {MOST_RECORDS}, by default {RECORDS_A_PART}"),
+            OpenApiParameter(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": MOST_RECORDS, "default": RECORDS_A_PART},
+                description="Records of a part",
+            ),
         ],
         responses={
-            (200, "application/json"): {"type": "array", "items": {}},
+            (200, "application/json"): {
+                "oneOf": [
+                    {"type": "array", "items": {}},
+                    {
+                        "type": "object",
+                        "required": ["records", "next", "more"],
+                        "properties": {
+                            "records": {"type": "array", "items": {}},
+                            "next": {"type": "string", "nullable": True},
+                            "more": {"type": "boolean"},
+                        },
+                    },
+                ]
+            },
             (200, "application/x-ndjson"): OpenApiTypes.STR,
             (200, "text/csv"): OpenApiTypes.STR,
-            **problems(401, 404, 422),
+            **problems(401, 404, 410, 422, 503),
         },
         tags=["runs"],
     )
     def get(self, request: Request, key: str) -> Response | StreamingHttpResponse:
         run = run_for(request.user, key)
-        if "cursor" not in request.query_params:
-            return download(run, RecordFormat.name(request))
         limit = _whole(request, "limit", RECORDS_A_PART)
         if not 1 <= limit <= MOST_RECORDS:
             raise Invalid({"limit": [f"Enter a whole number from 1 to {MOST_RECORDS:,}."]})
+        if "cursor" not in request.query_params:
+            return download(run, RecordFormat.name(request))
         found, (page, read) = results.after(run, _position(request.query_params["cursor"]), limit)
         ended = run.is_finished and len(found) < limit
         return Response({"records": found, "next": None if ended else f"{page}.{read}", "more": not ended})
@@ -310,6 +353,6 @@ def _position(cursor: str) -> tuple[int, int]:
 
 def _whole(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
+    if name in request.query_params and not (text.isascii() and text.isdigit() and len(text) < 10):
         raise Invalid({name: ["Enter a whole number from 0 on."]})
     return int(text) if text else default

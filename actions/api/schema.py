@@ -210,6 +210,12 @@ class RunRequest(serializers.Serializer):
     )
     pageSize = serializers.IntegerField(required=False, allow_null=True)
     maxPages = serializers.IntegerField(required=False, allow_null=True, help_text="Null: all pages. Left out: the default page limit")
+    uniqueBy = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        help_text="De-duplicate by this: a path in each record, or several, split by commas. Null or left out: as the pagination says. Empty: not at all",
+    )
 
 
 class RunDocument(serializers.Serializer):
@@ -230,8 +236,14 @@ class RunDocument(serializers.Serializer):
     error = serializers.CharField(allow_null=True)
     pages = serializers.IntegerField()
     records = serializers.IntegerField()
+    uniqueBy = serializers.CharField(help_text="The paths in a record that tell it apart. Empty: nothing is dropped")
+    dropped = serializers.IntegerField(help_text="Records that came a second time")
     bytes = serializers.IntegerField()
     total = serializers.IntegerField(allow_null=True, help_text="What the vendor says there is")
+    storedBytes = serializers.IntegerField(help_text="Of its records as they are stored, compressed")
+    recordsRemovedAt = serializers.DateTimeField(
+        allow_null=True, help_text="When its records were removed by a rule of the installation; the ledger stays"
+    )
     resumable = serializers.BooleanField(help_text="It can go on from its last page")
     resumeAt = serializers.DateTimeField(allow_null=True, help_text="When a waiting run goes on: the vendor asked for the pause")
     createdAt = serializers.DateTimeField()
@@ -252,6 +264,7 @@ class LedgerRow(serializers.Serializer):
     status = serializers.IntegerField()
     attempts = serializers.IntegerField()
     records = serializers.IntegerField()
+    dropped = serializers.IntegerField(help_text="Records that came a second time")
     bytes = serializers.IntegerField(help_text="Of the records, uncompressed")
     hash = serializers.CharField(help_text="Of the records; empty for a page without any")
     milliseconds = serializers.IntegerField()

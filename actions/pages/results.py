@@ -13,6 +13,7 @@ from django.utils import timezone
 from actions import ledger, results
 from actions.models import Run
 from integrations.json_text import dump
+from integrations.refusals import Refusal
 
 WINDOW: Final = 50  # records, or pages, at once
 MOST_COLUMNS: Final = 60
@@ -94,15 +95,21 @@ def cell(row: dict[str, Any], name: str) -> Cell:
 
 
 def window(run: Run, view: str, start: int) -> dict[str, Any]:
-    """Template values for one part of a run: `view` is table, json or pages; `start` counts from 0."""
+    """Template values for one part of a run: `view` is table, json or pages; `start` counts from 0.
+
+    `problem` is a sentence where the records cannot be had: removed, or their storage does not answer.
+    """
     total = run.page_count if view == "pages" else run.record_count
     start = max(0, min(start, max(0, total - 1)) // WINDOW * WINDOW)
     found: dict[str, Any] = {"view": view, "start": start, "total": total}
     if view == "pages":
-        rows: list[Any] = list(run.pages.order_by("number").defer("records")[start : start + WINDOW])
+        rows: list[Any] = list(run.pages.order_by("number")[start : start + WINDOW])
         found |= {"pages": rows, "chart": ledger.chart(run)}
     else:
-        rows = results.window(run, start, WINDOW)
+        try:
+            rows = results.window(run, start, WINDOW)
+        except Refusal as refusal:
+            return found | {"problem": refusal.message}
         found |= {"table": table(rows)} if view == "table" else {"json": _json(rows)}
     full = len(rows) == WINDOW
     return found | {

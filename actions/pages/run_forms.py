@@ -162,6 +162,11 @@ class RunForm(RefusableForm):
                 return int(self.cleaned_data["maxPages"])
         return DEFAULT_LIMIT
 
+    @property
+    def unique_by(self) -> str | None:
+        """As `runs.start` takes it."""
+        return self.cleaned_data.get("uniqueBy", "") if "uniqueBy" in self.data else None
+
     # --- how it is built ----------------------------------------------------------------------------------------------
 
     def _add_paging(self, again: Run | None) -> None:
@@ -193,6 +198,14 @@ class RunForm(RefusableForm):
                 help_text="Many vendors have a largest page size of their own and send less than what is asked.",
                 widget=forms.NumberInput(attrs={"placeholder": str(getattr(pagination, "default_page_size", ""))}),
             )
+        self.fields["uniqueBy"] = forms.CharField(
+            label="De-duplicate by",
+            required=False,
+            max_length=500,
+            initial=again.unique_by if again else getattr(pagination, "unique_by", ""),
+            help_text="A path in each record, such as id. Of records with the same value there the first is kept. Several paths, split by commas, are one key together.",
+            widget=forms.TextInput(attrs={"placeholder": "Keep all records", "autocomplete": "off", "spellcheck": "false"}),
+        )
 
     def _fill(self, inputs: Mapping[str, Any]) -> None:
         body = inputs.get(BODY)

@@ -66,6 +66,7 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
                 inputs=form.inputs,
                 page_size=form.page_size,
                 max_pages=form.max_pages,
+                unique_by=form.unique_by,
             )
         except Refusal as refusal:
             form.refuse(refusal)
@@ -132,12 +133,16 @@ def run_records(request: HttpRequest, pk: Any) -> HttpResponse:
 
 
 @require_GET
-def run_download(request: HttpRequest, pk: Any, form: str) -> StreamingHttpResponse:
+def run_download(request: HttpRequest, pk: Any, form: str) -> StreamingHttpResponse | HttpResponse:
     """All stored records as a file, page by page, so that its size does not matter."""
     run = run_for(request.user, pk)
     if form not in FORMATS:
         raise Http404
-    return download(run, form, attachment=True)
+    try:
+        return download(run, form, attachment=True)
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+        return redirect("run-detail", pk)
 
 
 @require_GET
@@ -156,6 +161,21 @@ def run_resume(request: HttpRequest, pk: Any) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, refusal.message)
     return redirect("run-detail", pk)
+
+
+@require_http_methods(["GET", "POST"])
+def run_delete(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Asks first where scripts are off; otherwise a dialog has asked."""
+    run = run_for(request.user, pk, use=True)
+    if request.method == "GET":
+        return render(request, "runs/delete.html", {"run": run})
+    try:
+        runs.delete(run=run)
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+        return redirect("run-detail", pk)
+    messages.success(request, f"The run of {run.action.name} was deleted.")
+    return redirect("run-list")
 
 
 @require_POST

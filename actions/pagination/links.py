@@ -30,8 +30,9 @@ def resolve_link(link: str, asked: str) -> str:
         before = urlsplit(asked)
         if before.netloc and link.lower().startswith(f"{before.netloc.lower()}/"):
             link = f"//{link}"  # a host without a scheme, which would else be a relative path
-        url = urljoin(asked, link)
-        parts = urlsplit(url)
+        parts = urlsplit(link)
+        if not (parts.scheme and parts.netloc):
+            parts = urlsplit(urljoin(asked, link))
         same_host = parts.hostname == before.hostname and parts.port in (None, 80, before.port)
     except ValueError:
         raise PaginationError("The next link of the answer is not a URL. Check the settings of the pagination.") from None

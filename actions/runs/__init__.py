@@ -7,7 +7,7 @@ lost, and none is stored twice.
 
 from actions.runs.execution import ATTEMPTS_WITHOUT_A_PAGE, execute
 from actions.runs.leases import Lease, LeaseLost, claim
-from actions.runs.lifecycle import EXECUTE, cancel, recover, resume, send, start
+from actions.runs.lifecycle import EXECUTE, REMOVE_PIECES, cancel, delete, forget, recover, resume, send, start
 from actions.runs.plans import DEFAULT_LIMIT, PageLimit, Plan, plan_of
 from actions.runs.walk import Walk
 
@@ -15,6 +15,7 @@ __all__ = [
     "ATTEMPTS_WITHOUT_A_PAGE",
     "DEFAULT_LIMIT",
     "EXECUTE",
+    "REMOVE_PIECES",
     "Lease",
     "LeaseLost",
     "PageLimit",
@@ -22,7 +23,9 @@ __all__ = [
     "Walk",
     "cancel",
     "claim",
+    "delete",
     "execute",
+    "forget",
     "plan_of",
     "recover",
     "resume",

@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from actions import requests
 from actions.models import Run
 from actions.pagination import PaginationError
+from actions.pieces import StorageFailure
 from actions.records import ResultsKeyError
 from actions.runs.leases import Lease, LeaseLost, claim
 from actions.runs.walk import Walk
@@ -42,6 +43,8 @@ def execute(run_id: UUID) -> None:
         lease.finish(Verdict.FAILED, error.message)
     except (PaginationError, ResultsKeyError, requests.InputError) as error:
         lease.finish(Verdict.FAILED, str(error))
+    except StorageFailure as error:
+        lease.finish(Verdict.FAILED, f"{error.message} The pages before are complete. Resume the run when that is mended.")
     except (DatabaseError, OSError):
         logger.exception("Run %s could not be stored.", run_id)
         _could_not_store(lease, run_id)
@@ -57,7 +60,7 @@ def _could_not_store(lease: Lease, run_id: UUID) -> None:
             connection.close()
         lease.finish(
             Verdict.FAILED,
-            "A page could not be stored: the disk is full, or the database does not answer. The pages before it are complete. "
+            "A page could not be stored: the disk of the database is full, or it does not answer. The pages before it are complete. "
             "Resume the run when that is mended.",
         )
     except DatabaseError:

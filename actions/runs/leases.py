@@ -57,7 +57,7 @@ class Lease:
     LOOK_SECONDS = 0.5  # between two looks at whether the run was cancelled
 
     def __init__(self, run_id: UUID, holder: str) -> None:
-        self._run_id, self._holder = run_id, holder
+        self._run_id, self.holder = run_id, holder
         self._looked = float("-inf")
         self._renewed = time.monotonic()
 
@@ -73,6 +73,11 @@ class Lease:
         if not self._mine().update(**finished(verdict, message)):
             logger.warning("Run %s was to end as %s, but is held by another worker.", self._run_id, verdict)
 
+    def keep(self) -> None:
+        """Renew the lease when a third of it is over. Raises `LeaseLost`."""
+        if time.monotonic() - self._renewed > settings.RUN_LEASE_SECONDS / 3:
+            self.change()
+
     def look(self) -> None:
         """Keep the lease, and see whether the run is still to go on; costs nothing when it was done just now.
 
@@ -87,11 +92,10 @@ class Lease:
             raise LeaseLost
         if asked:
             raise Cancelled
-        if now - self._renewed > settings.RUN_LEASE_SECONDS / 3:
-            self.change()
+        self.keep()
 
     def _mine(self) -> Any:
-        return Run.objects.filter(pk=self._run_id, state=Run.State.RUNNING, lease_holder=self._holder)
+        return Run.objects.filter(pk=self._run_id, state=Run.State.RUNNING, lease_holder=self.holder)
 
 
 def finished(verdict: str, message: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Start, cancel and resume runs, and find those whose worker is gone."""
+"""Start, cancel, resume and delete runs, and find those whose worker is gone."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from actions.models import Action, Run
 from actions.runs.caps import Caps
 from actions.runs.leases import lease_end
 from actions.runs.plans import DEFAULT_LIMIT, PageLimit, Plan, checked, needs_mapping, page_limit, plan_of
+from actions.runs.plans import unique_by as key_of
 from config.celery import app as celery
 from connections.choosing.walk import choose
 from connections.mapping.values import placeholders as mapping_of
 from connections.models import Connection
+from integrations import audit
 from integrations.definition import LARGEST_PAGE_SIZE
 from integrations.expressions import MissingValue
 from integrations.models import Organization, User
@@ -29,6 +31,7 @@ from integrations.refusals import Conflict, Invalid
 logger = logging.getLogger(__name__)
 
 EXECUTE: Final = "actions.tasks.execute_run"
+REMOVE_PIECES: Final = "actions.tasks.remove_pieces"
 Verdict = Run.Verdict
 
 
@@ -42,9 +45,11 @@ def start(
     environment: Any = None,
     page_size: int | None = None,
     max_pages: PageLimit = DEFAULT_LIMIT,
+    unique_by: str | None = None,
     hand_over: bool = True,
 ) -> Run:
-    """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages.
+    """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages,
+    `unique_by` None what the pagination says.
 
     It is for `organization`, by default that of the connection. Where no connection is given, the walk of `choosing` finds one, in
     production or in the `environment` that is named; whether the user may run for the organization has been checked by the caller.
@@ -90,6 +95,7 @@ def start(
         inputs=inputs,
         page_size=checked(page_size, "pageSize", LARGEST_PAGE_SIZE),
         max_pages=page_limit(plan, max_pages),
+        unique_by=key_of(plan, unique_by),
         lease_until=lease_end(),
         created_by=user,
     )
@@ -136,6 +142,32 @@ def send(run_id: UUID) -> None:
         logger.warning("The broker did not take run %s; it is sent again later.", run_id)
 
 
+def delete(*, run: Run) -> None:
+    """Delete a run with its ledger and its records. Raises `Conflict` for one that has not ended."""
+    with transaction.atomic():
+        found = Run.objects.select_for_update().filter(pk=run.pk).first()
+        if found and not found.is_finished:
+            raise Conflict("This run has not ended. Cancel it first, then delete it.")
+        if found:
+            connection = run.connection
+            audit.record(
+                kind=audit.Kind.CONNECTION,
+                verb="run deleted",
+                subject=connection,
+                organization=connection.organization,
+                note=f"run {run.pk} of {run.action.name}, {found.record_count} records",
+            )
+            found.delete()
+
+
+def forget(run_id: UUID) -> None:
+    """Have the records of a run that is gone removed. Without a broker the sweep does it later."""
+    try:
+        celery.send_task(REMOVE_PIECES, [str(run_id)])
+    except OperationalError:
+        logger.warning("The broker did not take the removal of the records of run %s; they are swept away later.", run_id)
+
+
 def cancel(*, run: Run) -> Run:
     """Stop a run: at once if no worker has it, within a page if it is on its way. What it has stored stays."""
     now = timezone.now()
@@ -157,6 +189,8 @@ def resume(*, run: Run, more_pages: int | None = None, hand_over: bool = True) -
     run.refresh_from_db()
     if not run.is_finished:
         raise Conflict("This run has not ended. It can be resumed when it has, or cancelled now.")
+    if run.records_removed_at:
+        raise Conflict("The records of this run have been removed, so that it has nothing to go on with. Start a new one.")
     if not run.is_resumable:
         raise Conflict(f"A run that ended as {run.get_verdict_display().lower()} has nothing to go on with. Start a new one.")
     now = timezone.now()
@@ -164,7 +198,7 @@ def resume(*, run: Run, more_pages: int | None = None, hand_over: bool = True) -
     limit = None if more is None else run.page_count + more
     if reached := Caps(run, max_pages=limit).reached(run.page_count, run.record_count, run.byte_count):
         raise Conflict(f"{reached} An administrator can raise it.")
-    taken = Run.objects.filter(pk=run.pk, state=Run.State.FINISHED, verdict__in=Run.RESUMABLE).update(
+    taken = Run.objects.filter(pk=run.pk, state=Run.State.FINISHED, verdict__in=Run.RESUMABLE, records_removed_at=None).update(
         state=Run.State.QUEUED,
         verdict="",
         message="",

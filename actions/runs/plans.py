@@ -11,8 +11,9 @@ from django.conf import settings
 from actions import page_requests, reading
 from actions.models import Action
 from actions.pagination import Strategy, Token, strategy_of
+from actions.runs.unique import split
 from connections.exchange import Answer, Outgoing
-from integrations import expressions, mapping_texts
+from integrations import expressions, mapping_texts, paths
 from integrations.definition import Definition, NoPagination
 from integrations.operation import Operation
 from integrations.refusals import Invalid
@@ -93,3 +94,18 @@ def checked(value: int | None, field: str, largest: int) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
         raise Invalid({field: [f"Enter a whole number from 1 to {largest}, or null."]})
     return value
+
+
+def unique_by(plan: Plan, given: str | None) -> str:
+    """By what the records of a run are told apart: what was asked for, None for what the pagination says. Raises `Invalid`."""
+    if given is None:
+        return str(getattr(plan.strategy.pagination, "unique_by", ""))
+    if not isinstance(given, str) or len(given) > 500:
+        raise Invalid({"uniqueBy": ["Enter a path in a record, such as id, or several, split by commas."]})
+    found = split(given)
+    try:
+        for path in found:
+            paths.check(path)
+    except ValueError as error:
+        raise Invalid({"uniqueBy": [str(error)]}) from None
+    return ", ".join(found)

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from actions.loops import Repeat, fingerprint
+from actions.loops import Repeat
 from actions.models import Run
 from actions.pagination import End, Next, Token
+from actions.results import Lines, lines_of, records
 from actions.runs import ahead
 from actions.runs.caps import Caps
 from actions.runs.fetchers import Fetchers, Job
@@ -26,6 +28,7 @@ from actions.runs.leases import Cancelled, Lease, LeaseLost
 from actions.runs.pages import Fetched, Fetcher, ids_digest, ledger_row
 from actions.runs.plans import plan_of
 from actions.runs.store import Store
+from actions.runs.unique import Unique
 from connections.client import Caller, CallError, Client, Limited, client_for
 from connections.rates import DEFAULT_CONCURRENCY, Slots
 
@@ -43,11 +46,12 @@ class Walk:
         self.strategy = self.plan.strategy
         self.fetcher = Fetcher(self.plan, run)
         self.caps = Caps(run, max_pages=run.max_pages)
-        self.guards = Guards(run, self.strategy)
         self.store = Store(run, lease)
+        self.unique: Unique | None = None
+        self.guards = Guards(run, self.strategy, save=self.store.save)
         limit = run.connection.concurrency or DEFAULT_CONCURRENCY
         self.slots = Slots(str(run.connection_id), limit, holder=str(run.pk))
-        self.queue: deque[tuple[str, bool, Job[Fetched]]] = deque()  # position, whether it was foreseen, and the job
+        self.queue: deque[tuple[Any, bool, Job[Fetched]]] = deque()  # position, whether it was foreseen, and the job
         self.width = limit if self._may_look_ahead else 1
 
     def to_the_end(self) -> None:
@@ -57,6 +61,7 @@ class Walk:
             self.lease.look()
             if self._ends_before(token):
                 return
+            self.unique = self._known_records()
             caller = Caller(self.run.organization, self.run.created_by, self.run.mapped)
             with client_for(self.run.connection, self.plan.definition, caller=caller) as client, Fetchers(client) as fetchers:
                 if self._has_slot(fetchers):
@@ -77,21 +82,28 @@ class Walk:
                 raise
         else:
             self.slots.release()
+        finally:
+            self.store.close()
+            if self.unique:
+                self.unique.close()
 
     def _pages(self, client: Client, fetchers: Fetchers, token: Token) -> None:
         last_link = ""
         while True:
             fetched = self._fetched(fetchers, token)
-            step = self.strategy.advance(token, fetched.seen)
+            kept, lines = self._kept(fetched)
+            dropped = len(fetched.rows) - len(kept)
+            # What came a second time does not count to the total: there may be others that the list has moved out of sight.
+            step = self.strategy.advance({**token, "received": token["received"] - dropped} if dropped else token, fetched.seen)
             if isinstance(step, Next) and step.token.get("url"):
                 # Vendors repeat the key of the request in the next link, and the token goes into the database.
                 step = Next({**step.token, "url": client.bare(step.token["url"])})
             ids = ids_digest(fetched.rows)
-            if again := self.guards.judge(self.strategy.position(token), fetched.lines.digest, ids):
+            if again := self.guards.judge(self.strategy.position(token), fetched.lines.digest, ids, all_known=dropped > 0 and not kept):
                 self.store.save()
                 self.lease.finish(*self._repeated(token, again.repeat, again.message))
                 return
-            ending = self._ending(step, fetched)
+            ending = self._ending(step, lines, dropped)
             if isinstance(step, Next) and not ending and not self.fetcher.is_kept_apart:
                 if token["total"] is not None and step.token["total"] != token["total"]:
                     self._one_by_one()  # the list changes while it is read
@@ -100,20 +112,37 @@ class Walk:
             # An empty page at the end is no page; an empty one in the middle moves the checkpoint, so it is.
             page = None
             if fetched.rows or isinstance(step, Next) or (self.run.page_count == 0 and not fetched.past_the_end):
-                page = ledger_row(self.run, token, step, fetched, ids=ids, client=client)
+                page = ledger_row(self.run, token, step, fetched, lines, ids=ids, client=client)
             total = _total(step.token if isinstance(step, Next) else token)
-            self.store.add(page, step, total=total, ending=ending, at_once=self.fetcher.is_kept_apart)
+            self.store.add(page, lines, step, total=total, ending=ending, at_once=self.fetcher.is_kept_apart)
             if ending or not isinstance(step, Next):
                 return
             token = step.token
+
+    def _kept(self, fetched: Fetched) -> tuple[list[Any], Lines]:
+        """The records of a page that are stored: those that did not come before, where the run has a key to tell them by."""
+        if self.unique is None:
+            return fetched.rows, fetched.lines
+        kept = self.unique.new(fetched.rows)
+        return kept, fetched.lines if len(kept) == len(fetched.rows) else lines_of(kept)
+
+    def _known_records(self) -> Unique | None:
+        """The keys of what is stored already: another worker has noted them, and they went with it."""
+        if not self.run.unique_by:
+            return None
+        unique = Unique(self.run.unique_by)
+        for record in records(self.run):
+            self.lease.keep()
+            unique.new([record])
+        return unique
 
     # --- fetching ---
 
     def _fetched(self, fetchers: Fetchers, token: Token) -> Fetched:
         """The page of this token: the one that is on its way, or else it is asked for now."""
-        if self.queue and self.queue[0][0] != fingerprint(self.strategy.position(token)):
+        if self.queue and self.queue[0][0] != self.strategy.position(token):
             self._one_by_one()  # the list is not what it seemed to be
-        _, foreseen, job = self.queue.popleft() if self.queue else ("", False, self._submit(fetchers, token))
+        _, foreseen, job = self.queue.popleft() if self.queue else (None, False, self._submit(fetchers, token))
         look = partial(self._look, fetchers)
         look()
         fetchers.wait(job, look)
@@ -136,7 +165,7 @@ class Walk:
 
     def _look_ahead(self, fetchers: Fetchers, token: Token, last_link: str, size: int) -> None:
         """Have the page of `token` fetched while the one before is stored, and as many after it as can be foreseen and are allowed."""
-        if self.queue and self.queue[0][0] != fingerprint(self.strategy.position(token)):
+        if self.queue and self.queue[0][0] != self.strategy.position(token):
             self._one_by_one()
         # Twice as many as run at once, so that a slow page in front leaves no thread without work.
         depth = self.width if self.width == 1 else 2 * self.width
@@ -148,7 +177,7 @@ class Walk:
             self.slots.take(min(self.width, len(wanted)))
         fetchers.allowed = max(1, min(self.width, self.slots.held))
         for later in wanted[len(self.queue) :]:
-            self.queue.append((fingerprint(self.strategy.position(later)), later is not token, self._submit(fetchers, later)))
+            self.queue.append((self.strategy.position(later), later is not token, self._submit(fetchers, later)))
 
     def _with_foreseen(self, token: Token, last_link: str) -> Iterator[Token]:
         yield token
@@ -200,11 +229,11 @@ class Walk:
             )
         return bool(repeat or self.run.sent_at)
 
-    def _ending(self, step: Next | End, fetched: Fetched) -> tuple[str, str] | None:
-        """Verdict and message, if this page is the last one."""
+    def _ending(self, step: Next | End, lines: Lines, dropped: int) -> tuple[str, str] | None:
+        """Verdict and message, if this page is the last one. `lines` are stored of it, `dropped` records are not."""
+        run = self.run
         if isinstance(step, End):
-            return (Verdict.COMPLETE if step.sure else Verdict.AMBIGUOUS), step.message
-        run, lines = self.run, fetched.lines
+            return (Verdict.COMPLETE if step.sure else Verdict.AMBIGUOUS), step.message + _dropped(run.dropped_count + dropped)
         if message := self.caps.reached(run.page_count + 1, run.record_count + lines.count, run.byte_count + len(lines.data)):
             return Verdict.TRUNCATED, message
         if repeat := self.guards.before(self.strategy.position(step.token)):
@@ -230,6 +259,12 @@ class Walk:
     def _page_size(self) -> int:
         default: int = getattr(self.strategy.pagination, "default_page_size", 0)
         return self.run.page_size or default
+
+
+def _dropped(count: int) -> str:
+    if not count:
+        return ""
+    return f" {count:,} records came a second time and were dropped." if count > 1 else " One record came a second time and was dropped."
 
 
 def _total(token: Token) -> int | None:

@@ -167,6 +167,8 @@ class AgentView(APIView):
 
 
 class AgentCodesView(APIView):
+    gives_secrets = True  # the code
+
     @extend_schema(
         operation_id="createAgentCode",
         summary="Make an enrolment code for one machine",

@@ -38,6 +38,8 @@ OF_CONNECTION = frozenset({"organization", "name", "credentials", "settings"})
 
 
 class AuthorizeView(APIView):
+    gives_secrets = True  # the state in the address
+
     @extend_schema(
         operation_id="authorizeConnection",
         summary="Begin an authorization: the address of the vendor's page where a person agrees",

@@ -14,7 +14,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from integrations.refusals import Conflict, Disabled, Incomplete, Invalid, Outdated, Refusal, Unconditional
+from integrations.api.authentication import InsufficientScope
+from integrations.refusals import Conflict, Disabled, Gone, Incomplete, Invalid, Outdated, Refusal, Unavailable, Unconditional
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +43,15 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Http404):
         return _marked(problem(code=404, kind="not-found", title="Not found", detail="There is nothing at this address that you may see."))
     if isinstance(error, RequestDataTooBig):
-        detail = "The body of the request is too large. Send less, or a document as a file in multipart/form-data."
-        return _marked(problem(code=413, kind="too-large", title="Too large", detail=detail))
+        return _marked(too_large())
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    if isinstance(error, InsufficientScope):
+        answer = problem(
+            code=403, kind="insufficient-scope", title="The token is not good for this", detail=str(error.detail), scope=error.scope
+        )
+        answer["WWW-Authenticate"] = f'Bearer realm="api", error="insufficient_scope", scope="{error.scope}"'
+        return _marked(answer)
     plain = exception_handler(error, context)
     if plain is None or not isinstance(error, exceptions.APIException):
         return None
@@ -54,6 +60,11 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         if name in ("WWW-Authenticate", "Retry-After", "Allow"):
             answer[name] = value
     return _marked(answer)
+
+
+def too_large() -> Response:
+    detail = "The body of the request is too large. Send less, or a document as a file in multipart/form-data."
+    return problem(code=413, kind="too-large", title="Too large", detail=detail)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -95,6 +106,10 @@ def of_refusal(error: Refusal) -> Response:
             return problem(code=428, kind="precondition-required", title="Say what you have read", detail=error.message)
         case Conflict():
             return problem(code=409, kind="conflict", title="Not possible as things stand", detail=error.message)
+        case Gone():
+            return problem(code=410, kind="gone", title="No longer there", detail=error.message)
+        case Unavailable():
+            return problem(code=503, kind="unavailable", title="Not available now", detail=error.message)
     return problem(code=400, kind="refused", title="Refused", detail=error.message)
 
 
@@ -114,6 +129,7 @@ def _of_api_exception(error: exceptions.APIException) -> Response:
         405: "Method not allowed",
         406: "Not acceptable",
         415: "Media type not supported",
+        429: "Too many requests",
     }
     kinds = {
         401: "unauthenticated",
@@ -127,6 +143,7 @@ def _of_api_exception(error: exceptions.APIException) -> Response:
     detail = {
         403: "Your role does not allow this. Ask an admin of the organization for a higher one.",
         404: "There is nothing at this address that you may see.",
+        429: "You have sent as many requests as this minute allows. Wait for as many seconds as Retry-After says.",
     }.get(code, str(error.detail))
     return problem(code=code, kind=kinds.get(code, "refused"), title=titles.get(code, "Refused"), detail=detail)
 

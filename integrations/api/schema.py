@@ -60,13 +60,14 @@ class Problem(serializers.Serializer):
     errors = ProblemError(many=True, required=False)  # type: ignore[assignment]  # a member of the document
 
 
-_REASONS = {
+REASONS = {
     400: "The request cannot be read",
     401: "No valid token or session",
     403: "The role does not allow it",
     404: "Not there, or not visible to the caller",
     406: "No media type that the caller accepts",
     409: "Not possible as things stand",
+    410: "It was there and has been removed",
     412: "Somebody changed it since the caller has read it",
     413: "The body is too large",
     415: "The media type of the body is not read here",
@@ -74,12 +75,13 @@ _REASONS = {
     428: "This installation wants If-Match with every change",
     429: "Too many requests; Retry-After says when to come again",
     502: "The vendor could not be reached",
+    503: "Something that is needed does not answer now",
 }
 
 
 def problems(*codes: int) -> dict[Any, OpenApiResponse]:
     """The error answers of an operation."""
-    return {(code, "application/problem+json"): OpenApiResponse(Problem, description=_REASONS[code]) for code in codes}
+    return {(code, "application/problem+json"): OpenApiResponse(Problem, description=REASONS[code]) for code in codes}
 
 
 class IntegrationRequest(serializers.Serializer):

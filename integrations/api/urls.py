@@ -6,6 +6,7 @@ from integrations.api import requests, templates, views
 from integrations.organizations.api import views as organizations
 
 urlpatterns = [
+    path("", include("integrations.access.api.urls")),
     path("", include("integrations.sharing.api.urls")),
     path("integrations", views.IntegrationsView.as_view(), name="api-integration-list"),
     path("integrations/<str:key>", views.IntegrationView.as_view(), name="api-integration"),

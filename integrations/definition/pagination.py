@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from integrations.definition.parts import HeaderName, Name, Part, Path, choice, header_name
+from integrations.definition.parts import HeaderName, Name, Part, Path, Paths, choice, header_name
 
 # Limits of the defaults (Rewst's custom integrations V2); a single run may ask for more or for all pages.
 MAX_DEFAULT_PAGE_SIZE = 1000
@@ -30,7 +30,8 @@ class _Walked(Part):
 
     `total_counts` says what a total counts; "nothing" means that it is not to be believed. `has_more_path` leads to a flag
     that is true while another page follows, `last_page_path` to one that is true on the last page. `repeat_ends` says that
-    a page which repeats the one before it is the server's way to tell the end.
+    a page which repeats the one before it is the server's way to tell the end. Of records that have the same values at the
+    paths of `unique_by` a run keeps the first.
     """
 
     results_key: Path = ""
@@ -44,6 +45,7 @@ class _Walked(Part):
     last_page_path: Path = ""
     end_statuses: list[Status] = Field(default_factory=list, max_length=20)
     repeat_ends: bool = False
+    unique_by: Paths = ""
 
 
 class _Sized(_Walked):

@@ -87,6 +87,12 @@ def choice(value: Any) -> Any:
 HeaderName = Annotated[str, Field(max_length=200), BeforeValidator(lambda v: header_name(v) if isinstance(v, str) else v)]
 Url = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: absolute_url(v.strip()) if isinstance(v, str) else v)]
 Path = Annotated[str, Field(max_length=500), BeforeValidator(lambda v: json_path(v.strip()) if isinstance(v, str) else v)]
+Paths = Annotated[
+    str,
+    Field(max_length=500),
+    BeforeValidator(lambda v: ", ".join(json_path(path.strip()) for path in v.split(",") if path.strip()) if isinstance(v, str) else v),
+]
+"""One path or several, split by commas."""
 Name = Annotated[str, Field(max_length=200)]
 
 

@@ -44,6 +44,7 @@ class WalkedForm(PaginationForm):
         "last_page_path",
         "end_statuses",
         "repeat_ends",
+        "unique_by",
         "credential_origins",
     )
 
@@ -106,6 +107,12 @@ class WalkedForm(PaginationForm):
     )
     repeat_ends = tick(
         "A repeated page is the end", "The vendor answers past the end with the last page again. Otherwise a run ends as a loop there."
+    )
+    unique_by = forms.CharField(
+        required=False,
+        label="De-duplicate by",
+        widget=text(placeholder="id"),
+        help_text="A path in each record, such as id. Of records with the same value there a run keeps the first, and says how many it dropped. Several paths, split by commas, are one key together.",
     )
     credential_origins = LinesField(
         label="Origins that get credentials too",

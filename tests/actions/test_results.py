@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actions import results, runs
+from actions import pieces, results, runs
 from actions.models import Page, Run
 from integrations.models import User
 from tests.cast import MakeConnection, MakeIntegration, action_of
@@ -27,9 +27,12 @@ def run(make_integration: MakeIntegration, make_connection: MakeConnection, caro
     run = runs.start(action=action_of(integration), connection=make_connection(integration), user=carol, inputs={})
     for number, records in enumerate(PAGES, 1):
         lines = results.lines_of(records)
+        name = pieces.name_of(run.pk, number, "test") if records else ""
+        if name:
+            pieces.Writer().write(name, lines.data).result()
         Page.objects.create(
             run=run, number=number, token={}, digest=lines.digest, status=200, record_count=lines.count, byte_count=len(lines.data),
-            elapsed_ms=1, records=results.pack(lines),
+            elapsed_ms=1, piece=name,
         )  # fmt: skip
     return run
 

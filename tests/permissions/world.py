@@ -21,6 +21,7 @@ from actions.models import Import, Run
 from connections.agents import services as agents
 from connections.models import AgentInstance, Connection
 from integrations import services as integrations
+from integrations.access import applications, tokens
 from integrations.models import (
     Environment,
     InstallRequest,
@@ -29,6 +30,7 @@ from integrations.models import (
     Invitation,
     Membership,
     Organization,
+    PersonalToken,
     Role,
     Team,
     User,
@@ -52,6 +54,8 @@ class World:
     membership: Membership
     invitation: Invitation
     asked: InstallRequest
+    token: PersonalToken
+    application: Any
     machine: AgentInstance
     team: Team
     environment: Environment
@@ -100,6 +104,8 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         document=Import.objects.create(organization=here, created_by=people["builder"], kind="text", source="Pasted text"),
         membership=Membership.objects.get(user=somebody, organization=here),
         asked=InstallRequest.objects.create(integration=integration, organization=branch),
+        token=tokens.create(user=people["builder"], name="Script", scopes=["api"], expires_at=None)[0],
+        application=applications.create(user=people["builder"], name="Script", kind="script", redirect_uris=[], scopes=["api"])[0],
         machine=AgentInstance.objects.create(
             agent=agents.create(organization=here, user=people["admin"], name="Head office"), public_key="", server_key_sealed=""
         ),
@@ -111,6 +117,11 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
 # What the arguments of an address stand for: by the beginning of the route and the argument's name, the first that fits.
 TEMPLATE = "sample"  # the key of a template, which belongs to nobody
 ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
+    ("account/access/tokens/", "pk", lambda world: world.token.pk),
+    ("api/tokens/", "key", lambda world: world.token.pk),
+    ("account/access/", "pk", lambda world: world.application.pk),
+    ("api/applications/", "key", lambda world: world.application.pk),
+    ("api/authorized-applications/", "key", lambda world: world.application.pk),
     ("integrations/import/", "pk", lambda world: world.document.pk),
     ("integrations/requests/", "pk", lambda world: world.asked.pk),
     ("api/install-requests/", "pk", lambda world: world.asked.pk),

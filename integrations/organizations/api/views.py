@@ -289,6 +289,8 @@ class EnvironmentView(APIView):
 
 
 class InvitationsView(APIView):
+    gives_secrets = True  # the link
+
     @extend_schema(
         operation_id="listInvitations",
         summary="List the open invitations of an organization, with their links",
@@ -348,6 +350,9 @@ class AuditView(APIView):
         tags=["audit"],
     )
     def get(self, request: Request) -> Response:
+        empty = [name for name in ("kind", "object", "since", "until") if request.query_params.get(name) == ""]
+        if empty:
+            raise Invalid({name: ["Leave the parameter out, or give it a value."] for name in empty})
         form = log_pages.LogFilter(request.query_params)
         if not form.is_valid():
             raise Invalid({name: [str(sentence) for sentence in sentences] for name, sentences in form.errors.items()})

@@ -7,9 +7,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('actions', '0004_run_organization'),
+        ('actions', '0005_pieces'),
         ('connections', '0007_modes_environments_pins'),
-        ('integrations', '0009_environments'),
+        ('integrations', '0010_environments'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0008_agents'),
+        ('integrations', '0009_access'),
     ]
 
     operations = [

@@ -1,0 +1,234 @@
+"""Where the records of runs lie: a page a piece, compressed, in Django's storage `results` (the local disk, or an S3-compatible service).
+
+A piece is written under a name of its own before the row that names it is committed; one that no row names is swept away
+(`actions.retention`). It is read whole, one after the other, so that the size of a run does not matter.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from integrations.refusals import Unavailable
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+AT_ONCE: Final = 8  # requests to a service at once, for one run or one reader; the local disk is asked one by one
+# The fastest level, as a better one costs more time than it saves; and a checksum, so that a damaged piece is noticed.
+_PACKED: Final[dict[int, int]] = {zstd.CompressionParameter.compression_level: 1, zstd.CompressionParameter.checksum_flag: 1}
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class StorageFailure(Unavailable):
+    """Pieces cannot be written or read now; the message says what is wrong, without secrets."""
+
+
+class LocalResults(FileSystemStorage):
+    """The local disk. With `fsync` a piece is on the disk itself before its row is committed, so that a power cut leaves no row without one."""
+
+    def __init__(self, *, fsync: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.fsync = fsync
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:  # noqa: ARG002 - the signature of Django
+        """Names are unique by themselves, and made here; looking at them takes longer than writing."""
+        name = name or ""
+        path, data = self.path(name), content.read()
+        try:
+            self._write(path, data)
+        except FileNotFoundError:
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write(path, data)
+        return name
+
+    def _write(self, path: str, data: bytes) -> None:
+        target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(target, rest) :]
+            if self.fsync:
+                os.fdatasync(target)
+        except OSError:
+            Path(path).unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(target)
+
+
+def storage() -> Storage:
+    return storages["results"]
+
+
+def _is_remote() -> bool:
+    return not isinstance(storage(), FileSystemStorage)
+
+
+def name_of(run_id: UUID, number: int, holder: str) -> str:
+    """The name of a page's piece. `holder` has the run's lease: whoever lost it must not write over a piece of its successor."""
+    return f"{run_id}/{number:07}-{holder[:12]}.ndjson.zst"
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+class Writer:
+    """Writes pieces: on the local disk at once, to a service by threads, while the caller goes on. Close it at the end."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pieces") if _is_remote() else None
+
+    def write(self, name: str, data: bytes) -> Future[int]:
+        """Pack and write a piece; its size in bytes, or `StorageFailure`, is the result."""
+        if self._pool:
+            return self._pool.submit(_write, name, data)
+        done: Future[int] = Future()
+        try:
+            done.set_result(_write(name, data))
+        except StorageFailure as error:
+            done.set_exception(error)
+        return done
+
+    def close(self) -> None:
+        if self._pool:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _write(name: str, data: bytes) -> int:
+    packed = zstd.compress(data, options=_PACKED)
+    with _told("stored"):
+        storage().save(name, ContentFile(packed))
+    return len(packed)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read(name: str) -> bytes:
+    """The lines of one piece. Raises `StorageFailure`."""
+    with _told("read"), storage().open(name) as file:
+        data: bytes = file.read()
+    try:
+        return zstd.decompress(data)
+    except zstd.ZstdError:
+        logger.error("The piece %s is damaged.", name)
+        raise StorageFailure("The records of a page are damaged in the storage. Run the action again to get them anew.") from None
+
+
+def read_each(names: Iterable[tuple[T, str]]) -> Iterator[tuple[T, bytes]]:
+    """The lines of pieces in order, each with what came with its name; a service is asked for a few ahead. Raises `StorageFailure`."""
+    if not _is_remote():
+        for mark, name in names:
+            yield mark, read(name) if name else b""
+        return
+    ahead: deque[tuple[T, Future[bytes] | None]] = deque()
+    rest = iter(names)
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pieces") as pool:
+        try:
+            while True:
+                ahead.extend((mark, pool.submit(read, name) if name else None) for mark, name in islice(rest, AT_ONCE - len(ahead)))
+                if not ahead:
+                    return
+                mark, data = ahead.popleft()
+                yield mark, data.result() if data else b""
+        finally:  # the reader may have had enough
+            for _, data in ahead:
+                if data:
+                    data.cancel()
+
+
+# --- removing ---------------------------------------------------------------------------------------------------------
+
+
+def remove(names: Iterable[str]) -> int:
+    """Delete pieces, whether they are there or not; how many were asked for. Raises `StorageFailure`."""
+    wanted = list(names)
+    with _told("removed"):
+        if _is_remote() and len(wanted) > 1:
+            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pieces") as pool:
+                list(pool.map(storage().delete, wanted))
+        else:
+            for name in wanted:
+                storage().delete(name)
+    return len(wanted)
+
+
+def listed(run_id: UUID | str) -> list[str]:
+    """The names of all pieces of a run, also of those that no row names. Raises `StorageFailure`."""
+    with _told("listed"):
+        try:
+            _, names = storage().listdir(str(run_id))
+        except FileNotFoundError:
+            return []
+    return [f"{run_id}/{name}" for name in sorted(names) if name]
+
+
+def written_at(name: str) -> datetime:
+    """When a piece was written. Raises `StorageFailure`."""
+    with _told("listed"):
+        return storage().get_modified_time(name)
+
+
+def folders() -> list[str]:
+    """The ids of runs that have pieces. Raises `StorageFailure`."""
+    with _told("listed"):
+        try:
+            found, _ = storage().listdir("")
+        except FileNotFoundError:
+            return []
+    return found
+
+
+def remove_all(run_id: UUID | str) -> int:
+    """Delete all pieces of a run; how many there were. Raises `StorageFailure`."""
+    count = remove(listed(run_id))
+    if not _is_remote():
+        with _told("removed"):
+            storage().delete(str(run_id))  # the folder itself
+    return count
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Turn whatever a storage raises into a `StorageFailure`: each library has errors of its own, and they may quote addresses."""
+    try:
+        yield
+    except Exception as error:
+        logger.exception("A piece could not be %s.", what)
+        raise StorageFailure(_sentence(error, what)) from None
+
+
+def _sentence(error: Exception, what: str) -> str:
+    number = getattr(error, "errno", None)
+    if number in _FULL:
+        return "The disk on which results are kept is full."
+    if isinstance(error, FileNotFoundError):
+        return f"Records of a page could not be {what}: they are not in the storage of results, which lost them or is another one now."
+    if isinstance(error, OSError) and number:
+        return f"Records could not be {what} in the folder of results ({os.strerror(number)})."
+    answer: Any = getattr(error, "response", None)  # botocore's ClientError
+    code = answer.get("Error", {}).get("Code", "") if isinstance(answer, dict) else ""
+    return f"Records could not be {what}: the storage of results does not answer as it should ({code or type(error).__name__})."

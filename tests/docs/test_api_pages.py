@@ -1,0 +1,60 @@
+"""The blocks of curl in docs/api/ do what the pages say."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from pytest_django.live_server_helper import LiveServer
+
+from integrations.access import scopes, tokens
+from tests.backends import Worker
+from tests.cast import Cast
+from tests.vendor.server import VendorServer
+
+FOLDER = Path(settings.BASE_DIR) / "docs" / "api"
+PAGES = sorted(page for page in FOLDER.glob("*.md") if "```bash" in page.read_text())
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+# `api` and `field` are defined on the first page and used on all.
+FUNCTIONS = "\n".join(line for line in blocks(FOLDER / "README.md")[0].splitlines() if "() {" in line)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page_runs_as_it_stands(
+    page: Path, live_server: LiveServer, cast: Cast, worker: Worker, vendor: VendorServer, tmp_path: Path
+) -> None:
+    token = tokens.create(user=cast.alice, name="Docs", scopes=[scopes.EVERYTHING], expires_at=None)[1]
+    environment = os.environ | {"JUNCTION": live_server.url, "VENDOR": vendor.url, "TOKEN": token}
+    script = "\n".join([FUNCTIONS, *blocks(page)])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=environment, check=False, capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stderr) == (0, ""), f"{done.stdout}\n{done.stderr}"
+    # What the page says that a line prints, in the order of the page.
+    said, position = done.stdout, 0
+    for expected in re.findall(r"^# prints: (.*)$", script, re.MULTILINE):
+        found = said.find(expected, position)
+        assert found >= 0, f"{expected!r} is not in what came after: {said[position:]}"
+        position = found + len(expected)
+
+
+def test_every_page_is_linked_and_every_scope_explained() -> None:
+    index = (FOLDER / "README.md").read_text()
+    assert [page.name for page in FOLDER.glob("*.md") if page.stem != "README" and f"({page.name})" not in index] == []
+    table = (FOLDER / "access.md").read_text()
+    missing = [
+        name
+        for name in scopes.SCOPES
+        if name.partition(":")[0] not in table or (f":{name.partition(':')[2]}`" not in table and ":" in name)
+    ]
+    assert missing == []
