@@ -417,6 +417,7 @@ SPECTACULAR_SETTINGS = {
         "RevisionState": ["draft", "finalized"],
         "ConnectionState": ["untested", "working", "failing", "reauthorize"],
         "TokenState": ["active", "expired"],
+        "PrincipalType": ["user", "team", "organization"],
         "RunState": ["queued", "running", "waiting", "finished"],
     },
 }

@@ -104,10 +104,6 @@ class DisconnectDocument(serializers.Serializer):
     message = serializers.CharField()
 
 
-class UninstallRequest(serializers.Serializer):
-    organization = serializers.CharField(required=False, help_text="Id or slug; by default the caller's topmost organization")
-
-
 class UninstallDocument(serializers.Serializer):
     messages = serializers.ListField(child=serializers.CharField(), help_text="Vendors that could not be told that tokens are given up")
 

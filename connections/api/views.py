@@ -21,7 +21,6 @@ from connections.api.schema import (
     DisconnectDocument,
     TestDocument,
     UninstallDocument,
-    UninstallRequest,
 )
 from connections.auth import scheme_of
 from connections.models import Connection, DefaultCredential
@@ -216,14 +215,19 @@ class UninstallView(APIView):
     @extend_schema(
         operation_id="uninstallIntegration",
         summary="Delete all connections of an organization to an integration; what is mapped stays",
-        request=UninstallRequest,
-        responses={200: UninstallDocument, **problems(400, 401, 403, 404, 409, 422)},
+        parameters=[
+            OpenApiParameter(
+                "organization",
+                {"type": "string", "maxLength": MAX_TEXT},
+                description="Id or slug; by default the caller's topmost organization",
+            )
+        ],
+        responses={200: UninstallDocument, **problems(401, 403, 404, 409, 422)},
         tags=["connections"],
     )
-    def post(self, request: Request, key: str) -> Response:
+    def delete(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key)
-        payload = json_object(request) if request.data else {}
-        organization = running_for(request.user, integration, payload.get("organization"))
+        organization = running_for(request.user, integration, request.query_params.get("organization"))
         told = uninstalling.uninstall(integration=integration, organization=organization, user=signed_in(request))
         return Response({"messages": told})
 

@@ -96,7 +96,7 @@ def test_a8_79_delete_needs_that_all_organizations_have_uninstalled(
     assert "Client A is connected with Main" in text(carol.get(url))
     assert "Sample is uninstalled from Client A. Mappings are kept." in text(carol.post(url, follow=True))
     assert refusal(integrations.delete, integration=integration).startswith("1 connection uses this integration.")
-    answer = alice.post(f"/api/integrations/{integration.slug}/uninstall", {"organization": "client-b"}, "application/json")
+    answer = alice.delete(f"/api/integrations/{integration.slug}/connections?organization=client-b")
     assert (answer.status_code, answer.json()) == (200, {"messages": []})
     integrations.delete(integration=integration)
     assert Integration.objects.count() == 0
