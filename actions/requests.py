@@ -55,6 +55,8 @@ def build(
             elif parameter.required:
                 problems.setdefault(label, []).append(f"{label} is missing.")
             continue
+        if parameter.place == "input":
+            continue  # of whatever kind it is, a template says where it goes
         try:
             values[parameter.place, parameter.name] = convert(value, parameter, label)
         except ValueError as error:

@@ -135,7 +135,7 @@ class _Trier:
                 if repeat := guard.before(plan.strategy.position(token)):
                     end = plan.strategy.ends_by_repeating(token, repeat)
                     return self._ended(attempt, comparison, end) if end else self._failed(attempt, comparison, repeat.message)
-                answer = self._send(attempt, plan.request(self.inputs, token, base=self.client.base, headers=self._headers()))
+                answer = self._send(attempt, plan.request_by(self.client, self.inputs, token))
                 if answer.status >= 400 and not plan.strategy.ends_with(token, answer.status):
                     return self._failed(attempt, comparison, outcomes.read(answer).message)
                 if finds_records and number == 1:
@@ -226,7 +226,7 @@ class _Trier:
         token = {**plan.strategy.first(self._size(pagination)), "page": 0}
         probe = Attempt(pagination)
         try:
-            answer = self._send(probe, plan.request(self.inputs, token, base=self.client.base, headers=self._headers()))
+            answer = self._send(probe, plan.request_by(self.client, self.inputs, token))
             rows = plan.read(answer, 1).rows if answer.status < 400 else []
         except (TransportError, CallError, PaginationError, ResultsKeyError, requests.InputError):
             return []

@@ -170,8 +170,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["CONN_MAX_AGE"] = 60  # seconds that a thread keeps its connection
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 VALKEY_SOCKET = _socket_in(DATA_DIR)
@@ -185,6 +185,7 @@ EGRESS_CONNECT_TIMEOUT = variable("EGRESS_CONNECT_TIMEOUT", "10", _seconds)
 EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", _seconds)
 EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", _seconds)
 EGRESS_MAX_BYTES = 32 * 1024 * 1024  # of one answer, after decompression; the largest page that a run keeps in memory
+PROXY_SECONDS = variable("PROXY_SECONDS", "600", _seconds)  # for the body of an answer that passes through (connections/api/proxy.py)
 
 # --- authorization in the browser (connections/authorization.py) ----------------------------------------------------------
 
@@ -300,6 +301,7 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    "connections.lane.ProxyLaneMiddleware",  # first: what it answers needs nothing of what follows
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "integrations.middleware.AddressMiddleware",
@@ -416,6 +418,7 @@ SPECTACULAR_SETTINGS = {
         "RequestedStatus": ["published", "hidden", "deprecated"],
         "RevisionState": ["draft", "finalized"],
         "ConnectionState": ["untested", "working", "failing", "reauthorize"],
+        "ImportState": ["reading", "choosing", "writing", "finished", "failed", "cancelled"],
         "TokenState": ["active", "expired"],
         "PrincipalType": ["user", "team", "organization"],
         "RunState": ["queued", "running", "waiting", "finished"],

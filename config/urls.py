@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("connections.urls")),
     path("", include("integrations.urls")),
     path("", include("actions.urls")),
+    path("", include("actions.api.truto_urls")),
     path("api/", include("actions.api.urls")),
     path("api/", include("connections.api.urls")),
     path("api/", include("integrations.api.urls")),

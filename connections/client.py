@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,10 +22,11 @@ from connections.callers import ROOTS, Caller, reads_caller, said_of
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
 from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, DefaultCredential
+from connections.redaction import MASK, finder
 from connections.retries import CallError, Limited, repeated
-from connections.secrets import SecretError, open_sealed, redact
+from connections.secrets import SecretError, open_sealed
 from connections.token_answers import TokenError, signals
-from connections.transport import Digest, Transport, TransportError
+from connections.transport import Digest, Streamed, Transport, TransportError
 from connections.values import SECRET_FIELD, destinations, of_request, values_of
 from integrations import expressions
 from integrations.addresses import parse_base_uri
@@ -50,6 +52,7 @@ class Client:
         store: tokens.TokenStore,
         route: Route | None = None,
         caller: Caller | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self.definition = definition
         # Looked up here: the threads that fetch pages have no connection to the database.
@@ -62,7 +65,9 @@ class Client:
         self._gate = rates.Gate()
         self._through: Callable[[Callable[[], Any]], Any] = _at_once
         try:
-            self._transport = Transport(certificate=self.issuer.certificate, route=route)
+            certificate = self.issuer.certificate
+            shared = transport is not None and not certificate and route is None
+            self._transport = transport if transport and shared else Transport(certificate=certificate, route=route)
         except TransportError as error:
             raise CallError(error.message) from None
         self._secrets: list[str] = []
@@ -70,6 +75,9 @@ class Client:
             Digest(credentials.get("username", ""), credentials.get("password", "")) if isinstance(definition.auth, DigestAuth) else None
         )
         self._held = Held()
+        # What comes out the same for every request is made once.
+        self._same = not self._scheme.needs_token and not self._digest and not expressions.varies(definition.dump())
+        self._made: dict[str, Any] = {}
         self._learn()
 
     def __enter__(self) -> Self:
@@ -78,9 +86,20 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._transport.close()
 
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        if not self._same:
+            return make()
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
+
     @property
     def base(self) -> str:
         """The base URI of this connection. Where it comes with a token, one is fetched. Raises `CallError`."""
+        return self._once("base", self._base)
+
+    def _base(self) -> str:
         if not (self.definition.host_at_connect or self.definition.has_placeholders):
             return self.definition.api_base_uri
         try:
@@ -97,6 +116,9 @@ class Client:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """The headers that go along with every request, their placeholders filled in. Raises `CallError`."""
+        return self._once("headers", self._headers)
+
+    def _headers(self) -> list[tuple[str, str]]:
         return [(name, value) for name, value in self.filled_headers(self.definition.headers).items() if value]
 
     def filled_headers(self, texts: Mapping[str, str]) -> dict[str, str]:
@@ -122,6 +144,12 @@ class Client:
             return expressions.render_all(document, self._values(**self._of_caller))
         except expressions.MissingValue as error:
             raise CallError(_lacks(error)) from None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What placeholders of an operation read, an access token included. Raises `CallError`."""
+        self._token()
+        return self._values(**self._of_caller)
 
     def use(self, store: tokens.TokenStore) -> None:
         """Take the tokens from a store."""
@@ -150,7 +178,11 @@ class Client:
 
     def redact(self, text: str) -> str:
         """The text without this connection's secrets."""
-        return redact(text, self._secrets)
+        return self._finder.sub(MASK, text) if self._finder else text
+
+    def holds_secret(self, text: str) -> bool:
+        """Whether one of this connection's secrets stands in the text, in whatever form."""
+        return bool(self._finder and self._finder.search(text))
 
     def renew_token(self) -> None:
         """Fetch a new token now, because somebody asks for it. Raises `CallError`."""
@@ -175,12 +207,29 @@ class Client:
         base = base or self.base
         token = self._token()
         answer = self._exchange(outgoing, base)
-        if self._scheme.needs_token and self._rejects(answer):
+        if self._scheme.needs_token and not outgoing.bare and self._rejects(answer):
             self._token(rejected=token)
             return self._exchange(outgoing, base)
         if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
             return self._exchange(outgoing, base)
         return answer
+
+    def open(self, outgoing: Outgoing, *, base: str = "") -> Streamed:
+        """The head of an answer and its body as it comes, redirects included; otherwise as `send`."""
+        base = base or self.base
+        token = self._token()
+        answer = self._opened(outgoing, base)
+        if self._scheme.needs_token and self._rejects_head(answer):
+            answer.close()
+            self._token(rejected=token)
+            return self._opened(outgoing, base)
+        if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
+            answer.close()
+            return self._opened(outgoing, base)
+        return answer
+
+    def _opened(self, outgoing: Outgoing, base: str) -> Streamed:
+        return self._transport.open(self._completed(outgoing), additions=self._additions(outgoing), credentials_origin=base)
 
     def call(
         self, outgoing: Outgoing, *, pause: Callable[[float], None] = time.sleep, longest_wait: float = outcomes.LONGEST_WAIT
@@ -191,7 +240,7 @@ class Client:
         `pause` is called with the seconds to wait before a repetition, or before a request that a limit holds back; it may raise.
         """
         return repeated(
-            self.send,
+            self._send_and_read if self.definition.error_expression else self.send,
             outgoing,
             gate=self._gate,
             limit=self.definition.rate_limit,
@@ -201,18 +250,45 @@ class Client:
             said=self._what_it_said,
         )
 
+    def _send_and_read(self, outgoing: Outgoing) -> Answer:
+        """As `send`; an answer in which the integration's error expression finds something is a failure, whatever its status."""
+        answer = self.send(outgoing)
+        if answer.status >= 400:
+            return answer
+        try:
+            body = answer.json()
+        except ValueError:
+            body = answer.text
+        members = body if isinstance(body, dict) else {}
+        said = {"body": body, "data": body, "status": answer.status, "headers": {name.lower(): value for name, value in answer.headers}}
+        try:
+            found = expressions.value_of(self.definition.error_expression, {"response": {**said, **members}})
+        except ValueError as error:
+            raise CallError(self.redact(str(error)), status=answer.status, answer=answer) from None
+        if found is expressions.MISSING or found in (False, "", 0, "false", [], {}):
+            return answer
+        words = self.redact(_message_in(found, 1) or json.dumps(found, ensure_ascii=False))[:300]
+        raise CallError(f"The vendor answered {answer.status} with an error. It said: {words}", status=answer.status, answer=answer)
+
     def _exchange(self, outgoing: Outgoing, base: str) -> Answer:
         origin = outgoing.credentials_origin or base
         return self._transport.send(self._completed(outgoing), additions=self._additions(outgoing), credentials_origin=origin)
 
     def _completed(self, outgoing: Outgoing) -> Outgoing:
         """With the integration's parameters, where the request has none of that name."""
-        query = self.filled(self.definition.query)
+        query = self._once("query", lambda: self.filled(self.definition.query))
+        if not query:
+            return outgoing
         present = {name for name, _ in parse_qsl(urlsplit(outgoing.url).query, keep_blank_values=True)}
         added = [(name, value) for name, value in query.items() if value and name not in present]
         return replace(outgoing, url=with_query(outgoing.url, added)) if added else outgoing
 
     def _additions(self, outgoing: Outgoing) -> Additions:
+        if outgoing.bare:
+            return Additions()
+        return self._once("additions", lambda: self._new_additions(outgoing))
+
+    def _new_additions(self, outgoing: Outgoing) -> Additions:
         route = self.issuer.route
         if route and route.credential:
             return Additions(headers=[(MARK, route.credential)])
@@ -271,6 +347,12 @@ class Client:
                 return False
         return signals(signal, answer, document)
 
+    def _rejects_head(self, answer: Streamed) -> bool:
+        """The same by status alone: what only the body tells, the caller gets to read."""
+        auth = self.definition.auth
+        statuses = auth.rejected.statuses if isinstance(auth, TokenPart) else [401]
+        return answer.status in statuses
+
     def _token(self, *, rejected: str = "", reason: str = "") -> str:
         """The token to use, fetched or renewed if need be; "" for a method without tokens. Raises `CallError`."""
         if not self._scheme.needs_token:
@@ -299,6 +381,7 @@ class Client:
         values = values_of(self.definition, self._credentials, self._settings, kept=self._held.kept)
         found = secrets_in(values, self._held, self.definition, self._credentials)
         self._secrets = list(dict.fromkeys([*self._secrets, *found]))
+        self._finder = finder(self._secrets)
 
     def _what_it_said(self, answer: Answer) -> str:
         """The vendor's own message, if its answer holds one in a usual place."""
@@ -319,7 +402,9 @@ def redirect_uri() -> str:
     return f"{django_settings.PUBLIC_URL}/{CALLBACK_PATH}"
 
 
-def client_for(connection: Connection, definition: Definition, *, caller: Caller | None = None) -> Client:
+def client_for(
+    connection: Connection, definition: Definition, *, caller: Caller | None = None, transport: Transport | None = None
+) -> Client:
     """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there.
 
     `caller` is on whose behalf it calls; by default the connection's organization, and no person.
@@ -333,6 +418,7 @@ def client_for(connection: Connection, definition: Definition, *, caller: Caller
         store=tokens.MemoryTokens(definition.auth),
         route=route_of(connection),
         caller=caller or Caller(connection.organization),
+        transport=transport,
     )
     client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(

@@ -97,6 +97,7 @@ class Outgoing:
     """A request without credentials. `url` is absolute and holds the query already.
 
     `credentials_origin` is the one other origin than that of the base URI which may get the credentials, "" for none.
+    A `bare` request gets none of them: its own headers say who calls.
     """
 
     method: str
@@ -104,6 +105,7 @@ class Outgoing:
     headers: Pairs = field(default_factory=list, repr=False)
     body: bytes | None = field(default=None, repr=False)
     credentials_origin: str = ""
+    bare: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import socket
 import ssl
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, cast
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -35,6 +35,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from connections import sockets
 from connections.agents.route import Route
 from connections.exchange import (
+    DEFAULT_PORTS,
     Additions,
     Answer,
     Headers,
@@ -48,8 +49,9 @@ from connections.exchange import (
     with_query,
     without_query,
 )
+from connections.wire import Exchange, Kept, Whole, WireError, head_of
 
-__all__ = ["Additions", "Answer", "Headers", "Outgoing", "Transport", "TransportError"]
+__all__ = ["Additions", "Answer", "Headers", "Outgoing", "Streamed", "Transport", "TransportError"]
 
 MAX_REDIRECTS: Final = 5
 _CHUNK: Final = 64 * 1024
@@ -166,15 +168,51 @@ class _GuardedAdapter(HTTPAdapter):
     """requests' adapter with our connections, over one TLS context that always verifies."""
 
     def __init__(self, ca_bundle: str, certificate: str) -> None:
-        self._context = _context_with(ca_bundle, certificate) if certificate else _tls_context(ca_bundle)
+        self.context = _context_with(ca_bundle, certificate) if certificate else _tls_context(ca_bundle)
         super().__init__(pool_connections=10, pool_maxsize=4)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **kwargs)
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self.context, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the pool alone: its context verifies always."""
+
+
+class Streamed:
+    """An answer whose body is still on its way, as the server encoded it. Whoever has one reads it to its end or closes it."""
+
+    def __init__(self, exchange: Exchange | Whole, where: str) -> None:
+        self._exchange = exchange
+        self._where = where
+        self.status = exchange.status
+        self.reason = exchange.reason
+        self.headers = Headers(exchange.headers)
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body; None where the server does not say."""
+        return self._exchange.length
+
+    def chunks(self, *, seconds: float) -> Iterator[bytes]:
+        """The body piece by piece, for at most `seconds`. Raises TransportError; closes itself at the end."""
+        end = time.monotonic() + seconds
+        try:
+            yield from self._exchange.pieces(wait=partial(_until, end))
+        except (WireError, OSError) as error:
+            raise _failure(error, self._where, end=end, total=seconds) from None
+
+    def close(self) -> None:
+        """Give the connection back, or end it if there is an unread rest."""
+        self._exchange.close()
+
+
+def _until(end: float) -> float:
+    """Seconds that the next step may take."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return min(left, float(settings.EGRESS_READ_TIMEOUT))
 
 
 class Transport:
@@ -182,14 +220,16 @@ class Transport:
 
     `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests; `certificate`
     a client certificate with its key, PEM. Raises TransportError for one that cannot be read. With a `route` requests are
-    made by an agent, whose own list of hosts stands in for the guard at our sockets.
+    made by an agent, whose own list of hosts stands in for the guard at our sockets. `kept` is how many connections of `open`
+    to one server stay open.
     """
 
-    def __init__(self, *, ca_bundle: str = "", certificate: str = "", route: Route | None = None) -> None:
+    def __init__(self, *, ca_bundle: str = "", certificate: str = "", route: Route | None = None, kept: int = 4) -> None:
         # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
         self._adapter = _GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, certificate)
         self._certificate = certificate
         self._route = route
+        self._kept = Kept(kept)
         self._pools: dict[str, HTTPConnectionPool] = {}
 
     def __enter__(self) -> Self:
@@ -200,6 +240,7 @@ class Transport:
 
     def close(self) -> None:
         self._adapter.close()
+        self._kept.close()
 
     def send(
         self,
@@ -241,6 +282,80 @@ class Transport:
             sent=True,
             permanent=True,
         )
+
+    def open(self, outgoing: Outgoing, *, additions: Additions | None = None, credentials_origin: str = "") -> Streamed:
+        """The head of an answer, redirects included as they are; its body is read as it comes. Raises TransportError.
+
+        EGRESS_TOTAL_TIMEOUT is for the head; for the body `seconds` of `Streamed.chunks`. May be called by several threads at once.
+        The URL is sent as it is written, percent-encoding included.
+        """
+        end = time.monotonic() + settings.EGRESS_TOTAL_TIMEOUT
+        dressed = _dress(outgoing, additions or Additions(), credentials_origin or outgoing.url)
+        if self._route:
+            return Streamed(self._whole(dressed, end), shown(outgoing.url))
+        try:
+            return Streamed(self._opened(dressed, end), shown(outgoing.url))
+        except (WireError, OSError) as error:
+            raise _failure(error, shown(outgoing.url), end=end) from None
+        except (ValueError, UnicodeError):
+            raise _invalid(shown(outgoing.url)) from None
+
+    def _whole(self, outgoing: Outgoing, end: float) -> Whole:
+        """An answer that an agent sends, which comes as one."""
+        token = sockets.deadline.set(end)
+        try:
+            with self._exchange(outgoing) as response:
+                body = b"" if outgoing.method == "HEAD" else _read(response, outgoing.url)
+                kept = [(name, str(value)) for name, value in response.headers.iteritems()]
+                headers = [(name, value) for name, value in kept if name.lower() not in ("content-encoding", "content-length")]
+                return Whole(response.status, response.reason or "", headers, body)
+        finally:
+            sockets.deadline.reset(token)
+
+    def _opened(self, outgoing: Outgoing, end: float) -> Exchange:
+        """A request on a socket that was kept, or on a new one; a kept one that the server closed just then is no failure of a
+        request that may be repeated (RFC 9112 9.3.1)."""
+        parts = urlsplit(outgoing.url)
+        origin = (parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        head = head_of(outgoing.method, target, parts.netloc, _fields(outgoing.headers).items(), outgoing.body)
+        give = partial(self._kept.give, origin)
+        kept = self._kept.take(origin)
+        while True:
+            sock = kept or self._connected(origin, end)
+            exchange = Exchange(sock, give, method=outgoing.method)
+            try:
+                exchange.send(head, outgoing.body, wait=partial(_until, end))
+            except (WireError, OSError) as error:
+                sock.close()
+                unanswered = isinstance(error, ConnectionError) or (isinstance(error, WireError) and not error.started)
+                if kept is None or not unanswered or outgoing.method not in _SAFE:
+                    raise
+                kept = None
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return exchange
+
+    def _connected(self, origin: tuple[str, str, int], end: float) -> socket.socket:
+        scheme, host, port = origin
+        token = sockets.deadline.set(end)
+        try:
+            sock = sockets.connect(host, port, [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)], encrypted=scheme == "https")
+            if scheme != "https":
+                return sock
+            try:
+                return self._adapter.context.wrap_socket(sock, server_hostname=host)
+            except TimeoutError:
+                sock.close()
+                raise sockets.connect_timeout(host, port) from None
+            except (ssl.SSLError, OSError) as error:
+                sock.close()
+                sentence = sockets.tls_sentence(host, error)
+                raise TransportError(sentence, kind="tls", sent=False, permanent=sockets.is_certificate(error)) from None
+        finally:
+            sockets.deadline.reset(token)
 
     @contextmanager
     def _exchange(self, outgoing: Outgoing) -> Iterator[urllib3.HTTPResponse]:
@@ -323,21 +438,27 @@ class _Wire(NamedTuple):
     body: bytes | None
 
 
-def _prepare(outgoing: Outgoing) -> _Wire:
+def _fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str | bytes]:
+    """Header fields as they go out: without those of one hop, of one name joined, with our own where there is none."""
     headers: dict[str, str | bytes] = {}
-    for name, value in outgoing.headers:
-        known = next((key for key in headers if key.lower() == name.lower()), None)
-        if name.lower() in _HOP_BY_HOP:
+    known: dict[str, str] = {}
+    for name, value in pairs:
+        lower = name.lower()
+        if lower in _HOP_BY_HOP:
             continue
         # http.client writes Latin-1; anything else goes out as UTF-8, as browsers and curl send it.
         text: str | bytes = value if value.isascii() else value.encode()
-        if known is None:
+        if lower not in known:
+            known[lower] = name
             headers[name] = text
         else:
-            glue = "; " if name.lower() == "cookie" else ", "
-            headers[known] = _bytes(headers[known]) + glue.encode() + _bytes(text)
-    lower = {name.lower() for name in headers}
-    headers |= {name: value for name, value in _DEFAULT_HEADERS if name.lower() not in lower}
+            glue = "; " if lower == "cookie" else ", "
+            headers[known[lower]] = _bytes(headers[known[lower]]) + glue.encode() + _bytes(text)
+    return headers | {name: value for name, value in _DEFAULT_HEADERS if name.lower() not in known}
+
+
+def _prepare(outgoing: Outgoing) -> _Wire:
+    headers = _fields(outgoing.headers)
     try:
         if outgoing.method == "GET" and outgoing.body is None and (plain := _PLAIN_URL.fullmatch(outgoing.url)):
             for name, content in headers.items():
@@ -427,16 +548,19 @@ def _read(response: urllib3.HTTPResponse, url: str) -> bytes:
     )
 
 
-def _failure(error: BaseException, where: str) -> TransportError:
-    """A failure after the connection stood, as a sentence; the libraries nest the cause in arguments, reasons and contexts."""
+def _failure(error: BaseException, where: str, *, end: float | None = None, total: float = 0) -> TransportError:
+    """A failure after the connection stood, as a sentence; the libraries nest the cause in arguments, reasons and contexts.
+
+    `end` is when the exchange had to be over and `total` its seconds, by default those of a whole exchange.
+    """
     causes = list(_causes(error))
 
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
     if has(TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout):
-        if sockets.deadline.get() <= time.monotonic():
-            limit = settings.EGRESS_TOTAL_TIMEOUT
+        if (sockets.deadline.get() if end is None else end) <= time.monotonic():
+            limit = total or settings.EGRESS_TOTAL_TIMEOUT
             return _sent(
                 f"{where} did not finish its answer within {limit:g} seconds. Ask for less, for example with a smaller page size.",
                 "deadline",
@@ -444,6 +568,13 @@ def _failure(error: BaseException, where: str) -> TransportError:
         return _sent(
             f"{where} sent nothing for {settings.EGRESS_READ_TIMEOUT:g} seconds. Try again later, or ask for less.", "read_timeout"
         )
+    if has(WireError):
+        known = {"malformed": "malformed", "too large": "malformed"}.get(str(error), "closed")
+        if known == "malformed":
+            return _sent(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
+        if not getattr(error, "started", True):
+            return _sent(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
+        return _sent(f"{where} closed the connection before its answer was complete. Try again later.", "closed")
     if has(urllib3.exceptions.DecodeError):
         return _sent(f"The compressed answer of {where} is damaged and cannot be unpacked.", "malformed")
     if has(http.client.RemoteDisconnected):

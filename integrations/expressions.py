@@ -4,6 +4,8 @@ Both spellings mean the same. Inside stands a path into the given values, a quot
 alternatives of these split by `||`, of which the first that has a value counts. A whole text may offer alternatives too:
 `https://{{settings.host}}/token || https://example.com/token` is the first of the two whose placeholders all have values.
 
+What is neither of these is a JSONata expression (`{{$uppercase(context.name)}}`, see `formulas`); `${…}` has none.
+
 Nothing is executed: a text is parsed into values and calls of the functions below. Parsing raises `ValueError` with a
 sentence; evaluating raises `MissingValue`, which names the placeholder. Where the values hold `request.moment` (a
 `datetime`), `now` is that instant, so that a date and the signature over it agree.
@@ -18,6 +20,7 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
+from integrations import formulas
 from integrations.expression_functions import FUNCTIONS, now
 
 LONGEST: Final = 20_000  # characters of one text
@@ -61,7 +64,14 @@ class Either:
     nodes: tuple[Node, ...]
 
 
-Node = Text | Path | Call | Either
+@dataclass(frozen=True)
+class Formula:
+    """A JSONata expression."""
+
+    source: str
+
+
+Node = Text | Path | Call | Either | Formula
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,37 @@ def render_all(document: Any, values: Mapping[str, Any]) -> Any:
     return document
 
 
+MISSING: Final = object()
+
+
+def value_of(text: str, values: Mapping[str, Any]) -> Any:
+    """What a text stands for: the value itself, of whatever kind, where it is one placeholder and nothing else; otherwise a text.
+
+    `MISSING` where a placeholder has no value. Raises `ValueError`.
+    """
+    nodes = parse(text).alternatives
+    if len(nodes) == 1 and len(nodes[0]) == 1 and isinstance(nodes[0][0], Path | Formula):
+        node = nodes[0][0]
+        found = _found(node, values) if isinstance(node, Path) else _formula(node, values)
+        return MISSING if found is None else found
+    try:
+        return render(text, values)
+    except MissingValue:
+        return MISSING
+
+
+def filled(document: Any, values: Mapping[str, Any]) -> Any:
+    """JSON values with their texts filled in by `value_of`; members and items that have no value are left out. `MISSING` for nothing."""
+    match document:
+        case str():
+            return value_of(document, values)
+        case dict():
+            return {key: found for key, value in document.items() if (found := filled(value, values)) is not MISSING}
+        case list():
+            return [found for value in document if (found := filled(value, values)) is not MISSING]
+    return document
+
+
 def texts(document: Any) -> Iterator[str]:
     """Every text in JSON values."""
     match document:
@@ -147,6 +188,11 @@ def texts(document: Any) -> Iterator[str]:
 def paths_of(document: Any) -> frozenset[str]:
     """The dotted names of everything that the texts in JSON values read."""
     return frozenset(path for text in texts(document) for path in parse(text).paths)
+
+
+def varies(document: Any) -> bool:
+    """Whether the texts in JSON values come out otherwise from one request to the next: they read it, or the time, or chance."""
+    return any(_varies(node) for text in texts(document) for nodes in parse(text).alternatives for node in nodes)
 
 
 def open_host(url: str, fixed: Sequence[str] = ()) -> bool:
@@ -184,6 +230,7 @@ def sample(text: str, value: str = "x") -> str:
 _TOKENS = re.compile(
     r"""\s*(?:(?P<either>\|\|)|(?P<mark>[(),+])|"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<word>[A-Za-z_$][\w$@:/-]*(?:\.[\w$@:/-]+|\[\d+\])*)|(?P<number>\d+))"""
 )
+_JSONATA = re.compile(r"[$&?=<>\[{^%*:]|\s(?:and|or|in)\s")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _NEWLINES = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -211,14 +258,14 @@ def parse(text: str) -> Template:
             break
         closing = "}}" if text.startswith("{{", start) else "}"
         end = _end(text, start + 2, closing)
-        nodes.append(_Reader(text[start + 2 : end], text[start : end + len(closing)]).read())
+        nodes.append(_read(text[start + 2 : end], text[start : end + len(closing)]))
         place = end + len(closing)
     alternatives.append(tuple(nodes))
     return Template(text, tuple(alternatives))
 
 
 def _end(text: str, place: int, closing: str) -> int:
-    quoted = ""
+    quoted, depth = "", 0
     while place < len(text):
         char = text[place]
         if quoted:
@@ -226,10 +273,25 @@ def _end(text: str, place: int, closing: str) -> int:
             quoted = "" if char == quoted else quoted
         elif char in "\"'":
             quoted = char
+        elif char == "}" and depth:
+            depth -= 1  # of an object that JSONata makes
         elif text.startswith(closing, place):
             return place
+        else:
+            depth += char == "{"
         place += 1
     raise ValueError(f"A placeholder is not closed. It begins with {{{{ and ends with }}}}: {text[:80]}")
+
+
+def _read(inside: str, shown: str) -> Node:
+    """A path or a call, which take the short way; otherwise JSONata, if it has its marks: a misspelt function is none."""
+    try:
+        return _Reader(inside, shown).read()
+    except ValueError:
+        if not shown.startswith("{{") or not _JSONATA.search(inside):
+            raise
+    formulas.check(inside.strip())
+    return Formula(inside.strip())
 
 
 class _Reader:
@@ -312,6 +374,21 @@ def _paths(node: Node) -> Iterator[Path]:
         case Call(arguments=nodes) | Either(nodes=nodes):
             for inner in nodes:
                 yield from _paths(inner)
+        case Formula(source=source):
+            yield from (Path(tuple(name.split("."))) for name in formulas.names_in(source))
+
+
+def _varies(node: Node) -> bool:
+    match node:
+        case Path():
+            return node.keys[0] == "request"
+        case Call():
+            return node.function in ("now", "uuid") or any(map(_varies, node.arguments))
+        case Either():
+            return any(map(_varies, node.nodes))
+        case Formula():
+            return True
+    return False
 
 
 def _within(node: Node, fixed: Sequence[str]) -> bool:
@@ -329,6 +406,8 @@ def _evaluate(node: Node, values: Mapping[str, Any]) -> str:
             if node.function == "now":
                 return now(*arguments, moment=(values.get("request") or {}).get("moment"))
             return FUNCTIONS[node.function].work(*arguments)
+        case Formula():
+            return _text(_formula(node, values), node.source)
     missing: MissingValue | None = None
     for one in node.nodes:
         try:
@@ -339,6 +418,10 @@ def _evaluate(node: Node, values: Mapping[str, Any]) -> str:
 
 
 def _look_up(path: Path, values: Mapping[str, Any]) -> str:
+    return _text(_found(path, values), path.name)
+
+
+def _found(path: Path, values: Mapping[str, Any]) -> Any:
     found: Any = values
     for key in path.keys:
         if isinstance(found, Mapping):
@@ -347,11 +430,23 @@ def _look_up(path: Path, values: Mapping[str, Any]) -> str:
             found = found[int(key)]
         else:
             found = None
+    return found
+
+
+def _text(found: Any, name: str) -> str:
     if isinstance(found, bool):
         return "true" if found else "false"
     if found is None or found == "" or isinstance(found, Mapping | list):
-        raise MissingValue(path.name)
+        raise MissingValue(name)
     return str(found)
+
+
+def _formula(node: Formula, values: Mapping[str, Any]) -> Any:
+    """Raises `ValueError` with a sentence."""
+    try:
+        return formulas.evaluate(node.source, {name: value for name, value in values.items() if name != "request"})
+    except formulas.FormulaError as error:
+        raise ValueError(str(error)) from None
 
 
 def _cut(text: str) -> tuple[str, str, str]:

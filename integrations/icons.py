@@ -1,4 +1,4 @@
-"""SVG icons: read, checked against what an image needs, refused with a reason if they hold more (leaf)."""
+"""Icons: SVG is read, checked against what an image needs and refused with a reason if it holds more; PNG and JPEG see `pictures` (leaf)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from xml.etree.ElementTree import Element, ParseError, register_namespace, tostr
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from integrations import pictures
+
 MAX_BYTES = 100 * 1024  # a logo as an SVG has a few kilobytes; more is a photograph in disguise
+MAX_UPLOAD = max(MAX_BYTES, pictures.MAX_BYTES)  # bytes that are read of an upload before its kind is known
+HINT = f"SVG up to {MAX_BYTES // 1024} KB, PNG or JPEG up to {pictures.MAX_BYTES // 1024} KB"
+ACCEPT = ".svg,.png,.jpg,.jpeg,image/svg+xml,image/png,image/jpeg"
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
@@ -24,7 +29,20 @@ _EDITOR_NAMESPACES = ("inkscape", "sodipodi", "adobe", "figma", "sketch", "rdf-s
 
 
 def check(data: bytes) -> str:
-    """The SVG document as text, ready to be stored and served as an image.
+    """An icon as text, ready to be stored and served as an image: an SVG document, or a PNG or JPEG as a `data:` URL.
+
+    Raises `ValueError` with a sentence.
+    """
+    return pictures.check(data) if pictures.kind_of(data) else check_svg(data)
+
+
+def served(stored: str) -> tuple[str, bytes]:
+    """Media type and bytes of what `check` gave; "" is the default icon."""
+    return pictures.opened(stored) if stored.startswith("data:") else ("image/svg+xml", (stored or DEFAULT).encode())
+
+
+def check_svg(data: bytes) -> str:
+    """The SVG document as text, without what drawing programs leave in it.
 
     Raises `ValueError` with a sentence for anything that is no SVG, is too large, or could run or load something:
     scripts, event attributes, embedded pages, references to other places.
@@ -36,7 +54,7 @@ def check(data: bytes) -> str:
     except DefusedXmlException:
         raise ValueError("The icon declares XML entities, which can be used for attacks. Export it again as a plain SVG.") from None
     except (ParseError, ValueError, LookupError):
-        raise ValueError("The icon is not an SVG file. Choose a file that ends in .svg and opens as an image in a browser.") from None
+        raise ValueError("The icon is neither SVG nor PNG nor JPEG. Choose a file that opens as an image in a browser.") from None
     if root.tag not in (f"{_SVG}svg", "svg"):
         raise ValueError("The icon is XML but not an SVG image. Choose a file that ends in .svg and opens as an image in a browser.")
     if root.tag == "svg":

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from integrations.definition import JSON_TYPE, Pagination, Part, Path
+from integrations.definition.tokens import JsonTemplate, documents
 
-PLACES = ("path", "query", "header", "cookie")
+PLACES = ("path", "query", "header", "cookie", "input")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
 # What reads the mapping ({{mapping.id}}) is no parameter of the path.
@@ -17,10 +18,10 @@ _PLACEHOLDER = re.compile(r"\{(?![^{}/]*\bmapping\.)([^{}/]+)\}")
 
 
 class Parameter(Part):
-    """A parameter outside the body. `style` and `explode` are OpenAPI's; empty and None mean OpenAPI's defaults for its place."""
+    """A parameter outside the body. What is `in` "input" is sent only where a template of the operation reads it. `style` and `explode` are OpenAPI's; empty and None mean OpenAPI's defaults for its place."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    place: Annotated[Literal["path", "query", "header", "cookie"], Field(alias="in")] = "query"
+    place: Annotated[Literal["path", "query", "header", "cookie", "input"], Field(alias="in")] = "query"
     type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
     items: Literal["", "string", "integer", "number", "boolean", "array", "object"] = ""
     required: bool = False
@@ -46,6 +47,21 @@ class Body(Part):
     required: bool = False
     description: str = ""
     schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
+
+
+class Templates(Part):
+    """What a request holds besides its parameters, as JSON whose texts may hold placeholders; what has no value is left out.
+
+    They read the inputs of the call by their names and as `context.<name>`, `query.<name>` and `body`, what the connection
+    brings as `context.<name>`, the position of a page as `pagination.<parameter>`, `pagination.page`, `.per_page`, `.offset`, `.cursor`.
+    `authorization` are headers in place of the integration's credentials; an empty object sends none.
+    """
+
+    headers: JsonTemplate = Field(default_factory=dict)
+    query: JsonTemplate = Field(default_factory=dict)
+    body: Annotated[Any, AfterValidator(documents)] = None
+    query_array_format: Literal["comma", "repeat", "brackets", "indices"] = "repeat"
+    authorization: JsonTemplate | None = None
 
 
 class PaginationSuggestion(Part):
@@ -76,6 +92,7 @@ class Operation(Part):
     pagination: Pagination | None = None
     results_key: Path | None = None
     suggestion: PaginationSuggestion | None = None
+    templates: Templates | None = None
 
     @field_validator("path")
     @classmethod

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from config.networks import is_covered
-from integrations import audit, expressions, json_text
+from integrations import audit, expressions, icons, json_text
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, LoginAuth, OAuth2Auth
 from integrations.models import Integration, Organization, Revision, User
@@ -98,7 +98,7 @@ def facts(integration: Integration) -> dict[str, Any]:
         "isBeta": integration.is_beta,
         "sharingPolicy": integration.sharing,
         "status": integration.status,
-        "icon": f"{len(integration.icon)} characters of SVG" if integration.icon else "",
+        "icon": f"{icons.served(integration.icon)[0]}, {len(integration.icon)} characters" if integration.icon else "",
         **integration.extra,
     }
 

@@ -89,6 +89,8 @@ class ChoiceView(APIView):
     def get(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key)
         organization = asked_for(request, Role.VIEWER)
+        if request.query_params.get("action") == "":
+            raise Invalid({"action": ["Leave the parameter out, or give it a value."]})
         action = action_in(integration, request.query_params.get("action"))
         choice = choose(
             organization=organization,
@@ -152,7 +154,7 @@ class OverridesView(APIView):
         organization = asked_for(request, Role.OPERATOR)
         given = request.query_params.get("action")
         # The action may be gone by now.
-        if given and not is_uuid(given):
+        if given is not None and not is_uuid(given):
             raise Invalid({"action": ["Send the id of an action."]})
         overrides.clear_override(organization=organization, integration=integration, action=UUID(given) if given else None)
         return Response(status=204)

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -160,8 +159,10 @@ class MappedView(APIView):
         tags=["mapping"],
     )
     def get(self, request: Request, key: str) -> Response:
-        unmapped = request.query_params.get("unmapped", "").lower() in ("true", "1")
-        rows = tables.children(_mapping(request, key), request.query_params.get("q", "").strip(), unmapped=unmapped)
+        unmapped = request.query_params.get("unmapped", "false").lower()
+        if unmapped not in ("true", "false"):
+            raise Invalid({"unmapped": ["Enter true or false."]})
+        rows = tables.children(_mapping(request, key), request.query_params.get("q", "").strip(), unmapped=unmapped == "true")
         path = f"/api/integrations/{key}/mapping/organizations"
         return paged(request, rows, rel="mapping", represent=represent_row, path=path)
 
@@ -236,7 +237,7 @@ class MappingCsvView(APIView):
     def put(self, request: Request, key: str) -> Response:
         mapping = _mapping(request, key, Role.OPERATOR)
         if not isinstance(request.data, bytes):
-            raise ParseError("Send the file as text/csv.")
+            raise Invalid({"": ["Send the file as the body of the request, with the content type text/csv. It is empty."]})
         saved = tables.import_csv(mapping=mapping, data=request.data, user=signed_in(request))
         return Response({"mapped": saved.mapped, "cleared": saved.cleared, "unchanged": saved.unchanged})
 

@@ -48,6 +48,50 @@ class ImportRequest(serializers.Serializer):
     organization = serializers.CharField(required=False)
 
 
+class ImportJobRequest(serializers.Serializer):
+    """A url or a document; or multipart/form-data with the part `file`."""
+
+    url = serializers.CharField(required=False)
+    document = serializers.CharField(required=False, help_text="The text of the document")
+    organization = serializers.CharField(required=False)
+    choose = serializers.BooleanField(required=False, help_text="Wait until somebody has chosen among the operations")
+
+
+class ImportJobDocument(serializers.Serializer):
+    id = serializers.UUIDField()
+    organization = serializers.UUIDField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a member of the document
+    title = serializers.CharField()
+    version = serializers.CharField()
+    state = serializers.ChoiceField(["reading", "choosing", "writing", "finished", "failed", "cancelled"])
+    phase = serializers.CharField(help_text="What a worker does now; empty while it waits for one")
+    message = serializers.CharField(help_text="Why it failed")
+    done = serializers.IntegerField(help_text="Actions that are written")
+    total = serializers.IntegerField()
+    integration = serializers.UUIDField(allow_null=True, help_text="The draft, once it is begun")
+    createdAt = serializers.DateTimeField()
+
+
+class EntryDocument(serializers.Serializer):
+    number = serializers.IntegerField(help_text="Its place in the document, from 0")
+    group = serializers.CharField()
+    method = serializers.CharField()
+    path = serializers.CharField()
+    name = serializers.CharField()
+    deprecated = serializers.BooleanField()
+    selected = serializers.BooleanField()
+
+
+class SelectionRequest(serializers.Serializer):
+    add = serializers.ListField(child=serializers.IntegerField(min_value=0), required=False)
+    remove = serializers.ListField(child=serializers.IntegerField(min_value=0), required=False)
+
+
+class SelectionDocument(serializers.Serializer):
+    selected = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
 class LinterDocument(serializers.Serializer):
     name = serializers.ChoiceField(["junction", "vacuum"])
     version = serializers.CharField(required=False)

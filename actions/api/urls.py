@@ -2,9 +2,15 @@
 
 from django.urls import path
 
-from actions.api import actions, choosing, drafts, history, mapping, repairs, runs, trying
+from actions.api import actions, choosing, drafts, history, imports, mapping, repairs, runs, trying
 
 urlpatterns = [
+    path("imports", imports.ImportsView.as_view(), name="api-import-list"),
+    path("imports/<str:key>", imports.ImportView.as_view(), name="api-import"),
+    path("imports/<str:key>/operations", imports.OperationsView.as_view(), name="api-import-operations"),
+    path("imports/<str:key>/accept", imports.AcceptView.as_view(), name="api-import-accept"),
+    path("imports/<str:key>/cancel", imports.CancelView.as_view(), name="api-import-cancel"),
+    path("integrations/<str:key>/findings", imports.FindingsView.as_view(), name="api-finding-list"),
     path("integrations/import", actions.ImportView.as_view(), name="api-integration-import"),
     path("integrations/<str:key>/finalize", actions.FinalizeView.as_view(), name="api-integration-finalize"),
     path("integrations/<str:key>/draft", drafts.DraftView.as_view(), name="api-draft"),

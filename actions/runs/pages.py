@@ -59,7 +59,7 @@ class Fetcher:
         return Fetched(outgoing, answer, read.rows, read.seen, results.lines_of(read.rows))
 
     def request(self, token: Token, client: Client) -> Outgoing:
-        outgoing = self._plan.request(self._run.inputs, token, base=client.base, headers=dict(client.headers))
+        outgoing = self._plan.request_by(client, self._run.inputs, token)
         name = self._plan.definition.idempotency_header
         if self.is_kept_apart and name:
             # The same page of the same run has the same key, whichever worker sends it.

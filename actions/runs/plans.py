@@ -8,10 +8,11 @@ from typing import Any, Final, Literal
 
 from django.conf import settings
 
-from actions import page_requests, reading
+from actions import page_requests, reading, templating
 from actions.models import Action
 from actions.pagination import Strategy, Token, strategy_of
 from actions.runs.unique import split
+from connections.client import Client
 from connections.exchange import Answer, Outgoing
 from integrations import expressions, mapping_texts, paths
 from integrations.definition import Definition, NoPagination
@@ -36,12 +37,26 @@ class Plan:
     def is_paged(self) -> bool:
         return not isinstance(self.strategy.pagination, NoPagination)
 
-    def request(self, inputs: dict[str, Any], token: Token, *, base: str, headers: Mapping[str, str]) -> Outgoing:
-        """The request for the page of a token. Raises `requests.InputError`, and `MissingValue` for a mapping that is not there."""
+    def request(
+        self, inputs: dict[str, Any], token: Token, *, base: str, headers: Mapping[str, str], values: Mapping[str, Any] | None = None
+    ) -> Outgoing:
+        """The request for the page of a token. Raises `requests.InputError`, and `MissingValue` for a mapping that is not there.
+
+        `values` are what templates read of the connection; None leaves the templates aside.
+        """
         if self.mapped is not None:
             inputs = mapping_texts.filled(inputs, self.mapped)
         page, trusted = self.strategy.request(token), self.definition.credential_origins
-        return page_requests.build(self.operation, inputs, page, base=base, headers=headers, trusted=trusted)
+        built = page_requests.build(self.operation, inputs, page, base=base, headers=headers, trusted=trusted)
+        if values is None:
+            return built
+        paged = self.strategy.pagination
+        return templating.dressed(built, self.operation, values=values, inputs=inputs, page=page, pagination=paged)
+
+    def request_by(self, client: Client, inputs: dict[str, Any], token: Token) -> Outgoing:
+        """The same with all that a client brings. Raises `CallError` besides."""
+        values = client.values if self.operation.templates else {}
+        return self.request(inputs, token, base=client.base, headers=dict(client.headers), values=values)
 
     def read(self, answer: Answer, number: int) -> reading.PageRead:
         """The records of an answer. Raises `PaginationError` and `ResultsKeyError`."""

@@ -21,6 +21,8 @@ class WayFields(forms.Form):
     def add_way(self, agents: Iterable[Agent]) -> None:
         """`agents` are those that the organization may use."""
         found = list(agents)
+        # With a credential of the agent none is required here, which a browser cannot know; the answer says what is missing.
+        self.use_required_attribute = not found
         note = "Cloud: Junction itself calls the API. On-premise: an agent behind your firewall does; no port has to be opened for it."
         self.fields["mode"] = forms.ChoiceField(
             choices=list(MODES.items()), widget=forms.RadioSelect, initial="cloud", required=False, help_text=note

@@ -162,6 +162,34 @@ class ConnectionDocument(serializers.Serializer):
     updatedAt = serializers.DateTimeField()
 
 
+class ProxyRequest(serializers.Serializer):
+    url = serializers.CharField(help_text="A path relative to the base URI, with or without a query; or an absolute URL below it")
+    method = serializers.ChoiceField(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"], required=False, default="GET")
+    params = serializers.DictField(required=False, help_text="Query parameters; a list sends its name several times, null nothing")
+    data = serializers.JSONField(  # type: ignore[assignment]  # a member of the document
+        required=False, help_text="The body: text goes as it is, everything else as JSON, or as the form that Content-Type asks for"
+    )
+    headers = serializers.DictField(child=serializers.CharField(), required=False, help_text="Those of the integration come before them")
+
+
+class OwnConnectionDocument(ConnectionDocument):
+    integrationId = serializers.UUIDField()
+    ownerId = serializers.CharField(help_text="A username in the mode per-user, else the organization's slug")
+    isShared = serializers.BooleanField()
+
+
+class AccountDocument(serializers.Serializer):
+    email = serializers.CharField(allow_null=True)
+    displayName = serializers.CharField(allow_null=True)
+    accountId = serializers.CharField(allow_null=True)
+
+
+class TryRequest(serializers.Serializer):
+    organization = serializers.CharField(required=False, help_text="Id or slug; by default the caller's topmost organization")
+    credentials = CredentialsField(required=False, write_only=True)
+    settings = SettingsField(required=False)
+
+
 class TestDocument(serializers.Serializer):
     ok = serializers.BooleanField()
     status = serializers.IntegerField(allow_null=True, help_text="The vendor's HTTP status; null where no answer came")

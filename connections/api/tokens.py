@@ -18,10 +18,12 @@ from connections.api.schema import (
     ConnectDocument,
     ConnectionDocument,
     DisconnectDocument,
+    TestDocument,
     TokenEventCollection,
+    TryRequest,
 )
 from connections.api.views import represent
-from connections.client import redirect_uri
+from connections.client import Caller, redirect_uri
 from connections.models import Connection, TokenEvent
 from connections.permissions import connection_for
 from integrations.api.listing import PAGING
@@ -98,6 +100,29 @@ class ConnectView(APIView):
             upkeep.adopt(connection=connection, given=given)
         connection.refresh_from_db()
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
+
+
+class TryView(APIView):
+    @extend_schema(
+        operation_id="tryCredentials",
+        summary="Test credentials with the integration's ping request; nothing is saved",
+        request=TryRequest,
+        responses={200: TestDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["connections"],
+    )
+    def post(self, request: Request, key: str) -> Response:
+        payload = json_object(request)
+        if unknown := sorted(set(payload) - {"organization", "credentials", "settings"}):
+            raise Invalid({name: ["This field is not known."] for name in unknown})
+        for name in ("credentials", "settings"):
+            if payload.get(name) is not None and not isinstance(payload[name], dict):
+                raise Invalid({name: ["Enter an object."]})
+        integration = integration_for(request.user, key)
+        caller = Caller(running_for(request.user, integration, payload.get("organization")), signed_in(request))
+        found = services.try_out(
+            integration=integration, caller=caller, credentials=payload.get("credentials") or {}, settings=payload.get("settings") or {}
+        )
+        return Response({"ok": found.ok, "status": found.status, "message": found.message, "elapsedMs": found.elapsed_ms})
 
 
 class RenewView(APIView):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connections.api import agents, tokens, views
+from connections.api import agents, calling, proxy, tokens, views
 
 urlpatterns = [
     path("connections", views.ConnectionsView.as_view(), name="api-connection-list"),
@@ -15,9 +15,13 @@ urlpatterns = [
     path("connections/<str:key>/agree", tokens.AgreeView.as_view(), name="api-connection-agree"),
     path("connections/<str:key>/token-events", tokens.TokenEventsView.as_view(), name="api-token-event-list"),
     path("integrations/<str:key>/connections", views.UninstallView.as_view(), name="api-integration-uninstall"),
+    path("integrations/<str:key>/connection", calling.OwnConnectionView.as_view(), name="api-integration-connection"),
+    path("integrations/<str:key>/account", calling.AccountView.as_view(), name="api-integration-account"),
+    path("integrations/<str:key>/request", proxy.ProxyView.as_view(), name="api-integration-request"),
     path("agents", agents.AgentsView.as_view(), name="api-agent-list"),
     path("agents/<str:key>", agents.AgentView.as_view(), name="api-agent"),
     path("agents/<str:key>/codes", agents.AgentCodesView.as_view(), name="api-agent-codes"),
     path("agent-machines/<str:key>", agents.AgentMachineView.as_view(), name="api-agent-machine"),
+    path("integrations/<str:key>/connect/try", tokens.TryView.as_view(), name="api-connection-try"),
     path("integrations/<str:key>/connect", tokens.ConnectView.as_view(), name="api-integration-connect"),
 ]

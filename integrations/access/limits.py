@@ -69,14 +69,20 @@ class CallerThrottle(BaseThrottle):
         return self.allowance.reset if self.allowance else None
 
 
-def _count(caller: str) -> tuple[int, int]:
-    """How many requests of the caller there were in this window, this one included; and seconds until it ends."""
+def within(caller: str, requests: int) -> bool:
+    """Count several requests of a caller at once; whether they were within its quota."""
+    quota = settings.API_REQUESTS_PER_MINUTE
+    return not quota or _count(caller, requests)[0] <= quota
+
+
+def _count(caller: str, requests: int = 1) -> tuple[int, int]:
+    """How many requests of the caller there were in this window, these included; and seconds until it ends."""
     now = time.time()
     reset = max(1, int(WINDOW - now % WINDOW))
     key = f"requests:{caller}:{int(now // WINDOW)}"
     try:
         cache.add(key, 0, WINDOW * 2)
-        return int(cache.incr(key)), reset
+        return int(cache.incr(key, requests)), reset
     except (redis.RedisError, ValueError) as error:
         logger.warning("Requests cannot be counted: %s", error)
         return 0, reset

@@ -28,6 +28,7 @@ OTHER_FIELDS = (
     "authType",
     "auth",
     "ping",
+    "account",
     "pagination",
     "rateLimit",
     "credentialOrigins",
@@ -88,6 +89,8 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
         parts["idempotency_header"] = payload["idempotencyHeader"] or ""
     if "ping" in payload:
         parts["ping"] = payload["ping"]
+    if "account" in payload:
+        parts["account"] = payload["account"]
     if "pagination" in payload:
         parts["pagination"] = _merged(payload["pagination"] or {"type": "none"}, current.pagination.dump(), "pagination")
     auth = _auth_of(payload, current)
@@ -126,6 +129,7 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
         "headers": definition.headers,
         "query": definition.query,
         "ping": definition.ping.dump() if definition.ping else None,
+        "account": definition.account.dump() if definition.account else None,
         "pagination": definition.pagination.dump(),
         "rateLimit": definition.rate_limit.dump(),
         "credentialOrigins": definition.credential_origins,
@@ -146,21 +150,36 @@ def _auth_of(payload: dict[str, Any], current: Definition) -> dict[str, Any] | N
     if not isinstance(given, dict):
         raise Invalid({"auth": ["Enter an object."]})
     flat = {name: payload[name] for fields in FLAT_FIELDS.values() for name in fields if payload.get(name) is not None}
+    # Clients send the fields of all methods, those of the other ones empty.
+    filled = {name for name, value in flat.items() if value not in ("", False)}
     if "authType" not in payload and not given and not flat:
         return None
-    kind = str(payload.get("authType") or given.get("type") or _kind_of(flat) or current.auth.type).strip().lower()
+    kind = str(payload.get("authType") or given.get("type") or _kind_of(filled) or current.auth.type).strip().lower()
     if kind not in AUTH_CLASSES:
         raise Invalid({"authType": [f"{payload.get('authType') or kind} is not known here. Use one of: {', '.join(AUTH_CLASSES)}."]})
-    strangers = [name for name in flat if name not in FLAT_FIELDS.get(kind, ())]
+    own = FLAT_FIELDS.get(kind, ())
+    strangers = [name for name in flat if name in filled and name not in own]
     if strangers:
         raise Invalid(
             {name: [f"{name} does not belong to the authentication method {kind}. Leave it out, or set authType."] for name in strangers}
         )
-    return _merged({**flat, **given, "type": kind}, current.auth.dump(), "auth")
+    mine = {name: value for name, value in flat.items() if name in own}
+    if kind == "oauth2" and current.auth.type != kind and mine.get("authUri") and "grantType" not in {**mine, **given}:
+        mine["grantType"] = "authorization_code"  # somebody is to agree on that page
+    return _merged({**mine, **given, "type": kind}, current.auth.dump(), "auth")
 
 
-def _kind_of(flat: dict[str, Any]) -> str:
-    return next((kind for kind, fields in FLAT_FIELDS.items() if any(name in fields for name in flat)), "")
+def with_default_method(payload: dict[str, Any]) -> dict[str, Any]:
+    """What a new integration gets: the method that its fields belong to, OAuth 2.0 where they say nothing."""
+    if payload.get("authType") or payload.get("auth"):
+        return payload
+    filled = {name for name, value in payload.items() if value not in (None, "", False)}
+    return {**payload, "authType": _kind_of(filled) or "oauth2"}
+
+
+def _kind_of(filled: set[str]) -> str:
+    fields = {kind: {*FLAT_FIELDS[kind], *SECRET_FIELDS[kind]} for kind in FLAT_FIELDS}
+    return next((kind for kind, names in fields.items() if names & filled), "")
 
 
 def _merged(given: Any, current: dict[str, Any], field: str) -> dict[str, Any]:

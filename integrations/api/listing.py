@@ -30,19 +30,19 @@ PARTS = [_START, OpenApiParameter("limit", _LIMIT, description="How many to give
 
 
 class Search(django_filters.CharFilter):
-    """`q`: text in one of the named columns."""
+    """`q`: words, each of them in one of the named columns."""
 
     def __init__(self, *columns: str, words: str) -> None:
         super().__init__(max_length=MAX_TEXT, help_text=words)
         self.columns = columns
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
-        if not value:
-            return qs
-        condition = Q()
-        for column in self.columns:
-            condition |= Q(**{f"{column}__icontains": value})
-        return qs.filter(condition)
+        for word in value.split() if value else ():
+            condition = Q()
+            for column in self.columns:
+                condition |= Q(**{f"{column}__icontains": word})
+            qs = qs.filter(condition)
+        return qs
 
 
 class Choice(django_filters.ChoiceFilter):

@@ -45,6 +45,11 @@ class PingField(serializers.JSONField):
     pass
 
 
+@extend_schema_field({"nullable": True, "allOf": [reference("AccountRequest")]})
+class AccountField(serializers.JSONField):
+    pass
+
+
 class ProblemError(serializers.Serializer):
     field = serializers.CharField()
     message = serializers.CharField()
@@ -106,6 +111,7 @@ class IntegrationRequest(serializers.Serializer):
     headers = HeadersField(required=False)
     query = HeadersField(required=False)
     ping = PingField(required=False)
+    account = AccountField(required=False, help_text="The request that tells whose account a connection uses")
     pagination = PaginationField(required=False)
     rateLimit = serializers.DictField(required=False, help_text="What the vendor says about too many calls, besides Retry-After")
     idempotencyHeader = serializers.CharField(
@@ -168,6 +174,7 @@ class IntegrationDocument(serializers.Serializer):
     headers = HeadersField()
     query = HeadersField()
     ping = PingField(allow_null=True)
+    account = AccountField(allow_null=True)
     pagination = PaginationField()
     rateLimit = serializers.DictField()
     idempotencyHeader = serializers.CharField()
@@ -181,6 +188,29 @@ class IntegrationDocument(serializers.Serializer):
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()
     _links = serializers.DictField()
+
+
+class ShareReference(serializers.Serializer):
+    principalId = serializers.CharField(help_text="A username, team:slug or organization:slug")
+    accessLevel = serializers.IntegerField(help_text="1: see and call through it, 2: edit, 3: share and hand over")
+
+
+class GalleryItem(serializers.Serializer):
+    """An integration in the flat list."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+    type = serializers.CharField()
+    category = serializers.CharField()
+    description = serializers.CharField()
+    mode = serializers.CharField()
+    authType = serializers.CharField()
+    ownerId = serializers.CharField(help_text="organization:slug")
+    embedded = serializers.BooleanField()
+    shared = serializers.BooleanField(help_text="Whether anybody but the owner can see it: it is published, or shared")
+    tags = serializers.ListField(child=serializers.CharField())
+    sharing = ShareReference(many=True)
 
 
 class IntegrationEmbedded(serializers.Serializer):

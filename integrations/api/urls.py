@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from integrations.api import requests, templates, views
+from integrations.api import gallery, requests, templates, views
 from integrations.organizations.api import views as organizations
 
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("integrations.sharing.api.urls")),
     path("integrations", views.IntegrationsView.as_view(), name="api-integration-list"),
     path("integrations/<str:key>", views.IntegrationView.as_view(), name="api-integration"),
+    path("integrations-list", gallery.GalleryView.as_view(), name="api-integration-gallery"),
     path("integrations/<str:key>/icon", views.IconView.as_view(), name="api-integration-icon"),
     path("integrations/<str:key>/install-requests", requests.AskView.as_view(), name="api-integration-ask"),
     path("install-requests", requests.InstallRequestsView.as_view(), name="api-install-request-list"),

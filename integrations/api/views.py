@@ -46,8 +46,16 @@ class UnknownView(APIView):
         raise Http404
 
 
+class Upload(Flag):
+    """Whether an integration takes files."""
+
+    def filter(self, qs: Any, value: str) -> Any:
+        return qs.supporting_upload(value == "true") if value else qs
+
+
 class IntegrationFilters(Filters):
-    q = Search("name", "description", words="Text in name or description")
+    q = Search("name", "description", words="Words in name or description; all of them have to be there")
+    supportsUpload = Upload("pk", "true: only those that take files; false: only the others")
     status = Choice("status", Integration.Status.choices)
     type = django_filters.CharFilter(max_length=MAX_TEXT)
     category = django_filters.CharFilter(max_length=MAX_TEXT)
@@ -89,6 +97,7 @@ class IntegrationsView(APIView):
     def post(self, request: Request) -> Response:
         payload = json_object(request)
         definitions.check_known(payload)
+        payload = definitions.with_default_method(payload)
         organization = organization_for(request.user, Role.BUILDER, _key_of(payload.pop("organization", None)))
         check_builder(organization)
         if payload.get("status") not in (None, "", "draft"):
@@ -169,6 +178,8 @@ class IntegrationView(APIView):
     @extend_schema(
         operation_id="deleteIntegration",
         summary="Delete an integration",
+        description="While somebody is connected this is refused with 409, so that nothing breaks unseen. With cascade=true the "
+        "connections, their secrets and their runs go along.",
         parameters=[
             OpenApiParameter("cascade", bool, description="Delete what is connected, too: connections, secrets and runs"),
             conditions.IF_MATCH,
@@ -193,7 +204,12 @@ class IconView(APIView):
     @extend_schema(
         operation_id="getIntegrationIcon",
         summary="Read the icon",
-        responses={(200, "image/svg+xml"): OpenApiTypes.BINARY, **problems(401, 404)},
+        responses={
+            (200, "image/svg+xml"): OpenApiTypes.BINARY,
+            (200, "image/png"): OpenApiTypes.BINARY,
+            (200, "image/jpeg"): OpenApiTypes.BINARY,
+            **problems(401, 404),
+        },
         tags=["integrations"],
     )
     def get(self, request: Request, key: str) -> HttpResponse:
@@ -201,7 +217,7 @@ class IconView(APIView):
 
     @extend_schema(
         operation_id="putIntegrationIcon",
-        summary="Upload an SVG icon",
+        summary="Upload an icon: SVG, PNG or JPEG",
         request={"multipart/form-data": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}},
         responses={200: IntegrationDocument, **problems(401, 403, 404, 422)},
         tags=["integrations"],
@@ -210,9 +226,9 @@ class IconView(APIView):
         integration = integration_for(request.user, key, edit=True)
         upload = next(iter(request.FILES.values()), None)
         if upload is None:
-            raise Invalid({"file": ["Send the SVG file as a part of multipart/form-data."]})
+            raise Invalid({"file": ["Send the picture as a part of multipart/form-data."]})
         try:
-            icon = icons.check(upload.read(icons.MAX_BYTES + 1))
+            icon = icons.check(upload.read(icons.MAX_UPLOAD + 1))
         except ValueError as error:
             raise Invalid({"file": [str(error)]}) from None
         services.update(integration=integration, icon=icon)
@@ -237,7 +253,8 @@ def _unchanged(request: Request, integration: Integration) -> None:
 
 def icon_response(integration: Integration) -> HttpResponse:
     """The icon as an image that can run and load nothing, even when it is opened by itself."""
-    response = HttpResponse(integration.icon or icons.DEFAULT, content_type="image/svg+xml")
+    kind, data = icons.served(integration.icon)
+    response = HttpResponse(data, content_type=kind)
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     response["Cache-Control"] = "private, max-age=60"
     return response

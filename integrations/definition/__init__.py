@@ -41,7 +41,7 @@ from integrations.definition.pagination import (
 from integrations.definition.parts import HeaderName, Name, Part, Path, Url, absolute_url, header_name, header_value, json_path
 from integrations.definition.rate_limit import BodyWait, RateLimit
 from integrations.definition.tokens import Assertion, LoginStep, Signal, TokenPart
-from integrations.definition.whole import AUTH, PAGINATION, Definition, Gap, Ping, missing, problems
+from integrations.definition.whole import AUTH, PAGINATION, AccountRequest, Definition, Gap, Ping, missing, problems
 
 __all__ = [
     "AUTH",
@@ -55,6 +55,7 @@ __all__ = [
     "PAGINATION",
     "PAGINATION_CLASSES",
     "QUERY_TYPE",
+    "AccountRequest",
     "ApiKeyAuth",
     "Assertion",
     "Auth",

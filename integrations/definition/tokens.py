@@ -29,13 +29,14 @@ LONGEST_ASSERTION = 366 * 24 * 3600  # seconds
 LONGEST_LIFETIME = 10 * 365 * 24 * 3600  # seconds
 
 
-def _documents(value: Any) -> Any:
+def documents(value: Any) -> Any:
+    """JSON whose texts are read as templates."""
     for text in expressions.texts(value):
         expressions.parse(text)
     return value
 
 
-JsonTemplate = Annotated[dict[str, Any], AfterValidator(_documents)]
+JsonTemplate = Annotated[dict[str, Any], AfterValidator(documents)]
 Statuses = Annotated[list[Annotated[int, Field(ge=100, le=599)]], Field(max_length=50)]
 
 

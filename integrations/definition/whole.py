@@ -12,7 +12,7 @@ from integrations import addresses, expressions
 from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, auth_gaps
 from integrations.definition.fields import ConnectionField
 from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination, Pagination, pagination_gaps
-from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, UrlTemplate, url_template
+from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, Path, Template, UrlTemplate, url_template
 from integrations.definition.rate_limit import RateLimit
 from integrations.definition.tokens import JsonTemplate, TokenPart
 
@@ -40,6 +40,22 @@ class Ping(Part):
         return value
 
 
+class AccountRequest(Part):
+    """The request that tells whose account a connection uses, and where its answer says it. Without paths the usual names are looked for."""
+
+    uri: Annotated[str, Field(max_length=2000)] = ""
+    email_path: Path = ""
+    display_name_path: Path = ""
+    account_id_path: Path = ""
+
+    @field_validator("uri")
+    @classmethod
+    def _below(cls, value: str) -> str:
+        if "://" in value or value.startswith("//"):
+            raise ValueError("The account URI is relative to the base URI, for example /me. Leave out scheme and host.")
+        return value
+
+
 class Definition(Part):
     """Everything that says how an API is called; the content of one revision of an integration.
 
@@ -56,6 +72,9 @@ class Definition(Part):
     pagination: Pagination = Field(default_factory=NoPagination)
     rate_limit: RateLimit = Field(default_factory=RateLimit)
     ping: Ping | None = None
+    account: AccountRequest | None = None
+    # A placeholder over `response` (the body's members, body, status, headers): what it gives makes a success a failure; "": nothing does.
+    error_expression: Template = ""
     # The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again, for example Idempotency-Key; "": it has none.
     idempotency_header: HeaderName = ""
     credential_origins: list[Origin] = Field(default_factory=list, max_length=20)

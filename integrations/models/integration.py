@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Cast
 
 from integrations.definition import Definition
 from integrations.models.organization import Organization, Role
@@ -98,6 +99,21 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
             self._shared(organization, user) | (may & Q(organization__in=organization.ancestor_ids)), status=Status.PUBLISHED
         )
 
+    def with_definition(self) -> Self:
+        """Each with `content`: its newest finalized definition as JSON, a new one's draft."""
+        newest = Revision.objects.filter(integration=OuterRef("pk")).order_by(F("finalized_at").desc(nulls_last=True), "-number")
+        return self.annotate(content=Subquery(newest.values("content")[:1]))
+
+    def supporting_upload(self, supports: bool = True) -> Self:
+        """Those that take files: their driver data say so, or one of their actions sends one."""
+        # Documents are kept as text, so that their members stay in order; a name and its value stand there in one way only.
+        sends = Q(text__contains='"contentType": "multipart/form-data') | Q(text__contains='"contentType": "application/octet-stream')
+        revisions = Revision.objects.annotate(text=Cast("actions__content", models.TextField())).filter(sends).values("integration")
+        told = self.model.objects.annotate(text=Cast("extra", models.TextField()))
+        yes, no = (told.filter(text__contains=f'"supportsUpload": {word}').values("pk") for word in ("true", "false"))
+        rows = self.model.objects.filter(Q(pk__in=revisions) | Q(pk__in=yes)).exclude(pk__in=no).values("pk")
+        return self.filter(pk__in=rows) if supports else self.exclude(pk__in=rows)
+
     def offered_to(self, organization: Organization, user: Any = None) -> Self:
         """What it can connect to, and what it can ask for."""
         may = Q(organization=organization) | ~Q(sharing=SharingPolicy.DENY)
@@ -141,6 +157,7 @@ class Integration(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = IntegrationQuerySet.as_manager()
+    content: dict[str, Any]  # of rows of `with_definition`
     # The newest revision and the newest finalized one where `look_up_revisions` has them; None: each question is a query.
     looked_up: list[Revision] | None = None
 

@@ -153,7 +153,7 @@ class AuthForm(PartForm):
         widget=PairRows(name_label="Header name", add="Add a header"),
         help_text="They go along with every request. Some APIs want one, for example Accept or a version. ${user.email}, ${user.username}, "
         '${user.displayName}, ${tenant.id} and custom fields such as ${tenant.region} say who calls; || "" after a name makes it optional: '
-        '${user.region || ""}.',
+        '${user.region || ""}. {{mapping.id}} is the customer that the organization of a run is mapped to.',
     )
     query = PairsField(
         required=False,

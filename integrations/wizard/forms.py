@@ -29,9 +29,9 @@ class DetailsForm(StepForm):
     )
     icon = forms.FileField(
         required=False,
-        widget=DropZone(hint=f"SVG only, up to {icons.MAX_BYTES // 1024} KB", attrs={"accept": ".svg,image/svg+xml"}),
+        widget=DropZone(hint=icons.HINT, attrs={"accept": icons.ACCEPT}),
         help_text="The vendor's logo. It stands for the integration on tiles and in lists.",
-        error_messages={"empty": "The file is empty. Choose another SVG."},
+        error_messages={"empty": "The file is empty. Choose another one."},
     )
     remove_icon = forms.BooleanField(required=False, label="Remove the present icon")
     description = forms.CharField(
@@ -75,12 +75,12 @@ class DetailsForm(StepForm):
         return {**{name: getattr(integration, name) for name in columns}, "tags": ", ".join(integration.tags)}
 
     def clean_icon(self) -> str:
-        """The checked SVG as text, "" where none was chosen."""
+        """The checked icon as text, "" where none was chosen."""
         file = self.cleaned_data["icon"]
         if not file:
             return ""
         try:
-            return icons.check(file.read(icons.MAX_BYTES + 1))
+            return icons.check(file.read(icons.MAX_UPLOAD + 1))
         except ValueError as error:
             raise ValidationError(str(error)) from None
 

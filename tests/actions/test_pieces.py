@@ -222,9 +222,9 @@ def test_records_of_older_runs_are_carried_over(runner: Runner) -> None:
     run = runner.run("/faults/cursor?total=257&empty=2", CURSOR)
     newest = [key for key in MigrationExecutor(connection).loader.graph.leaf_nodes() if key[0] == "actions"]
     executor = MigrationExecutor(connection)
-    executor.migrate([("actions", "0003_json_keeps_its_order")])
+    executor.migrate([("actions", "0004_run_organization")])
     try:
-        old: Any = executor.loader.project_state(("actions", "0003_json_keeps_its_order")).apps.get_model("actions", "Page")
+        old: Any = executor.loader.project_state(("actions", "0004_run_organization")).apps.get_model("actions", "Page")
         rows = [zlib.decompress(row.records) for row in old.objects.filter(run_id=run.pk).order_by("number")]
         assert [json.loads(line) for lines in rows for line in lines.splitlines()] == vendor_records(257)
         pieces.remove_all(run.pk)

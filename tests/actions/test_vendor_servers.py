@@ -64,7 +64,7 @@ def auth_of(case: dict[str, Any], info: dict[str, Any]) -> tuple[dict[str, Any],
 
 
 def post(client: Client, path: str, body: Any, expected: int) -> dict[str, Any]:
-    answer = client.post(f"/api/{path}", json.dumps(body), content_type="application/json")
+    answer = client.post(f"/api/{path}", json.dumps(body or {}), content_type="application/json")
     assert answer.status_code == expected, answer.content
     return dict(answer.json())
 

@@ -316,3 +316,11 @@ def test_post_that_is_still_carried_out_is_not_begun_again(
     third = requests.post(url, headers=headers, timeout=60)
     assert (third.json(), third.headers["Idempotency-Replayed"]) == (found[0].json(), "true")
     assert len(vendor.requests) == 1
+
+
+def test_name_and_email_are_changed_and_checked(cast: Cast) -> None:
+    bob = Caller(cast.bob)
+    assert bob("PATCH", "me", {"displayName": "Robert"})["displayName"] == "Robert"
+    problem = bob("PATCH", "me", {"email": "no address"}, expect=422)
+    assert [item["field"] for item in problem["errors"]] == ["email"]
+    assert (bob("GET", "me")["displayName"], bob("GET", "me")["email"]) == ("Robert", "")

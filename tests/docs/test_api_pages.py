@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from drf_spectacular.generators import SchemaGenerator
 from pytest_django.live_server_helper import LiveServer
 
 from integrations.access import scopes, tokens
 from tests.backends import Worker
 from tests.cast import Cast
+from tests.permissions.test_matrix import addresses
 from tests.vendor.server import VendorServer
 
 FOLDER = Path(settings.BASE_DIR) / "docs" / "api"
@@ -58,3 +60,16 @@ def test_every_page_is_linked_and_every_scope_explained() -> None:
         if name.partition(":")[0] not in table or (f":{name.partition(':')[2]}`" not in table and ":" in name)
     ]
     assert missing == []
+
+
+def test_every_page_of_the_browser_has_its_operation() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \| ([^|]+) \|$", (FOLDER / "browser.md").read_text(), re.MULTILINE)
+    listed = {name for names, _ in rows for name in re.findall(r"`([^`]+)`", names)}
+    pages = {address.name for address in addresses() if not address.route.startswith("api/") and address.name != "/"}
+    assert (sorted(pages - listed), sorted(listed - pages)) == ([], [])
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    known = {operation["operationId"] for operations in document["paths"].values() for operation in operations.values()}
+    said = {name for _, words in rows if not words.startswith(("-", "operations under")) for name in re.findall(r"\b[a-z]+[A-Z]\w+", words)}
+    assert sorted(said - known - {"isDefault", "customIntegrations"}) == []
+    for prefix in {found for _, words in rows for found in re.findall(r"operations under (/\S+)", words)}:
+        assert any(path.startswith(prefix) for path in document["paths"]), prefix

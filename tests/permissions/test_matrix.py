@@ -110,8 +110,9 @@ def answer(client: Client, method: str, path: str) -> str:
 def ask(client: Client, method: str, path: str) -> Any:
     """Send a request without values; what was done is undone."""
     with transaction.atomic():
-        kind = "application/json" if path.startswith("/api/") else "application/x-www-form-urlencoded"
-        body = "{}" if path.startswith("/api/") else ""
+        is_api = path.startswith(("/api/", "/integration/")) or path == "/integration"
+        kind = "application/json" if is_api else "application/x-www-form-urlencoded"
+        body = "{}" if is_api else ""
         response = client.get(path) if method == "GET" else client.generic(method, path, body, content_type=kind)
         transaction.set_rollback(True)
     return response

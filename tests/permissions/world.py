@@ -118,6 +118,7 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
 TEMPLATE = "sample"  # the key of a template, which belongs to nobody
 ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("account/access/tokens/", "pk", lambda world: world.token.pk),
+    ("api/imports/", "key", lambda world: world.document.pk),
     ("api/tokens/", "key", lambda world: world.token.pk),
     ("account/access/", "pk", lambda world: world.application.pk),
     ("api/applications/", "key", lambda world: world.application.pk),
@@ -129,6 +130,7 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/integration-templates/", "key", lambda _: TEMPLATE),
     ("integrations/", "slug", lambda world: world.integration.slug),
     ("api/integrations/", "key", lambda world: world.integration.slug),
+    ("integration/", "key", lambda world: world.integration.slug),
     ("connections/", "pk", lambda world: world.connection.pk),
     ("api/connections/", "key", lambda world: world.connection.pk),
     ("agents/machines/", "pk", lambda world: world.machine.pk),

@@ -30,6 +30,11 @@ class MeDocument(serializers.Serializer):
     scopes = _scopes(help_text="Of the token that asked; a browser session has api")
 
 
+class MeRequest(serializers.Serializer):
+    displayName = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    email = serializers.CharField(required=False, allow_blank=True)
+
+
 class TokenRequest(serializers.Serializer):
     name = serializers.CharField(max_length=100)
     scopes = _scopes()

@@ -19,10 +19,11 @@ from integrations.access import applications, tokens
 from integrations.access.api import schema
 from integrations.access.pages import own_application
 from integrations.access.scopes import EVERYTHING, granted_by
+from integrations.accounts.forms import ProfileForm
 from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object
-from integrations.models import Membership, PersonalToken
+from integrations.models import Membership, PersonalToken, User
 from integrations.permissions import is_uuid, signed_in
 from integrations.refusals import Invalid
 
@@ -35,25 +36,48 @@ class MeView(APIView):
         tags=["account"],
     )
     def get(self, request: Request) -> Response:
-        user = signed_in(request)
-        rows = Membership.objects.filter(user=user).select_related("organization").order_by("organization__path")
-        roles = [
-            {
-                "organization": {"id": str(row.organization.pk), "name": row.organization.name, "slug": row.organization.slug},
-                "role": row.role,
-            }
-            for row in rows
-        ]
-        return Response(
-            {
-                "username": user.username,
-                "displayName": user.display_name,
-                "email": user.email,
-                "isSuperuser": user.is_superuser,
-                "roles": roles,
-                "scopes": sorted(granted_by(request.auth)) if request.auth is not None else [EVERYTHING],
-            }
-        )
+        return Response(_me(request))
+
+    @extend_schema(
+        operation_id="updateMe",
+        summary="Change one's name or email; the password is changed in the browser",
+        request=schema.MeRequest,
+        responses={200: schema.MeDocument, **problems(400, 401, 422)},
+        tags=["account"],
+    )
+    def patch(self, request: Request) -> Response:
+        payload = _known(json_object(request), {"displayName", "email"})
+        user = User.objects.get(pk=signed_in(request).pk)
+        given = {
+            "display_name": _text(payload, "displayName") if "displayName" in payload else user.display_name,
+            "email": _text(payload, "email") if "email" in payload else user.email,
+        }
+        form = ProfileForm(given, instance=user)
+        if not form.is_valid():
+            names = {"display_name": "displayName"}
+            raise Invalid({names.get(name, name): [str(one) for one in sentences] for name, sentences in form.errors.items()})
+        request.user = form.save()
+        return Response(_me(request))
+
+
+def _me(request: Request) -> dict[str, Any]:
+    user = signed_in(request)
+    rows = Membership.objects.filter(user=user).select_related("organization").order_by("organization__path")
+    roles = [
+        {
+            "organization": {"id": str(row.organization.pk), "name": row.organization.name, "slug": row.organization.slug},
+            "role": row.role,
+        }
+        for row in rows
+    ]
+    return {
+        "username": user.username,
+        "displayName": user.display_name,
+        "email": user.email,
+        "isSuperuser": user.is_superuser,
+        "roles": roles,
+        "scopes": sorted(granted_by(request.auth)) if request.auth is not None else [EVERYTHING],
+    }
 
 
 class TokensView(APIView):

@@ -1,0 +1,231 @@
+"""HTTP/1.1 over sockets that stay open, for answers that pass through: a request out, the head of the answer in, its body as it comes.
+
+Used by `connections.transport` only, which says where to connect and what to send. The parser is llhttp, the one of Node.js:
+reading an answer with it takes a tenth of the time that `requests` takes. What is not HTTP, or could be read in two ways, is an
+error and not a guess.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import httptools
+
+CHUNK: Final = 64 * 1024
+MOST_HEADERS: Final = 256 * 1024  # bytes of a head
+_BODILESS: Final = frozenset({204, 304})
+Origin = tuple[str, str, int]  # scheme, host, port
+
+
+class WireError(Exception):
+    """What came is not an answer. `started` is False where nothing came at all."""
+
+    def __init__(self, message: str, *, started: bool) -> None:
+        super().__init__(message)
+        self.started = started
+
+
+class Kept:
+    """Sockets that wait for the next request to the same origin; may be used by several threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._idle: dict[Origin, list[socket.socket]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, origin: Origin) -> socket.socket | None:
+        """The one that was used last, if the server has not closed it meanwhile."""
+        while True:
+            with self._lock:
+                waiting = self._idle.get(origin)
+                found = waiting.pop() if waiting else None
+            if found is None or not _has_ended(found):
+                return found
+            found.close()
+
+    def give(self, origin: Origin, sock: socket.socket) -> None:
+        with self._lock:
+            waiting = self._idle.setdefault(origin, [])
+            if len(waiting) < self._most:
+                waiting.append(sock)
+                return
+        sock.close()
+
+    def close(self) -> None:
+        with self._lock:
+            waiting = [sock for socks in self._idle.values() for sock in socks]
+            self._idle.clear()
+        for sock in waiting:
+            sock.close()
+
+
+class Exchange:
+    """One request and its answer. Read it to its end, or close it: then the socket serves the next one, or ends."""
+
+    def __init__(self, sock: socket.socket, release: Callable[[socket.socket], None], *, method: str) -> None:
+        self._sock = sock
+        self._release = release
+        self._is_head = method == "HEAD"
+        self._parser = httptools.HttpResponseParser(self)
+        self._pieces: list[bytes] = []
+        self._complete = self._has_head = self._is_open = self._goes_on = False
+        self._size = 0
+        self.status = 0
+        self.reason = ""
+        self.headers: list[tuple[str, str]] = []
+
+    def send(self, head: bytes, body: bytes | None, *, wait: Callable[[], float]) -> None:
+        """Send the request and read the head of its answer; `wait` gives the seconds for each step. Raises `OSError` and `WireError`."""
+        self._is_open = True
+        sock = self._sock
+        sock.settimeout(wait())
+        sock.sendall(head + body if body and len(body) < CHUNK else head)
+        if body and len(body) >= CHUNK:
+            sock.sendall(body)
+        while not self._has_head:
+            sock.settimeout(wait())
+            data = sock.recv(CHUNK)
+            if not data:
+                raise WireError("closed", started=self._size > 0)
+            self._size += len(data)
+            if self._size > MOST_HEADERS + CHUNK:
+                raise WireError("too large", started=True)
+            self._feed(data)
+        if self._is_head or self.status in _BODILESS:
+            self._complete = True
+
+    @property
+    def is_bodiless(self) -> bool:
+        return self._is_head or self.status in _BODILESS
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body where the answer says so, or where all of it has come already."""
+        if self.is_bodiless:
+            return 0
+        if self._complete:
+            return sum(map(len, self._pieces))
+        found = next((value for name, value in self.headers if name.lower() == "content-length"), "")
+        return int(found) if found.isdigit() else None
+
+    def pieces(self, *, wait: Callable[[], float]) -> Iterator[bytes]:
+        """The body as it comes, unpacked from chunks and nothing else. Raises `OSError` and `WireError`."""
+        try:
+            while True:
+                yield from self._taken()
+                if self._complete:
+                    return
+                self._sock.settimeout(wait())
+                data = self._sock.recv(CHUNK)
+                if data:
+                    self._feed(data)
+                elif self._ends_with_the_connection:
+                    return
+                else:
+                    raise WireError("incomplete", started=True)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        # Where no body may be, some servers send one all the same; the next request would read it.
+        if self._complete and self._goes_on and not self.is_bodiless:
+            self._release(self._sock)
+        else:
+            self._sock.close()
+
+    @property
+    def _ends_with_the_connection(self) -> bool:
+        """RFC 9112 6.3: without a length the body ends when the server closes."""
+        return not any(name.lower() in ("content-length", "transfer-encoding") for name, _ in self.headers)
+
+    def _taken(self) -> Iterator[bytes]:
+        pieces, self._pieces = self._pieces, []
+        return iter(pieces)
+
+    def _feed(self, data: bytes) -> None:
+        if self._complete:
+            raise WireError("malformed", started=True)  # more than one answer
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            raise WireError("malformed", started=True) from None
+        except httptools.HttpParserError:
+            if self._has_head and self.is_bodiless:
+                return  # what follows a head without a body is not ours to read
+            raise WireError("malformed", started=True) from None
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        self.headers, self.reason = [], ""
+
+    def on_status(self, status: bytes) -> None:
+        self.reason += status.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.decode("latin-1"), value.decode("latin-1").strip()))
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        self._has_head = self.status >= 200
+
+    def on_body(self, body: bytes) -> None:
+        self._pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        # An answer of the kind 1xx goes before the one that counts.
+        self._complete = self._has_head
+        self._goes_on = self._parser.should_keep_alive()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An answer that is there already, in the form of an exchange."""
+
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def length(self) -> int:
+        return len(self.body)
+
+    def pieces(self, *, wait: Callable[[], float]) -> Iterator[bytes]:  # noqa: ARG002 - nothing is waited for
+        yield self.body
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def head_of(method: str, target: str, host: str, headers: Iterable[tuple[str, str | bytes]], body: bytes | None) -> bytes:
+    """The request up to its body. Raises `ValueError` for what would be more than one line."""
+    lines = [f"{method} {target} HTTP/1.1\r\nHost: {host}".encode("ascii")]
+    for name, value in headers:
+        line = name.encode("ascii") + b": " + (value if isinstance(value, bytes) else value.encode("latin-1"))
+        if b"\r" in line or b"\n" in line or b"\0" in line:
+            raise ValueError(name)
+        lines.append(line)
+    if body is not None or method in ("POST", "PUT", "PATCH"):
+        lines.append(b"Content-Length: %d" % len(body or b""))
+    if any(character in target for character in " \r\n"):
+        raise ValueError(target)
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _has_ended(sock: socket.socket) -> bool:
+    """Whether the server has closed it, or said something that nobody asked for: then there is something to read."""
+    watch = select.poll()
+    try:
+        watch.register(sock, select.POLLIN)
+        return bool(watch.poll(0))
+    except (OSError, ValueError):
+        return True

@@ -1,0 +1,315 @@
+"""Seed 003: every field of the document goes in, works or is named as not used, and comes back as it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from actions import finalize
+from actions.models import Run
+from actions.runs import execution, lifecycle
+from connections.models import Connection, DefaultCredential
+from integrations import services
+from integrations.models import Integration
+from tests.cast import Cast, MakeConnection, action_of
+from tests.connections.server import Handler, Served, serving
+from tests.integrations.test_api import Api
+from tests.integrations.truto.documents import SMALL, at, masked, whole
+
+
+class Truto(Api):
+    """Calls the addresses at the root."""
+
+    def __call__(self, method: str, path: str, body: Any = None, *, expect: int = 200) -> Any:
+        answer = self.client.generic(method, f"/{path}", json.dumps(body) if body is not None else "", content_type="application/json")
+        assert answer.status_code == expect, answer.content
+        return answer.json() if answer.content else None
+
+
+@pytest.fixture
+def api(cast: Cast) -> Truto:
+    return Truto(cast.bob)
+
+
+def made(api: Truto, config: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return dict(api("POST", "integration", {"name": "my_custom_crm", "category": "crm", "config": config, **more}, expect=201))
+
+
+def test_post_answers_with_every_field(api: Truto, cast: Cast) -> None:
+    cast.msp.fields = {
+        "domain": "example.com",
+        "logo": "https://example.com/logo.png",
+        "is_verified": "true",
+        "terms_link": "https://example.com/tos",
+    }
+    cast.msp.save()
+    body = made(api, whole(), is_beta=True)
+    assert {name: body[name] for name in ("name", "category", "is_beta", "sharing", "environment_ids", "team_id")} == {
+        "name": "my_custom_crm", "category": "crm", "is_beta": True, "sharing": "allow", "environment_ids": [], "team_id": str(cast.msp.pk)
+    }  # fmt: skip
+    team = body["team"]
+    assert {name: team[name] for name in team if not name.endswith("_at")} == {
+        "id": str(cast.msp.pk), "name": "Managed Services", "domain": "example.com", "logo": "https://example.com/logo.png", "is_verified": True,
+        "is_white_labeled": False, "terms_link": "https://example.com/tos", "allow_impersonation": False,
+    }  # fmt: skip
+    assert [moment[-1] for moment in (team["created_at"], team["updated_at"], body["created_at"], body["updated_at"])] == ["Z"] * 4
+    assert api("GET", f"integration/{body['id']}") == body
+
+
+def test_config_comes_back_as_it_was_with_secrets_masked(api: Truto) -> None:
+    body = made(api, whole())
+    assert body["config"] == masked(whole())
+    assert list(body["config"]) == list(whole())
+    text = json.dumps([body, api("GET", "integration"), Integration.objects.get().extra])
+    assert [secret for secret in ("your-client-secret", "your-webhook-secret") if secret in text] == []
+    assert "your-client-secret" not in DefaultCredential.objects.get().sealed
+
+
+def test_what_is_not_used_is_listed(api: Truto) -> None:
+    assert [note["path"] for note in made(api, whole())["unused"]] == ["resources.users.list.examples", "webhook", "icon"]
+    odd = whole(pagination={"format": "dynamic", "config": {}}, surprise=1)
+    odd["credentials"]["keka"] = {"format": "keka_oauth", "config": {}}
+    odd["resources"]["users"]["list"] |= {"pagination": None, "shape": "x", "rate_limit": {"is_rate_limited": "{{status = 420}}"}}
+    odd["actions"]["hook"] = {"type": "transform", "config": {}}
+    again = made(api, odd)
+    assert again["config"] == masked(odd)
+    assert {note["path"] for note in again["unused"]} == {
+        "surprise", "credentials.keka", "pagination", "resources.users.list.shape", "resources.users.list.examples",
+        "resources.users.list.rate_limit", "actions.hook", "webhook", "icon",
+    }  # fmt: skip
+
+
+def test_definition_says_what_the_document_says(api: Truto) -> None:
+    definition = Integration.objects.get(pk=made(api, whole())["id"]).working.definition
+    auth: Any = definition.auth
+    assert (definition.api_base_uri, definition.headers["User-Agent"]) == ("https://api.example.com", "truto")
+    assert (auth.type, auth.grant_type, auth.client_id) == ("oauth2", "client_credentials", "your-client-id")
+    assert (auth.token_uri, auth.refresh_uri) == ("https://auth.example.com/oauth/token", "https://auth.example.com/oauth/refresh")
+    assert (auth.scope_separator, auth.client_authentication, auth.token_request_content_type, auth.default_token_lifetime) == (
+        " ", "basic", "application/x-www-form-urlencoded", 3600
+    )  # fmt: skip
+    assert [(field.name, field.label, field.type, field.required) for field in auth.credential_fields] == [
+        ("clientId", "Client ID", "text", True), ("clientSecret", "Client Secret", "password", True)
+    ]  # fmt: skip
+    paging: Any = definition.pagination
+    assert (paging.type, paging.page_param, paging.page_size_param) == ("page", "page", "per_page")
+    assert (definition.rate_limit.retry_after_headers, definition.rate_limit.remaining_header) == (["Retry-After"], "X-RateLimit-Remaining")
+    assert definition.error_expression == "{{response.error}}"
+
+
+def test_small_document_asks_for_a_key(api: Truto) -> None:
+    body = made(api, SMALL)
+    auth: Any = Integration.objects.get(pk=body["id"]).working.definition.auth
+    assert (body["config"], body["unused"]) == (SMALL, [])
+    assert (auth.type, auth.placements[0].value, [field.label for field in auth.credential_fields]) == (
+        "apikey",
+        "Bearer {{credentials.api_key}}",
+        ["API Key"],
+    )
+
+
+def test_several_formats_are_choices(api: Truto) -> None:
+    config = whole()
+    config["credentials"]["api_key"] = SMALL["credentials"]["api_key"]
+    body = made(api, config)
+    revision = Integration.objects.get(pk=body["id"]).working
+    assert [(choice["scheme"], choice["auth"]["type"]) for choice in revision.auth_choices] == [("oauth2", "oauth2"), ("api_key", "apikey")]
+    assert "credentials" in [note["path"] for note in body["unused"]]
+
+
+def test_patch_changes_what_is_given_and_masks_mean_unchanged(api: Truto) -> None:
+    body = made(api, whole())
+    config = body["config"]
+    config["resources"]["users"]["get"] = {"method": "get", "path": "/users/{{id}}", "response_path": "data"}
+    del config["resources"]["orders"]
+    changed = api("PATCH", f"integration/{body['slug']}", {"config": config, "is_beta": True, "category": "sales"})
+    assert (changed["config"], changed["is_beta"], changed["category"], changed["name"]) == (config, True, "sales", "my_custom_crm")
+    keys = Integration.objects.get(pk=body["id"]).working.actions.values_list("key", "path")
+    assert sorted(keys) == [("action_sync_users", "/sync/users"), ("users_get", "/users/{id}"), ("users_list", "/users")]
+    assert DefaultCredential.objects.count() == 1
+
+
+def test_what_is_edited_here_is_in_the_document(api: Truto, cast: Cast) -> None:
+    body = made(api, whole())
+    hal = Api(cast.bob)
+    hal(
+        "PATCH",
+        f"integrations/{body['id']}",
+        {"headers": {"Accept": "text/csv"}, "pagination": {"type": "page", "pageParam": "p", "pageSizeParam": "n"}},
+    )
+    hal(
+        "POST",
+        f"integrations/{body['id']}/actions",
+        {"name": "List teams", "method": "GET", "path": "/teams/{id}", "tags": ["teams"]},
+        expect=201,
+    )
+    config = api("GET", f"integration/{body['id']}")["config"]
+    assert config["headers"] == {"Accept": "text/csv"}
+    assert config["pagination"] == {"format": "page", "config": {"page_key": "p", "limit_key": "n"}}
+    assert config["resources"]["teams"] == {"list_teams": {"method": "get", "path": "/teams/{{id}}", "pagination": None}}
+    same = masked(whole())
+    assert {name: config[name] for name in ("query", "webhook", "credentials", "rate_limit")} == {
+        name: same[name] for name in ("query", "webhook", "credentials", "rate_limit")
+    }
+
+
+def test_integration_of_another_origin_is_a_document_that_can_be_imported(api: Truto, cast: Cast) -> None:
+    hal = Api(cast.bob)
+    fields = {"name": "Other", "apiBaseUri": "https://o.example.com", "authType": "apikey", "apiKeyName": "X-Key",
+              "pagination": {"type": "pointer", "afterParam": "after", "pointerPath": "next"}}  # fmt: skip
+    other = hal("POST", "integrations", fields, expect=201)
+    hal("POST", f"integrations/{other['id']}/actions", {"name": "List", "path": "/x", "paginated": True, "tags": ["x"]}, expect=201)
+    config = api("GET", f"integration/{other['id']}")["config"]
+    again = made(api, config)
+    assert again["config"] == config
+    definition = Integration.objects.get(pk=again["id"]).working.definition
+    pagination: Any = definition.pagination
+    assert (definition.api_base_uri, pagination.after_param, pagination.pointer_path) == ("https://o.example.com", "after", "next")
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"name": "x"}, ["config"]),
+        ({"name": "x", "config": {"base_url": "api.example.com"}}, ["config.apiBaseUri"]),
+        ({"name": "x", "config": whole(error_expression="{{$uppercase(}}")}, ["config.error_expression"]),
+        (
+            {"name": "x", "config": whole(resources={"users": {"list": {"method": "fetch", "path": "/x"}}})},
+            ["config.resources.users.list.method"],
+        ),
+        ({"name": "x", "config": whole(resources={"users": {"list": {"method": "get"}}})}, ["config.resources.users.list.path"]),
+        ({"name": "x", "config": whole(credentials=["x"])}, ["config.credentials"]),
+        ({"name": 7, "confg": {}, "is_beta": "yes", "config": SMALL}, ["confg", "name", "is_beta"]),
+    ],
+)
+def test_what_cannot_be_read_is_named(api: Truto, body: dict[str, Any], fields: list[str]) -> None:
+    problem = api("POST", "integration", body, expect=422)
+    assert [item["field"] for item in problem["errors"]] == fields
+    assert Integration.objects.count() == 0
+
+
+def test_rights_are_those_of_every_address(cast: Cast, api: Truto) -> None:
+    body = made(api, SMALL)
+    Truto(cast.carol)("POST", "integration", {"name": "x", "config": SMALL}, expect=403)
+    Truto(cast.eve)("GET", f"integration/{body['id']}", expect=404)
+    Truto(cast.eve)("DELETE", f"integration/{body['id']}", expect=404)
+    api("DELETE", f"integration/{body['id']}", expect=204)
+    assert api("GET", "integration") == {"result": [], "next_cursor": None}
+
+
+# --- it runs ---------------------------------------------------------------------------------------------------------------
+
+
+class Vendor:
+    """The API that the document describes: tokens, three pages of users, orders, errors with 200, one 429."""
+
+    def __init__(self) -> None:
+        self.limited = 1
+
+    def __call__(self, handler: Handler) -> None:
+        parts = urlsplit(handler.path)
+        seen = handler.server.seen[-1]
+        if parts.path == "/oauth/token":
+            handler.reply(200, b'{"access_token": "the-token"}', Content_Type="application/json")
+        elif handler.headers["Authorization"] != "Bearer the-token":
+            handler.reply(401)
+        elif parts.path == "/users":
+            query = parse_qs(parts.query)
+            if self.limited:
+                self.limited -= 1
+                handler.reply(429, b"", Retry_After="0", X_RateLimit_Remaining="0")
+                return
+            page, size = int(query["page"][0]), int(query["per_page"][0])
+            users = [{"id": n, "name": f"User {n}"} for n in range((page - 1) * size, min(page * size, 5))]
+            handler.reply(200, json.dumps({"data": {"users": users}}).encode(), Content_Type="application/json")
+        elif parts.path == "/orders":
+            order = json.loads(seen.body)
+            answer = {"error": {"message": "no such user"}} if order["user_id"] == "nobody" else {"data": {"order": order}}
+            handler.reply(200, json.dumps(answer).encode(), Content_Type="application/json")
+        else:
+            handler.reply(200, seen.body or b"{}", Content_Type="application/json")
+
+
+@pytest.fixture
+def server() -> Iterator[Served]:
+    with serving(Vendor()) as served:
+        yield served
+
+
+@pytest.fixture
+def connection(api: Truto, server: Served, cast: Cast, make_connection: MakeConnection) -> Connection:
+    integration = Integration.objects.get(pk=made(api, at(server.url))["id"])
+    finalize.finalize(integration=integration, user=cast.bob)
+    integration.refresh_from_db()
+    services.set_status(integration=integration, status="published")
+    return make_connection(integration, credentials={})  # the client of the document is the default
+
+
+def run(connection: Connection, key: str, cast: Cast, **inputs: Any) -> Run:
+    size = 2 if key == "users_list" else None
+    made = lifecycle.start(
+        action=action_of(connection.integration, key),
+        connection=connection,
+        user=cast.carol,
+        inputs=inputs,
+        hand_over=False,
+        page_size=size,
+    )
+    execution.execute(made.pk)
+    made.refresh_from_db()
+    return made
+
+
+def test_resource_of_the_document_runs_over_all_pages(connection: Connection, cast: Cast, server: Served) -> None:
+    done = run(connection, "users_list", cast, search_query="jo", filter_criteria=["a", "b"])
+    assert (done.verdict, done.record_count, done.message) == ("complete", 5, done.message)
+    asked = [(seen, parse_qs(urlsplit(seen.path).query)) for seen in server.seen if seen.path.startswith("/users")]
+    assert [query["page"] for _, query in asked] == [["1"], ["1"], ["2"], ["3"], ["4"]][: len(asked)]
+    assert {json.dumps([query["per_page"], query["search"], query["filter"]]) for _, query in asked} == {'[["2"], ["jo"], ["a,b"]]'}
+    headers = asked[0][0].headers
+    assert (headers["user-agent"], headers["accept"], headers["authorization"]) == ("truto", "application/json", "Bearer the-token")
+    token = next(seen for seen in server.seen if seen.path == "/oauth/token")
+    assert (token.body, token.headers["authorization"].split()[0]) == (b"grant_type=client_credentials", "Basic")
+
+
+def test_names_without_a_value_are_left_out(connection: Connection, cast: Cast, server: Served) -> None:
+    assert run(connection, "users_list", cast).verdict == "complete"
+    assert [name for seen in server.seen for name in ("search", "filter") if name in parse_qs(urlsplit(seen.path).query)] == []
+
+
+def test_bodies_are_filled_with_values_of_their_own_kind(connection: Connection, cast: Cast, server: Served) -> None:
+    items = [{"sku": "a", "count": 2}]
+    assert run(connection, "orders_create", cast, user_id=7, items=items).verdict == "complete"
+    assert json.loads(server.seen[-1].body) == {"user_id": 7, "items": items}
+    assert run(connection, "action_sync_users", cast, users=["x"]).verdict == "complete"
+    assert (server.seen[-1].method, server.seen[-1].path, json.loads(server.seen[-1].body)) == ("POST", "/sync/users", {"users": ["x"]})
+
+
+def test_error_expression_makes_a_failure_of_a_200(connection: Connection, cast: Cast) -> None:
+    failed = run(connection, "orders_create", cast, user_id="nobody", items=[])
+    assert (failed.verdict, failed.message) == ("failed", "The vendor answered 200 with an error. It said: no such user")
+
+
+def test_one_method_may_have_an_authorization_of_its_own(api: Truto, server: Served, cast: Cast, make_connection: MakeConnection) -> None:
+    config = at(server.url)
+    config["resources"] = {
+        "open": {"list": {"method": "get", "path": "/open", "no_auth": True, "pagination": None}},
+        "own": {"get": {"method": "get", "path": "/own/{{id}}", "authorization": {"format": "header", "config": {"X-Own": "{{$uppercase(context.clientId)}}"}}}},
+    }  # fmt: skip
+    integration = Integration.objects.get(pk=made(api, config)["id"])
+    finalize.finalize(integration=integration, user=cast.bob)
+    integration.refresh_from_db()
+    services.set_status(integration=integration, status="published")
+    connection = make_connection(integration, credentials={})
+    run(connection, "open_list", cast)
+    run(connection, "own_get", cast, id="a b")
+    sent = [
+        (seen.path, seen.headers.get("authorization"), seen.headers.get("x-own"))
+        for seen in server.seen
+        if seen.path.startswith("/o") and "token" not in seen.path
+    ]
+    assert sent == [("/open", None, None), ("/own/a%20b", None, "YOUR-CLIENT-ID")]
