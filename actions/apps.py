@@ -8,3 +8,4 @@ class ActionsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("actions.receivers")
+        import_module("actions.schedules.receivers")

@@ -9,10 +9,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Max, Q
 
+from actions.schedules.models import Schedule
 from connections.models import Connection
 from integrations.models import Integration, Organization, Revision, Role
 from integrations.operation import Operation
 from integrations.ordered_json import OrderedJSONField
+
+__all__ = ["Action", "Import", "ImportContent", "Page", "Run", "Schedule"]
 
 
 class ActionQuerySet(models.QuerySet["Action"]):
@@ -134,7 +137,7 @@ class Run(models.Model):
     action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="runs")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="runs")
-    mapped = models.JSONField(default=dict, blank=True)
+    mapped = OrderedJSONField(default=dict, blank=True)
     inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)
     max_pages = models.PositiveIntegerField(null=True, blank=True)

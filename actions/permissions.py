@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from actions.models import Action, Import, Run
+from actions.models import Action, Import, Run, Schedule
 from integrations.models import Integration
 from integrations.permissions import check_builder, is_uuid
 
@@ -30,6 +30,17 @@ def run_for(user: Any, key: Any, *, use: bool = False) -> Run:
     if found is None:
         raise Http404
     if use and not may_use_run(user, found):
+        raise PermissionDenied
+    return found
+
+
+def schedule_for(user: Any, key: Any, *, use: bool = False) -> Schedule:
+    """The schedule that the user sees; with `use` one that the user may change."""
+    rows = Schedule.objects.select_related("connection__integration", "organization", "owner", "last_run", "clock")
+    found = rows.visible_to(user).filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    if use and not Schedule.objects.usable_by(user).filter(pk=found.pk).exists():
         raise PermissionDenied
     return found
 

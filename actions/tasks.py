@@ -7,6 +7,7 @@ from uuid import UUID
 from celery import shared_task
 
 from actions import imports, mapping_options, retention, runs
+from actions.schedules import services as schedules
 
 
 @shared_task(name=runs.EXECUTE)
@@ -19,6 +20,12 @@ def execute_run(run_id: str) -> None:
 def recover_runs() -> None:
     """Send runs again whose worker has died or whose message was lost."""
     runs.recover()
+
+
+@shared_task(name=schedules.FIRE)
+def fire_schedule(schedule_id: str) -> None:
+    """Start the run of a schedule whose time has come."""
+    schedules.fire(UUID(schedule_id))
 
 
 @shared_task(name=imports.EXECUTE)

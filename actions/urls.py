@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.pages import choosing, detail, history, import_progress, imports, mapping, pinning, runs, trying
+from actions.pages import choosing, detail, history, import_progress, imports, mapping, pinning, runs, schedules, trying
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -35,6 +35,11 @@ urlpatterns = [
     path("integrations/<str:slug>/try/", trying.try_pagination, name="pagination-try"),
     path("integrations/<str:slug>/try/use/", trying.use_pagination, name="pagination-use"),
     path("connections/<uuid:pk>/revision/", pinning.connection_revision, name="connection-revision"),
+    path("integrations/<slug:slug>/actions/<uuid:uid>/schedule/", schedules.schedule_new, name="schedule-new"),
+    path("runs/schedules/", schedules.schedule_list, name="schedule-list"),
+    path("runs/schedules/<uuid:pk>/", schedules.schedule_edit, name="schedule-edit"),
+    path("runs/schedules/<uuid:pk>/switch/", schedules.schedule_switch, name="schedule-switch"),
+    path("runs/schedules/<uuid:pk>/delete/", schedules.schedule_delete, name="schedule-delete"),
     path("runs/", runs.run_list, name="run-list"),
     path("runs/<uuid:pk>/", runs.run_detail, name="run-detail"),
     path("runs/<uuid:pk>/status", runs.run_status, name="run-status"),

@@ -70,6 +70,7 @@ app.conf.update(
         },
         "remove-imports": {"task": "actions.tasks.remove_imports", "schedule": 3600, "options": {"expires": 3600}},
     },
-    beat_schedule_filename=str(settings.DATA_DIR / "beat-schedule"),
+    # Reads these and what people schedule from the database, and sees a change within five seconds.
+    beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
 )
 app.autodiscover_tasks(["connections", "actions"])

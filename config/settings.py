@@ -295,6 +295,7 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_celery_beat",
     "integrations",
     "connections",
     "actions",

@@ -120,8 +120,8 @@ class RunsView(APIView):
         if unknown:
             raise Invalid({name: ["This field is not known."] for name in unknown})
         user = signed_in(request)
-        organization, connection = self._for_whom(user, payload)
-        action = self._action(user, payload.get("action"), connection)
+        organization, connection = self.for_whom(user, payload)
+        action = self.action_named(user, payload.get("action"), connection)
         inputs = payload.get("inputs") or {}
         if not isinstance(inputs, dict):
             raise Invalid({"inputs": ["Enter an object of values by parameter name."]})
@@ -139,7 +139,7 @@ class RunsView(APIView):
         return Response(represent(run), status=202, headers={"Location": f"/api/runs/{run.pk}"})
 
     @staticmethod
-    def _for_whom(user: User, payload: dict[str, Any]) -> tuple[Organization, Connection | None]:
+    def for_whom(user: User, payload: dict[str, Any]) -> tuple[Organization, Connection | None]:
         """The organization that it runs for and the connection that is named, if any: one that the user may use, or one that the
         organization may."""
         key, named = payload.get("connection"), payload.get("organization")
@@ -168,7 +168,7 @@ class RunsView(APIView):
         raise Invalid({"connection": ["There is no such connection that you may see. Send its id, or leave it out: then one is chosen."]})
 
     @staticmethod
-    def _action(user: Any, key: Any, connection: Connection | None) -> Action:
+    def action_named(user: Any, key: Any, connection: Connection | None) -> Action:
         rows = (
             Action.objects.filter(uid=key).select_related("revision__integration").order_by("-revision__number")
             if is_uuid(key)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.api import actions, choosing, drafts, history, imports, mapping, repairs, runs, trying
+from actions.api import actions, choosing, drafts, history, imports, mapping, repairs, runs, schedules, trying
 
 urlpatterns = [
     path("imports", imports.ImportsView.as_view(), name="api-import-list"),
@@ -32,6 +32,8 @@ urlpatterns = [
     path("integrations/<str:key>/mapping/csv", mapping.MappingCsvView.as_view(), name="api-mapping-csv"),
     path("integrations/<str:key>/try", trying.TryView.as_view(), name="api-pagination-try"),
     path("actions/<str:key>", actions.ActionView.as_view(), name="api-action"),
+    path("schedules", schedules.SchedulesView.as_view(), name="api-schedule-list"),
+    path("schedules/<str:key>", schedules.ScheduleView.as_view(), name="api-schedule"),
     path("runs", runs.RunsView.as_view(), name="api-run-list"),
     path("runs/<str:key>", runs.RunView.as_view(), name="api-run"),
     path("runs/<str:key>/cancel", runs.RunCancelView.as_view(), name="api-run-cancel"),

@@ -18,7 +18,7 @@ from django.utils.text import Truncator
 from actions.bodies import MULTIPART_TYPE, is_json
 from actions.examples import example
 from actions.inputs import convert, is_given, text_of
-from actions.models import Run
+from actions.models import Run, Schedule
 from actions.requests import BODY, labelled
 from actions.runs import DEFAULT_LIMIT, PageLimit, Plan
 from connections.choosing.walk import Choice
@@ -40,7 +40,7 @@ SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
 
 class RunForm(RefusableForm):
     """`organization` is the one that the user works for, `mapped` those below it for which the action can run, `choice` the walk that
-    found its connection; `again` an earlier run whose values the form starts with."""
+    found its connection; `again` an earlier run, or a schedule, whose values the form starts with."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class RunForm(RefusableForm):
         organization: Organization,
         choice: Choice,
         mapped: Sequence[Organization] = (),
-        again: Run | None = None,
+        again: Run | Schedule | None = None,
     ) -> None:
         super().__init__(data)
         self.plan = plan
@@ -169,7 +169,7 @@ class RunForm(RefusableForm):
 
     # --- how it is built ----------------------------------------------------------------------------------------------
 
-    def _add_paging(self, again: Run | None) -> None:
+    def _add_paging(self, again: Run | Schedule | None) -> None:
         pagination = self.plan.strategy.pagination
         limit = getattr(pagination, "default_page_limit", None)
         chosen = "default"
@@ -317,7 +317,7 @@ def _choices(connections: list[Connection], here: Organization, *, automatic: bo
     return groups if connections[0].organization_id in here.ancestor_ids else [("", "Choose a connection"), *groups]
 
 
-def _first_choice(connections: list[Connection], choice: Choice, again: Run | None, *, automatic: bool) -> str:
+def _first_choice(connections: list[Connection], choice: Choice, again: Run | Schedule | None, *, automatic: bool) -> str:
     """The connection of the earlier run, else the one that the walk finds. Never that of an organization below, unasked."""
     if again and any(row.pk == again.connection_id for row in connections):
         return str(again.connection_id)
@@ -337,7 +337,7 @@ def _called(connection: Connection) -> str:
     return f"{connection.name} ({', '.join(marks)})" if marks else connection.name
 
 
-def _why(choice: Choice, again: Run | None, *, automatic: bool) -> str:
+def _why(choice: Choice, again: Run | Schedule | None, *, automatic: bool) -> str:
     """Why the walk found what is chosen, unless that is the plain default."""
     if again or automatic or not choice.connection or (choice.steps[0].taken and choice.steps[0].rule == "default"):
         return ""

@@ -43,7 +43,7 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
     organization = request.organization  # type: ignore[attr-defined]
     choice = choose(organization=organization, integration=integration, user=signed_in(request), action=action.uid)
     context: dict[str, Any] = {"integration": integration, "action": action, "choice": choice}
-    connections = _usable(request, integration, choice)
+    connections = usable_connections(request, integration, choice)
     if not connections:
         context["connectable"] = Integration.objects.installable_by(organization, request.user).filter(pk=integration.pk).exists()
         return render(request, "runs/new.html", context)
@@ -52,7 +52,7 @@ def action_run(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
         plan=runs.plan_of(action),
         connections=connections,
         organization=organization,
-        mapped=_mapped(organization, integration),
+        mapped=mapped_organizations(organization, integration),
         choice=choice,
         again=_earlier(request, action),
     )
@@ -195,7 +195,7 @@ def runs_now(run: Run) -> bool:
     return current is not None and current.actions.filter(uid=run.action.uid).exists()
 
 
-def _usable(request: HttpRequest, integration: Integration, choice: Choice) -> list[Connection]:
+def usable_connections(request: HttpRequest, integration: Integration, choice: Choice) -> list[Connection]:
     """Connections that the user may run with: those of the current organization, those that one above allows it, those below it by name."""
     rows = Connection.objects.usable_by(request.user).filter(integration=integration, organization__in=organizations_at(request))
     here = choice.seeker.organization
@@ -206,7 +206,7 @@ def _usable(request: HttpRequest, integration: Integration, choice: Choice) -> l
     return [*usable_for(choice.seeker), *below]
 
 
-def _mapped(organization: Organization, integration: Integration) -> list[Organization]:
+def mapped_organizations(organization: Organization, integration: Integration) -> list[Organization]:
     """The organizations below that are mapped, for which the action can run with a connection of the current one."""
     rows = Organization.objects.filter(mapped_in__mapping__organization=organization, mapped_in__mapping__integration=integration)
     return list(rows.filter(path__startswith=organization.path).order_by("name", "pk")[:MOST_MAPPED])

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('connections', '0006_agents'),
-        ('integrations', '0010_environments'),
+        ('integrations', '0011_environments'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('connections', '0007_modes_environments_pins'),
-        ('integrations', '0010_environments'),
+        ('integrations', '0011_environments'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.ordered_json import OrderedJSONField
+
 USED_EVERY = timedelta(minutes=1)  # how exactly the last use is kept; a write with every request would cost more than it tells
 
 
@@ -33,7 +35,7 @@ class PersonalToken(models.Model):
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=20, editable=False)
-    scopes = models.JSONField(default=list)
+    scopes = OrderedJSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Null: never.")
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -63,7 +65,7 @@ class ApplicationDetails(models.Model):
     """What Junction keeps of an OAuth application beside django-oauth-toolkit's row: its scopes, its last use."""
 
     application = models.OneToOneField("oauth2_provider.Application", on_delete=models.CASCADE, related_name="details", primary_key=True)
-    scopes = models.JSONField(default=list, blank=True, help_text="Empty: all of them.")
+    scopes = OrderedJSONField(default=list, blank=True, help_text="Empty: all of them.")
     last_used_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
@@ -79,7 +81,7 @@ class KeptAnswer(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     status = models.PositiveSmallIntegerField(null=True, blank=True)
-    headers = models.JSONField(default=dict, blank=True)
+    headers = OrderedJSONField(default=dict, blank=True)
     body = models.BinaryField(null=True, blank=True, help_text="Null: not kept, because it held a secret, was streamed, or is too large.")
 
     class Meta:

@@ -17,7 +17,9 @@ from django.test import Client
 from django.utils import timezone
 
 from actions import runs
-from actions.models import Import, Run
+from actions.models import Import, Run, Schedule
+from actions.schedules import services as schedules
+from actions.schedules.timing import Timing
 from connections.agents import services as agents
 from connections.models import AgentInstance, Connection
 from integrations import services as integrations
@@ -50,6 +52,7 @@ class World:
     integration: Integration
     connection: Connection
     run: Run
+    schedule: Schedule
     document: Import
     membership: Membership
     invitation: Invitation
@@ -90,6 +93,9 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         max_pages=1,
         hand_over=False,
     )
+    schedule = schedules.save(
+        schedule=None, action=action_of(integration), connection=connection, user=people["operator"], timing=Timing(minutes=60)
+    )
     integrations.open_draft(integration=integration)
     somebody = member("somebody", here, Role.VIEWER)
     team = teams.create(organization=here, name="Help desk", members=["somebody"])
@@ -101,6 +107,7 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
         integration=integration,
         connection=connection,
         run=run,
+        schedule=schedule,
         document=Import.objects.create(organization=here, created_by=people["builder"], kind="text", source="Pasted text"),
         membership=Membership.objects.get(user=somebody, organization=here),
         asked=InstallRequest.objects.create(integration=integration, organization=branch),
@@ -137,7 +144,9 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("agents/", "pk", lambda world: world.machine.agent_id),
     ("api/agents/", "key", lambda world: world.machine.agent_id),
     ("api/agent-machines/", "key", lambda world: world.machine.pk),
+    ("runs/schedules/", "pk", lambda world: world.schedule.pk),
     ("runs/", "pk", lambda world: world.run.pk),
+    ("api/schedules/", "key", lambda world: world.schedule.pk),
     ("api/runs/", "key", lambda world: world.run.pk),
     ("api/actions/", "key", lambda world: action_of(world.integration).uid),
     ("organizations/<slug:slug>/members/", "pk", lambda world: world.membership.pk),

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0009_access'),
+        ('integrations', '0010_access_json_keeps_its_order'),
     ]
 
     operations = [

@@ -7,9 +7,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('actions', '0005_pieces'),
+        ('actions', '0006_schedules_and_mapped_order'),
         ('connections', '0007_modes_environments_pins'),
-        ('integrations', '0010_environments'),
+        ('integrations', '0011_environments'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
