@@ -11,7 +11,7 @@ PROCESSES = web worker beat $(if $(REDIS_URL),,broker)
 START = env LISTEN_PORT="$$PORT" honcho --env /dev/null start $(PROCESSES)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test fuzz lint pin schema bench-import bench-runs bench-refresh bench-proxy
+.PHONY: help run demo test fuzz lint pin schema bench-import bench-runs bench-refresh bench-proxy bench-lists
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ bench-runs: $(VENV)/installed  ## time runs against a plain loop and dlt; BENCH=
 
 bench-refresh: $(VENV)/installed  ## time the renewal of 10,000 due tokens beside one Celery task each
 	@python benchmarks/bench_refresh.py $(BENCH)
+
+bench-lists: $(VENV)/installed  ## time lists over 5,000 organizations and 50,000 connections against ten rows
+	@python benchmarks/bench_lists.py $(BENCH)
 
 bench-proxy: $(VENV)/installed-dev  ## requests through the proxy beside a bare Django view on gunicorn's threads
 	@python benchmarks/bench_proxy.py $(BENCH)

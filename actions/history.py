@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from actions import services
 from actions.models import Action, Import
@@ -103,15 +103,19 @@ def _change(row: dict[str, Any], fields: list[FieldChange] | None = None) -> Act
 
 @dataclass(frozen=True)
 class Reach:
-    """Whom a new revision concerns: it is in force for all of them at once."""
+    """Whom a new revision concerns: it is in force at once for all of them but those that are `pinned` to another revision."""
 
     connections: int
     organizations: int
+    pinned: int = 0
 
 
 def reach(integration: Integration) -> Reach:
+    follows = Q(revision=None)
     counts = Connection.objects.filter(integration=integration).aggregate(
-        connections=Count("pk"), organizations=Count("organization", distinct=True)
+        connections=Count("pk", filter=follows),
+        organizations=Count("organization", filter=follows, distinct=True),
+        pinned=Count("pk", filter=~follows),
     )
     return Reach(**counts)
 

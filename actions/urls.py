@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.pages import choosing, detail, history, import_progress, imports, mapping, runs, schedules, trying
+from actions.pages import choosing, detail, history, import_progress, imports, mapping, pinning, runs, schedules, trying
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -34,6 +34,7 @@ urlpatterns = [
     path("integrations/<slug:slug>/actions/<uuid:uid>/run/", runs.action_run, name="action-run"),
     path("integrations/<str:slug>/try/", trying.try_pagination, name="pagination-try"),
     path("integrations/<str:slug>/try/use/", trying.use_pagination, name="pagination-use"),
+    path("connections/<uuid:pk>/revision/", pinning.connection_revision, name="connection-revision"),
     path("integrations/<slug:slug>/actions/<uuid:uid>/schedule/", schedules.schedule_new, name="schedule-new"),
     path("runs/schedules/", schedules.schedule_list, name="schedule-list"),
     path("runs/schedules/<uuid:pk>/", schedules.schedule_edit, name="schedule-edit"),

@@ -331,6 +331,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "integrations.accounts.middleware.SignInMiddleware",
+    "integrations.middleware.RolesMiddleware",
     "integrations.middleware.OrganizationMiddleware",
     "integrations.middleware.ActorMiddleware",
     "integrations.middleware.DisabledMiddleware",
@@ -439,6 +440,7 @@ SPECTACULAR_SETTINGS = {
         "ConnectionState": ["untested", "working", "failing", "reauthorize"],
         "ImportState": ["reading", "choosing", "writing", "finished", "failed", "cancelled"],
         "TokenState": ["active", "expired"],
+        "PrincipalType": ["user", "team", "organization"],
         "RunState": ["queued", "running", "waiting", "finished"],
     },
 }

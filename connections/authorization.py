@@ -85,7 +85,7 @@ def needs_browser(definition: Definition) -> bool:
 
 def begin(*, connection: Connection, user: User, session_key: str, popup: bool = False) -> Begun:
     """Begin a visit to the vendor's page. `session_key` "" binds it to the user alone, for programs. Raises `Refusal`."""
-    definition = definition_of(connection.integration)
+    definition = definition_of(connection)
     auth = _code_auth(definition)
     issuer = _issuer(connection, definition, redirect_uri())
     if not issuer.credentials.get("clientId", "").strip():
@@ -142,7 +142,7 @@ def finish(*, answer: Mapping[str, str], user: User | None, session_key: str) ->
     if not Connection.objects.usable_by(user).filter(pk=connection.pk).exists():
         return Ended(False, "You may no longer change this connection.", None, popup)
     try:
-        definition = definition_of(connection.integration)
+        definition = definition_of(connection)
         code = _code_in(_code_auth(definition), answer)
         exchange(
             connection=connection,
@@ -158,7 +158,7 @@ def finish(*, answer: Mapping[str, str], user: User | None, session_key: str) ->
 
 def exchange(*, connection: Connection, code: str, verifier: str, answer: Mapping[str, str], redirect: str) -> None:
     """Exchange a code for the connection's token. `answer` are the parameters that came along. Raises `Refusal`."""
-    definition = definition_of(connection.integration)
+    definition = definition_of(connection)
     auth = _code_auth(definition)
     issuer = _issuer(connection, definition, redirect)
     kept = {name: mended(answer[param])[:_LONGEST] for name, param in auth.callback_settings.items() if answer.get(param)}

@@ -5,7 +5,7 @@ Fields are named as the services' errors name them (`credentials.apiKey`, `setti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -22,11 +22,13 @@ from connections.rates import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
 from connections.services import LIMIT_FIELDS, NAME_LENGTH
 from integrations.definition import ConnectionField, Definition
 from integrations.forms import RefusableForm
+from integrations.organizations.environments import Known
 from integrations.widgets import AffixedInput
 
 CREDENTIALS = "credentials."
 SETTINGS = "settings."
 BASE_URI = "settings.baseUri"
+ENVIRONMENT = "environment"
 BELOW = "below"
 _LIMITS = (
     (
@@ -47,8 +49,8 @@ class UnshownInput(forms.TextInput):
 
 class ConnectionForm(WayFields, OptionFields, RefusableForm):
     """`stored` names the credentials that the connection has, `defaults` those that come with the integration. `options` are
-    what the connection sets for itself, `network_stored` the secrets of its network, `lenders` those whose limit it may borrow.
-    With `offers_below` it asks who below may run with the connection.
+    what the connection sets for itself, `network_stored` the secrets of its network, `lenders` those whose limit it may borrow;
+    `environments` are those in which a new connection can be. With `offers_below` it asks who below may run with the connection.
 
     No credential is ever sent back. Where htmx swaps the form, static/js/keep-typed.js carries over what was typed.
     """
@@ -62,6 +64,7 @@ class ConnectionForm(WayFields, OptionFields, RefusableForm):
         options: ConnectionOptions | None = None,
         network_stored: Collection[str] = (),
         lenders: Collection[Connection] = (),
+        environments: Sequence[Known] = (),
         offers_below: bool = False,
         agents: Iterable[Agent] = (),
         **kwargs: Any,
@@ -73,6 +76,12 @@ class ConnectionForm(WayFields, OptionFields, RefusableForm):
             help_text="By which you tell it from others, for example Production.",
             widget=forms.TextInput(attrs={"autocomplete": "off"}),
         )
+        if len(environments) > 1:
+            self.fields[ENVIRONMENT] = forms.ChoiceField(
+                label="Environment",
+                choices=[(one.slug, one.name) for one in environments],
+                help_text="Runs use the connections of production, unless another environment is chosen. It stays as it is.",
+            )
         self.add_way(agents)
         if definition.host_at_connect:
             path = definition.base.path
@@ -120,6 +129,11 @@ class ConnectionForm(WayFields, OptionFields, RefusableForm):
     def below(self) -> str | None:
         """What was chosen; None where the form did not ask."""
         return self._entered().get(BELOW) or None
+
+    @property
+    def environment(self) -> str:
+        """What was chosen; "" where there is no choice."""
+        return self._entered().get(ENVIRONMENT, "")
 
     @property
     def limit_fields(self) -> list[forms.BoundField]:

@@ -47,7 +47,7 @@ def check_batch(ids: Iterable[Any]) -> Counter[str]:
     found: Counter[str] = Counter()
     for row in Connection.objects.filter(pk__in=list(ids), state__in=_STATES).select_related("integration", "organization", "credential"):
         try:
-            definition = services.definition_of(row.integration)
+            definition = services.definition_of(row)
             if definition.ping is None and options_of(row).ping is None:
                 found["without a test"] += 1
                 continue

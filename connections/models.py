@@ -11,7 +11,8 @@ from django.db.models import Q
 from connections.agent_models import Agent, AgentCode, AgentInstance
 from connections.choosing.models import Override
 from connections.mapping.models import MappedOrganization, Mapping, MappingOption
-from integrations.models import Integration, Organization, Role, User
+from integrations.models import Integration, Organization, Revision, Role, User
+from integrations.models.environment import PRODUCTION, SLUG_LENGTH
 from integrations.ordered_json import OrderedJSONField
 
 __all__ = [
@@ -32,13 +33,34 @@ __all__ = [
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
+    """What belongs to one member only that member uses; that it is there the organization's admins see as well."""
+
     def visible_to(self, user: Any) -> Self:
-        return self.filter(organization__in=Organization.objects.visible_to(user))
+        administered = Organization.objects.visible_to(user, Role.ADMIN)
+        if getattr(user, "is_authenticated", False) and Organization.objects.roots_of(user) == Organization.objects.roots_of(
+            user, Role.ADMIN
+        ):
+            return self.filter(organization__in=administered)  # an admin wherever the user sees anything
+        seen = Q(organization__in=Organization.objects.visible_to(user)) & _open_to(user)
+        return self.filter(seen | Q(organization__in=administered))
+
+    def deletable_by(self, user: Any) -> Self:
+        """What the user uses, and as an admin what belongs to other members: somebody has to clear up after them."""
+        usable = Q(pk__in=self.model.objects.usable_by(user).values("pk"))
+        return self.filter(usable | Q(organization__in=Organization.objects.visible_to(user, Role.ADMIN)))
+
+    def belonging_to(self, user: Any, integration: Integration) -> Self:
+        """The integration's connections that a member goes by: the one's own, or those of all members, as its mode says."""
+        return self.filter(integration=integration, owner=user.pk if integration.is_per_user and user is not None else None)
 
     def usable_by(self, user: Any) -> Self:
         """Connections that the user may edit, test and run with: by a role, or because the integration is shared with the person."""
         lent = Q(integration__in=Integration.objects.lent_to(user), organization__in=Organization.objects.visible_to(user))
-        return self.filter(Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR)) | lent)
+        return self.filter(Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR)) | lent, _open_to(user))
+
+
+def _open_to(user: Any) -> Q:
+    return Q(owner=None) | Q(owner=getattr(user, "pk", None))
 
 
 class Connection(models.Model):
@@ -47,6 +69,9 @@ class Connection(models.Model):
     `settings["baseUri"]` is the address of the organization's own server where the definition leaves the host open; the
     other settings are the connection fields that are no secrets. `destinations` are the servers to which the owner
     agreed to send the secrets: when the definition names others, nothing is sent until the owner agrees again.
+
+    `owner` is the member to whom it belongs where the integration's mode is per user. `environment` is the slug of one that
+    the organization knows. `revision` is the one to which it is pinned; None: the newest finalized one.
     """
 
     class State(models.TextChoices):
@@ -66,6 +91,9 @@ class Connection(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="connections")
     integration = models.ForeignKey(Integration, on_delete=models.PROTECT, related_name="connections")
     name = models.CharField(max_length=200)
+    owner = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="connections")
+    environment = models.CharField(max_length=SLUG_LENGTH, default=PRODUCTION)
+    revision = models.ForeignKey(Revision, null=True, blank=True, on_delete=models.PROTECT, related_name="pinned_connections")
     is_default = models.BooleanField(default=False)
     below = models.CharField(max_length=10, choices=Below.choices, default=Below.NOBODY)
     settings = OrderedJSONField(default=dict, blank=True)
@@ -98,13 +126,33 @@ class Connection(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
+        indexes = [models.Index(fields=["name", "id"], name="connections_by_name")]
         constraints = [
-            models.UniqueConstraint(fields=["organization", "integration", "name"], name="connection_name_once"),
-            models.UniqueConstraint(fields=["organization", "integration"], condition=Q(is_default=True), name="one_default_connection"),
+            models.UniqueConstraint(
+                fields=["organization", "integration", "environment", "name"], condition=Q(owner=None), name="connection_name_once"
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "integration", "environment", "owner", "name"], name="own_connection_name_once"
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "integration", "environment"],
+                condition=Q(is_default=True, owner=None),
+                name="one_default_connection",
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "integration", "environment", "owner"],
+                condition=Q(is_default=True),
+                name="one_own_default_connection",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def in_use(self) -> Revision | None:
+        """The revision by which it calls."""
+        return self.revision or self.integration.current
 
     @property
     def needs_authorization(self) -> bool:

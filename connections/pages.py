@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from connections import limit_sharing, request_log, services, upkeep
+from connections import limit_sharing, request_log, services, uninstalling, upkeep
 from connections.agents.forms import way_initial
 from connections.agents.ways import CLOUD, chosen, way_of
 from connections.auth import scheme_of
@@ -24,32 +25,46 @@ from connections.forms import ConnectionForm
 from connections.log_pages import DEBUG
 from connections.models import Agent, Connection
 from connections.network_settings import options_of
-from connections.permissions import connection_for, may_use
+from connections.permissions import connection_for, may_delete, may_use
 from connections.ping import TestResult
 from connections.secrets import SecretError
 from integrations.definition import Definition
 from integrations.models import Integration, Organization, User
+from integrations.organizations import environments
+from integrations.paging import BOUND, page_of
 from integrations.permissions import integration_for, may_run, signed_in
 from integrations.refusals import Invalid, Refusal
 
-PER_PAGE = 50
+PER_PAGE = 25
 EVENTS_PER_PAGE = 10
 
 
 @require_GET
 def connection_list(request: HttpRequest) -> HttpResponse:
     """The connections of the current organization and of those below it."""
-    organizations = organizations_at(request)
     rows = (
         Connection.objects.visible_to(request.user)
-        .filter(organization__in=organizations)
-        .select_related("integration", "organization", "credential")
+        .filter(organization__in=organizations_at(request))
+        .select_related("integration", "organization", "credential", "owner", "revision")
     )
-    page = Paginator(rows.order_by("integration__name", "organization__name", "name", "pk"), PER_PAGE).get_page(request.GET.get("page"))
+    environment = request.GET.get("environment", "")
+    if environment:
+        rows = rows.filter(environment=environment)
+    # Sorting by another table's column reads all rows; so many that it takes long nobody reads in order.
+    few = rows.order_by()[: BOUND + 1].count() <= BOUND
+    ordered = rows.order_by("integration__name", "organization__name", "name", "pk") if few else rows.order_by("name", "pk")
+    page = page_of(ordered, request.GET.get("page"), PER_PAGE)
     waiting = [row.pk for row in page if row.needs_authorization]
-    usable = Connection.objects.usable_by(request.user).filter(pk__in=waiting).select_related("integration")
-    reconnect = {row.pk for row in usable if needs_browser(services.definition_of(row.integration))}
-    return render(request, "connections/list.html", {"page": page, "several": len(organizations) > 1, "reconnect": reconnect})
+    usable = Connection.objects.usable_by(request.user).filter(pk__in=waiting).select_related("integration", "revision")
+    reconnect = {row.pk for row in usable if needs_browser(services.definition_of(row))}
+    context = {
+        "page": page,
+        "several": has_several(request),
+        "reconnect": reconnect,
+        "environment": environment,
+        "environments": environments.within(request.organization) if request.organization else [],  # type: ignore[attr-defined]
+    }
+    return render(request, "connections/list.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -76,6 +91,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
                 limits=form.limits,
                 options=form.options,
                 network_secrets=form.network_secrets,
+                environment=form.environment,
                 below=form.below,
                 way=chosen(current(request), form.way),
             )
@@ -94,12 +110,13 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
 def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     """What is known of a connection; whoever may use it edits it here."""
     connection = connection_for(request.user, pk, use=request.method == "POST")
-    definition = services.definition_of(connection.integration)
+    definition = services.definition_of(connection)
     context = {
         "connection": connection,
         "integration": connection.integration,
         "definition": definition,
         "may_use": may_use(request.user, connection),
+        "may_delete": may_delete(request.user, connection),
         **_token_facts(request, connection, definition),
     }
     form = _form(request, connection.integration, definition, connection)
@@ -156,7 +173,7 @@ def connection_make_default(request: HttpRequest, pk: Any) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def connection_delete(request: HttpRequest, pk: Any) -> HttpResponse:
     """Asks first where scripts are off; otherwise a dialog has asked."""
-    connection = connection_for(request.user, pk, use=True)
+    connection = connection_for(request.user, pk, delete=True)
     if request.method == "GET":
         return render(request, "connections/delete.html", {"connection": connection})
     problem = upkeep.delete(connection=connection)
@@ -164,6 +181,27 @@ def connection_delete(request: HttpRequest, pk: Any) -> HttpResponse:
         messages.warning(request, problem)
     messages.success(request, f"The connection {connection.name} was deleted.")
     return redirect("connection-list")
+
+
+@require_http_methods(["GET", "POST"])
+def uninstall(request: HttpRequest, slug: str) -> HttpResponse:
+    """Delete all connections of the current organization to an integration; GET says which, and asks."""
+    integration = integration_for(request.user, slug)
+    organization, user = current(request), signed_in(request)
+    if not may_run(user, organization, integration):
+        raise PermissionDenied
+    if request.method == "GET":
+        rows = uninstalling.installed(integration=integration, organization=organization, user=user)
+        return render(request, "connections/uninstall.html", {"integration": integration, "connections": rows})
+    try:
+        problems = uninstalling.uninstall(integration=integration, organization=organization, user=user)
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    else:
+        for problem in problems:
+            messages.warning(request, problem)
+        messages.success(request, f"{integration} is uninstalled from {organization}. Mappings are kept.")
+    return redirect("integration-detail", integration.slug)
 
 
 def current(request: HttpRequest) -> Organization:
@@ -174,10 +212,16 @@ def current(request: HttpRequest) -> Organization:
     return organization
 
 
-def organizations_at(request: HttpRequest) -> list[Organization]:
-    """The current organization and those below it; none for somebody without one."""
+def organizations_at(request: HttpRequest) -> QuerySet[Organization]:
+    """The current organization and those below it, to look in; none for somebody without one."""
     here = request.organization  # type: ignore[attr-defined]
-    return list(Organization.objects.below([here])) if here else []
+    return Organization.objects.below([here] if here else []).order_by()
+
+
+def has_several(request: HttpRequest) -> bool:
+    """Whether there is something below the current organization."""
+    here = request.organization  # type: ignore[attr-defined]
+    return bool(here and here.children.exists())
 
 
 def _token_facts(request: HttpRequest, connection: Connection, definition: Definition) -> dict[str, Any]:
@@ -224,7 +268,7 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
             **way_initial(way_of(connection)),
         }
         if connection
-        else {},
+        else {"environment": request.GET.get("environment", "")},
         offers_below=(connection.organization if connection else current(request)).children.exists(),
         definition=definition,
         stored=services.stored_fields(connection) if connection else [],
@@ -232,6 +276,7 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
         options=options_of(connection) if connection else None,
         network_stored=services.stored_network_secrets(connection) if connection else (),
         lenders=limit_sharing.lenders(connection, connection.organization if connection else current(request)),
+        environments=[] if connection else environments.known_to(current(request)),
         agents=Agent.objects.usable_in(organization).prefetch_related("instances"),
     )
 
@@ -239,7 +284,7 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
 def _tried(request: HttpRequest, integration: Integration, organization: Organization, connection: Connection | None) -> HttpResponse:
     context: dict[str, Any] = {"connection": connection}
     try:
-        form = _form(request, integration, services.definition_of(integration), connection)
+        form = _form(request, integration, services.definition_of(connection or integration), connection)
         context["result"] = _test(form, integration, Caller(organization, signed_in(request)), connection)
         if connection:
             connection.refresh_from_db()
@@ -261,7 +306,7 @@ def _test(form: ConnectionForm, integration: Integration, caller: Caller, connec
         same = own == options_of(connection) and not form.network_secrets and way == before
         if not credentials and same and form.settings_unchanged(connection.settings):
             return services.test(connection=connection, user=caller.user)
-        settings, credentials = services.merged_values(connection, services.definition_of(integration), credentials, settings, way)
+        settings, credentials = services.merged_values(connection, services.definition_of(connection), credentials, settings, way)
     return services.try_out(
         integration=integration,
         caller=caller,

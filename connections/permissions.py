@@ -11,15 +11,23 @@ from connections.models import Agent, AgentInstance, Connection
 from integrations.permissions import is_uuid
 
 
-def connection_for(user: Any, key: Any, *, use: bool = False) -> Connection:
-    """The connection that the user sees; with `use` one that the user may change, test and run with."""
-    rows = Connection.objects.visible_to(user).select_related("integration", "organization", "credential", "agent")
+def connection_for(user: Any, key: Any, *, use: bool = False, delete: bool = False) -> Connection:
+    """The connection that the user sees; with `use` one that the user may change, test and run with, with `delete` one that the user
+    may delete.
+    """
+    rows = Connection.objects.visible_to(user).select_related("integration", "organization", "credential", "agent", "owner", "revision")
     found = rows.filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Http404
     if use and not may_use(user, found):
         raise PermissionDenied
+    if delete and not may_delete(user, found):
+        raise PermissionDenied
     return found
+
+
+def may_delete(user: Any, connection: Connection) -> bool:
+    return Connection.objects.deletable_by(user).filter(pk=connection.pk).exists()
 
 
 def may_use(user: Any, connection: Connection) -> bool:

@@ -19,12 +19,10 @@ from connections.redaction import MASK
 from connections.services import definition_of
 from connections.transport import Streamed, Transport, TransportError
 from integrations.models import Integration, Organization, Role, User
+from integrations.models.environment import PRODUCTION
 from integrations.refusals import Conflict, Refusal
 
 KEPT_PER_SERVER: Final = 64  # connections that stay open; more than a web process has threads
-
-
-PER_USER: Final = "per-user"
 
 
 class Unreachable(Refusal):
@@ -62,14 +60,14 @@ def route(user: User, integration: Integration, organization: Organization | Non
     if connection.needs_authorization:
         raise Conflict(connection.message or "The connection has to be authorized again.")
     try:
-        return Route(client_for(connection, definition_of(integration), caller=caller, transport=_transport()), connection)
+        return Route(client_for(connection, definition_of(connection), caller=caller, transport=_transport()), connection)
     except CallError as error:
         raise Unreachable(error.message) from None
 
 
 def connection_of(user: User, integration: Integration, organization: Organization | None = None) -> tuple[Caller, Connection]:
     """For whom the user calls an integration, and with which connection: that of the named organization, else of the topmost one
-    that has one. In the mode per-user it is always one that the user made.
+    that has one. In the mode per-user it is always the user's own. It looks in production.
 
     Raises `Conflict` where there is none, and `PermissionDenied`.
     """
@@ -77,11 +75,11 @@ def connection_of(user: User, integration: Integration, organization: Organizati
     first = organization or mine.order_by("path").first()
     if first is None:
         raise PermissionDenied
-    rows = Connection.objects.usable_by(user).filter(integration=integration)
-    rows = rows.select_related("organization", "integration", "credential")
+    rows = Connection.objects.usable_by(user).filter(integration=integration, environment=PRODUCTION)
+    rows = rows.select_related("organization", "integration", "credential", "revision", "owner")
     rows = rows.order_by("-is_default", "organization__path", "created_at", "pk")
-    if integration.extra.get("mode") == PER_USER:
-        rows = rows.filter(created_by=user, **({"organization": organization} if organization else {}))
+    if integration.is_per_user:
+        rows = rows.filter(owner=user, **({"organization": organization} if organization else {}))
         own = rows.first()
         if own is None:
             advice = f"Connect first, with POST /api/integrations/{integration.slug}/connect."

@@ -127,7 +127,9 @@ def _taken(ids: list[UUID], holder: str, reason: str, found: Counter[str]) -> It
         lease_holder=holder, lease_until=now + tokens.LEASE, queued_until=None
     )
     rows = list(
-        Credential.objects.filter(pk__in=ids, lease_holder=holder).select_related("connection__integration", "connection__organization")
+        Credential.objects.filter(pk__in=ids, lease_holder=holder).select_related(
+            "connection__integration", "connection__organization", "connection__revision"
+        )
     )
     started = TokenEvent.Outcome.STARTED
     open_events = TokenEvent.objects.filter(connection__in=[row.pk for row in rows])
@@ -172,13 +174,14 @@ class _Definitions:
         """Raises `CallError`, `SecretError`, `Refusal`."""
         owner = row.connection
         owner.credential = row
-        if owner.integration_id not in self._known:
-            revision = owner.integration.current
+        key = (owner.integration_id, owner.revision_id)
+        if key not in self._known:
+            revision = owner.in_use
             if revision is None:
                 raise Refusal("The integration has no finalized revision.")
             definition = revision.definition
-            self._known[owner.integration_id] = (definition, default_credentials(owner.integration_id, definition))
-        definition, defaults = self._known[owner.integration_id]
+            self._known[key] = (definition, default_credentials(owner.integration_id, definition))
+        definition, defaults = self._known[key]
         credentials = opened(owner, definition, defaults=defaults)
         check_destinations(owner, definition, credentials)
         return Issuer(definition, credentials, owner.settings, redirect_uri(), route_of(owner), network_of(owner))

@@ -28,6 +28,8 @@ from integrations import audit
 from integrations.definition import Definition, OAuth2Auth
 from integrations.installing import why_not
 from integrations.models import Integration, Organization, User
+from integrations.models.environment import PRODUCTION
+from integrations.organizations import environments
 from integrations.refusals import Conflict, Invalid, Refusal
 
 NAME_LENGTH = 100
@@ -39,9 +41,11 @@ LIMITS = {"concurrency": ("concurrency", MAX_CONCURRENCY), "requestsPerMinute": 
 LIMIT_FIELDS = (*LIMITS, limit_sharing.FIELD)
 
 
-def definition_of(integration: Integration) -> Definition:
-    """The definition that connections use: the newest finalized one."""
-    current = integration.current
+def definition_of(source: Integration | Connection) -> Definition:
+    """The definition by which a connection calls: that of the revision to which it is pinned, else the newest finalized one, which is
+    also what a new connection of an integration gets.
+    """
+    current = source.in_use if isinstance(source, Connection) else source.current
     if current is None:
         raise Conflict("This integration is a draft. It can be connected once it is finalized and published.")
     return current.definition
@@ -59,13 +63,18 @@ def create(
     limits: dict[str, Any] | None = None,
     options: dict[str, Any] | None = None,
     network_secrets: dict[str, str] | None = None,
+    environment: Any = PRODUCTION,
     below: str | None = None,
     way: Way = CLOUD,
 ) -> Connection:
-    """Connect an organization to an integration that is published by it or above it. The first connection is the default."""
+    """Connect an organization to an integration that is published by it or above it. The first connection is the default.
+
+    Where the integration's mode is per user, the connection belongs to `user` alone.
+    """
     check_installable(integration, organization, user)
     definition = definition_of(integration)
     name = _checked_name(name)
+    environment = environments.checked(organization, environment)
     settings, hidden = connection_settings.checked(definition, settings or {}, whole=True, by_agent=way.agent is not None)
     own, network = network_settings.checked(options or {}, network_secrets or {}, present={}, stored={})
     credentials = {**credentials, **hidden}
@@ -74,7 +83,7 @@ def create(
     credentials, held = tokens.pasted(definition.auth, credentials)
     with transaction.atomic():
         _one_at_a_time(organization.pk)
-        others = Connection.objects.filter(organization=organization, integration=integration)
+        others = Connection.objects.belonging_to(user, integration).filter(organization=organization, environment=environment)
         if is_default is None:
             is_default = not others.filter(is_default=True).exists()
         elif is_default:
@@ -82,6 +91,8 @@ def create(
         connection = Connection(
             organization=organization,
             integration=integration,
+            owner=user if integration.is_per_user else None,
+            environment=environment,
             name=name,
             settings=settings,
             options=_kept(own),
@@ -113,6 +124,9 @@ def facts(connection: Connection) -> dict[str, Any]:
         "settings": connection.settings,
         "options": connection.options,
         "isDefault": connection.is_default,
+        "environment": connection.environment,
+        "revision": connection.revision.number if connection.revision else None,
+        **({"owner": connection.owner.username} if connection.owner else {}),
         "below": connection.below,
         "agent": connection.agent.name if connection.agent else "",
         "agentCredential": connection.agent_credential,
@@ -142,9 +156,9 @@ def change(
 
     Another server gets no credential that was entered for the one before, and neither does another agent.
     """
-    definition = definition_of(connection.integration)
+    definition = definition_of(connection)
     with transaction.atomic():
-        before = facts(Connection.objects.select_related("integration").get(pk=connection.pk))
+        before = facts(Connection.objects.select_related("integration", "owner", "revision").get(pk=connection.pk))
         if name is not None:
             connection.name = _checked_name(name)
         own = _change_options(connection, options, network_secrets)
@@ -176,7 +190,11 @@ def change(
             _one_at_a_time(connection.organization_id)
             if is_default:
                 Connection.objects.filter(
-                    organization=connection.organization_id, integration=connection.integration_id, is_default=True
+                    organization=connection.organization_id,
+                    integration=connection.integration_id,
+                    environment=connection.environment,
+                    owner=connection.owner_id,
+                    is_default=True,
                 ).exclude(pk=connection.pk).update(is_default=False)
             connection.is_default = is_default
         for field, value in _checked_limits(limits or {}).items():
@@ -262,6 +280,29 @@ def stored_fields(connection: Connection) -> list[str]:
         return []
 
 
+def pin(*, connection: Connection, number: int | None) -> Connection:
+    """Keep a connection at one finalized revision; None: it goes along with the newest one again.
+
+    What a test said of the other revision is not known of this one. Servers that it names and nobody has agreed to get nothing.
+    """
+    with transaction.atomic():
+        found = Connection.objects.select_for_update(of=("self",)).select_related("integration", "revision", "owner").get(pk=connection.pk)
+        revision = None
+        if number is not None:
+            revision = found.integration.revisions.filter(number=number, finalized_at__isnull=False).first()
+            if revision is None:
+                raise Invalid({"revision": [f"{found.integration} has no finalized revision {number}. Look at its history."]})
+        if (revision.pk if revision else None) == found.revision_id:
+            return found
+        before, was = facts(found), found.in_use
+        found.revision = revision
+        if found.in_use != was and found.state != Connection.State.REAUTHORIZE:
+            found.state, found.message = Connection.State.UNTESTED, ""
+        found.save(update_fields=["revision", "state", "message", "updated_at"])
+        _record(found, "pinned" if revision else "unpinned", before=before, after=facts(found))
+    return found
+
+
 def delete(*, connection: Connection) -> None:
     """Forget a connection, its secrets and its runs."""
     with transaction.atomic():
@@ -277,7 +318,7 @@ def test(*, connection: Connection, user: User | None = None) -> TestResult:  # 
 def tested(connection: Connection, *, reason: str, user: User | None) -> TestResult:
     """Test a stored connection and remember the outcome. `reason` is what the event says when its state changes."""
     try:
-        with client_for(connection, definition_of(connection.integration), caller=Caller(connection.organization, user)) as client:
+        with client_for(connection, definition_of(connection), caller=Caller(connection.organization, user)) as client:
             client.belongs_to(Label("check" if reason == "schedule" else "test"))
             result = ping(client)
     except CallError as error:
@@ -323,7 +364,7 @@ def try_out(
 
 def agree_to_destinations(*, connection: Connection) -> Connection:
     """The owner agrees to where a changed integration sends the credentials."""
-    definition = definition_of(connection.integration)
+    definition = definition_of(connection)
     try:
         credentials = opened(connection, definition)
     except CallError as error:
@@ -338,7 +379,7 @@ def new_destinations(connection: Connection, *, kept: DefaultCredential | Ellips
     if not connection.destinations:
         return []
     try:
-        definition = definition_of(connection.integration)
+        definition = definition_of(connection)
         defaults = default_credentials(connection.integration_id, definition, row=kept)
         found = destinations_of(definition, opened(connection, definition, defaults=defaults), connection.settings)
     except (Refusal, CallError, SecretError):
@@ -415,7 +456,7 @@ def _untested(connection: Connection) -> tuple[str, str]:
 def draft_client(*, connection: Connection, definition: Definition, user: User | None = None) -> Client:
     """A client of a stored connection that follows a draft. Raises `Conflict` where the draft would send its secrets elsewhere
     than the definition for which they were entered, and `CallError` if they cannot be opened."""
-    entered_for = definition_of(connection.integration)
+    entered_for = definition_of(connection)
     credentials = opened(connection, entered_for)
     new, agreed = (set(destinations_of(one, credentials, connection.settings)) for one in (definition, entered_for))
     if new - agreed or definition.auth != entered_for.auth:

@@ -23,7 +23,7 @@ from integrations.refusals import Conflict, Invalid, Refusal
 
 def renew(*, connection: Connection) -> Connection:
     """Fetch a new token now, whatever the present one's age. Raises `Refusal` with the vendor's reason."""
-    definition = definition_of(connection.integration)
+    definition = definition_of(connection)
     try:
         with client_for(connection, definition) as client:
             client.renew_token()
@@ -40,7 +40,7 @@ def clear(*, connection: Connection) -> Connection:
         held = tokens.forget(connection.pk, grant_too=False)
     except SecretError as error:
         raise Refusal(str(error)) from None
-    definition = definition_of(connection.integration)
+    definition = definition_of(connection)
     if authorization.needs_browser(definition) and not held.refresh:
         return _needs_authorization(
             connection, "The token was cleared, and there is no refresh token to get another one. Authorize the connection."
@@ -52,7 +52,7 @@ def disconnect(*, connection: Connection) -> str:
     """Give the grant back: revoke it at the vendor, forget it here. A sentence if the vendor could not be told, else ""."""
     problem = revoke(connection=connection)
     tokens.forget(connection.pk, grant_too=True)
-    if authorization.needs_browser(definition_of(connection.integration)):
+    if authorization.needs_browser(definition_of(connection)):
         _needs_authorization(connection, "It was disconnected. Authorize the connection to use it again.")
     return problem
 
@@ -70,7 +70,7 @@ def revoke(*, connection: Connection) -> str:
     The refresh token first: with it a vendor ends the whole grant.
     """
     try:
-        definition = definition_of(connection.integration)
+        definition = definition_of(connection)
         auth = definition.auth
         if not isinstance(auth, OAuth2Auth) or not auth.revocation_uri:
             return ""
@@ -109,7 +109,7 @@ def _revoke(definition: Definition, auth: OAuth2Auth, issuer: Issuer, held: Held
 
 def adopt(*, connection: Connection, given: dict[str, Any]) -> Connection:
     """Keep tokens of one's own: an answer of the token endpoint (`access_token`, `refresh_token`, `expires_in`). Raises `Refusal`."""
-    definition = definition_of(connection.integration)
+    definition = definition_of(connection)
     auth = definition.auth
     if not isinstance(auth, OAuth2Auth):
         raise Conflict("Connections of this integration hold no OAuth 2.0 tokens.")

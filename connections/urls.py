@@ -10,6 +10,7 @@ from connections.client import CALLBACK_PATH
 urlpatterns = [
     path("integrations/<slug:slug>/connect/", pages.connection_new, name="connection-new"),
     path("integrations/<slug:slug>/connect/try/", pages.connection_try, name="connection-try"),
+    path("integrations/<slug:slug>/uninstall/", pages.uninstall, name="integration-uninstall"),
     path("connections/", pages.connection_list, name="connection-list"),
     path("connections/<uuid:pk>/", pages.connection_detail, name="connection-detail"),
     path("connections/<uuid:pk>/test/", pages.connection_test, name="connection-test"),

@@ -12,6 +12,7 @@ from django.utils.functional import SimpleLazyObject
 
 from integrations.audit import acting
 from integrations.models import Organization, Role
+from integrations.models.organization import remembering_roles
 from integrations.refusals import Disabled
 
 SESSION_KEY = "organization"
@@ -27,8 +28,8 @@ def current_organization(request: HttpRequest) -> Organization | None:
 
 def may(request: HttpRequest, role: str) -> bool:
     """Whether the user holds at least `role` in the current organization."""
-    organization = current_organization(request)
-    return organization is not None and Organization.objects.visible_to(request.user, role).filter(pk=organization.pk).exists()
+    organization: Organization | None = request.organization or None  # type: ignore[attr-defined]
+    return organization is not None and organization.is_open_to(request.user, role)
 
 
 class AddressMiddleware:
@@ -54,6 +55,19 @@ class OrganizationMiddleware:
         request.may_build = SimpleLazyObject(lambda: may(request, Role.BUILDER))  # type: ignore[attr-defined]
         request.may_operate = SimpleLazyObject(lambda: may(request, Role.OPERATOR))  # type: ignore[attr-defined]
         return self.get_response(request)
+
+
+class RolesMiddleware:
+    """While a page is only read, each user's roles are looked up once, however many querysets ask for them."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return self.get_response(request)
+        with remembering_roles():
+            return self.get_response(request)
 
 
 class ActorMiddleware:

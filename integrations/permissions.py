@@ -45,10 +45,9 @@ def integration_for(user: Any, key: str, *, edit: bool = False, share: bool = Fa
 
 def may_run(user: Any, organization: Organization, integration: Integration) -> bool:
     """Whether the user may connect the organization to the integration and run it there: by the role, or by a share with the person."""
-    here = Organization.objects.filter(pk=organization.pk)
-    if here.visible_to(user, Role.OPERATOR).exists():
+    if organization.is_open_to(user, Role.OPERATOR):
         return True
-    return here.visible_to(user).exists() and Integration.objects.lent_to(user).filter(pk=integration.pk).exists()
+    return organization.is_open_to(user) and Integration.objects.lent_to(user).filter(pk=integration.pk).exists()
 
 
 def running_for(user: Any, integration: Integration, key: str | None = None) -> Organization:

@@ -20,7 +20,7 @@ from integrations import audit, expressions, icons, json_text
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, LoginAuth, OAuth2Auth
 from integrations.models import Integration, Organization, Revision, User
-from integrations.models.integration import LABEL_LENGTH, SharingPolicy, Status
+from integrations.models.integration import LABEL_LENGTH, Mode, SharingPolicy, Status
 from integrations.models.organization import unique_slug
 from integrations.refusals import Conflict, Invalid
 from integrations.signals import draft_opened, integration_goes
@@ -115,7 +115,13 @@ def update(*, integration: Integration, **details: Any) -> Integration:
     for field, value in details.items():
         setattr(integration, field, value)
     with transaction.atomic():
-        before = facts(locked(integration))
+        was = locked(integration)
+        before = facts(was)
+        if integration.mode != was.mode and was.connections.exists():
+            raise Conflict(
+                "The mode is locked while somebody is connected: connections of all members would become one person's, or the other way "
+                "round. Delete the connections first."
+            )
         integration.save(update_fields=[*details, "updated_at"])
         _record(integration, "changed", before=before, after=facts(integration))
     return integration
@@ -127,6 +133,8 @@ def _check_details(details: dict[str, Any]) -> None:
         details["tags"] = checked_tags(details["tags"])
     if "sharing" in details:
         details["sharing"] = checked_sharing(details["sharing"])
+    if "mode" in details.get("extra", {}):
+        details["extra"] = {**details["extra"], "mode": checked_mode(details["extra"]["mode"])}
     for field in ("type", "category"):
         if len(details.get(field, "")) > LABEL_LENGTH:
             raise Invalid({field: [f"At most {LABEL_LENGTH} characters."]})
@@ -284,6 +292,13 @@ def checked_sharing(value: Any) -> str:
     text = str(value).strip().lower()
     if text not in SharingPolicy.values:
         raise Invalid({"sharingPolicy": [f"{value} is no sharing policy. Use one of: {', '.join(SharingPolicy.values)}."]})
+    return text
+
+
+def checked_mode(value: Any) -> str:
+    text = str(value or Mode.SHARED).strip().lower()
+    if text not in Mode.values:
+        raise Invalid({"mode": [f"{value} is no mode. Use one of: {', '.join(Mode.values)}."]})
     return text
 
 

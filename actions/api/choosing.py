@@ -25,6 +25,7 @@ from integrations.api.listing import PARTS
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role
+from integrations.organizations import environments
 from integrations.permissions import integration_for, is_uuid, organization_for, signed_in
 from integrations.refusals import Invalid
 
@@ -77,7 +78,11 @@ class ChoiceView(APIView):
     @extend_schema(
         operation_id="explainConnection",
         summary="Say which connection a run for an organization would use, and why",
-        parameters=[ORGANIZATION, OpenApiParameter("action", OpenApiTypes.UUID, description="An action; left out: any")],
+        parameters=[
+            ORGANIZATION,
+            OpenApiParameter("action", OpenApiTypes.UUID, description="An action; left out: any"),
+            OpenApiParameter("environment", str, description="Slug of an environment; left out: production"),
+        ],
         responses={200: ChoiceDocument, **problems(401, 403, 404, 422)},
         tags=["connections"],
     )
@@ -87,11 +92,14 @@ class ChoiceView(APIView):
         if request.query_params.get("action") == "":
             raise Invalid({"action": ["Leave the parameter out, or give it a value."]})
         action = action_in(integration, request.query_params.get("action"))
-        return Response(
-            represent(
-                choose(organization=organization, integration=integration, user=signed_in(request), action=action.uid if action else None)
-            )
+        choice = choose(
+            organization=organization,
+            integration=integration,
+            user=signed_in(request),
+            action=action.uid if action else None,
+            environment=environments.checked(organization, request.query_params.get("environment")),
         )
+        return Response(represent(choice))
 
 
 class OverridesView(APIView):

@@ -26,7 +26,7 @@ from config.hal import array
 from connections.choosing.walk import Seeker, why_not_for
 from connections.models import Connection
 from connections.permissions import may_use
-from integrations.api.listing import Choice, Filters, Order
+from integrations.api.listing import Choice, Exactly, Filters, Order
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role, User
@@ -40,7 +40,7 @@ _ACCEPTED = {
     "application/jsonl": "ndjson",
     "text/csv": "csv",
 }
-_FIELDS = {"action", "connection", "organization", "inputs", "pageSize", "maxPages", "uniqueBy"}
+_FIELDS = {"action", "connection", "organization", "environment", "inputs", "pageSize", "maxPages", "uniqueBy"}
 RECORDS_A_PART, MOST_RECORDS = 1000, 10_000
 LEDGER_PART = 100  # pages in a part of the ledger
 
@@ -51,6 +51,8 @@ def represent(run: Run) -> dict[str, Any]:
         "action": str(run.action.uid),
         "connection": str(run.connection_id),
         "integration": str(run.connection.integration_id),
+        "environment": run.connection.environment,
+        "revision": run.action.revision.number,
         "organization": str(run.organization_id),
         "mapping": run.mapped or None,
         "inputs": run.inputs,
@@ -81,6 +83,7 @@ class RunFilters(Filters):
     action = django_filters.UUIDFilter(field_name="action__uid")
     integration = django_filters.UUIDFilter(field_name="connection__integration_id")
     organization = django_filters.UUIDFilter(field_name="connection__organization_id")
+    environment = Exactly("connection__environment", "Slug of an environment, for example production")
     state = Choice("state", Run.State.choices)
     verdict = Choice("verdict", Run.Verdict.choices)
     createdAfter = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte", help_text="From this moment on")
@@ -97,7 +100,11 @@ class RunsView(APIView):
         tags=["runs"],
     )
     def get(self, request: Request) -> Response:
-        rows = Run.objects.visible_to(request.user).select_related("action", "connection")
+        rows = (
+            Run.objects.visible_to(request.user)
+            .select_related("action__revision", "connection")
+            .defer("action__content", *(f"action__revision__{name}" for name in ("content", "findings", "repairs", "auth_choices")))
+        )
         return array(request, RunFilters.narrow(request, rows), represent)
 
     @extend_schema(
@@ -122,6 +129,7 @@ class RunsView(APIView):
             action=action,
             connection=connection,
             organization=organization,
+            environment=payload.get("environment"),
             user=user,
             inputs=inputs,
             page_size=payload.get("pageSize"),
@@ -135,7 +143,7 @@ class RunsView(APIView):
         """The organization that it runs for and the connection that is named, if any: one that the user may use, or one that the
         organization may."""
         key, named = payload.get("connection"), payload.get("organization")
-        rows = Connection.objects.select_related("integration", "organization")
+        rows = Connection.objects.select_related("integration", "organization", "revision")
         found = rows.filter(pk=key).first() if key is not None and is_uuid(key) else None
         uid = str(payload.get("action") or "")
         action = Action.objects.visible_to(user).filter(uid=uid) if is_uuid(uid) else Action.objects.none()

@@ -269,6 +269,8 @@ class RunDocument(serializers.Serializer):
     action = serializers.UUIDField()
     connection = serializers.UUIDField()
     integration = serializers.UUIDField()
+    environment = serializers.CharField(help_text="Of the connection")
+    revision = serializers.IntegerField(help_text="Of the integration, by which it runs")
     organization = serializers.UUIDField(help_text="For whom it runs")
     mapping = ObjectField(allow_null=True, help_text="id and label of the customer that the organization is at the vendor")
     inputs = ObjectField()

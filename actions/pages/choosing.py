@@ -23,6 +23,8 @@ from connections.models import Connection
 from connections.pages import current
 from integrations.forms import RefusableForm
 from integrations.models import Integration, Organization
+from integrations.models.environment import PRODUCTION
+from integrations.organizations import environments
 from integrations.organizations.choices import FOUND, named
 from integrations.permissions import integration_for, is_uuid, signed_in
 from integrations.refusals import Invalid, Refusal
@@ -92,7 +94,10 @@ def why(request: HttpRequest, slug: str) -> HttpResponse:
         response = _set(request, integration, here, uid, form)
         if response:
             return response
-    choice = choose(organization=asked, integration=integration, user=signed_in(request), action=uid)
+    known = environments.known_to(asked)
+    wanted = request.GET.get("environment", "")
+    environment = wanted if wanted in [one.slug for one in known] else PRODUCTION
+    choice = choose(organization=asked, integration=integration, user=signed_in(request), action=uid, environment=environment)
     names = {one.uid: one.name for one in actions}
     context = {
         "integration": integration,
@@ -101,6 +106,8 @@ def why(request: HttpRequest, slug: str) -> HttpResponse:
         "organizations": named(Organization.objects.visible_to(request.user), "").order_by("name", "pk")[: 5 * FOUND],
         "choice": choice,
         "asked": asked,
+        "environments": known,
+        "environment": environment,
         "mapped": placeholders(asked, choice.connection) if choice.connection else {},
         "visible": set(Connection.objects.visible_to(request.user).filter(integration=integration).values_list("pk", flat=True)),
         "form": form,

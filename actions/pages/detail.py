@@ -26,7 +26,11 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     revision = current or integration.working
     query = request.GET.get("q", "").strip()
     connections = (
-        Connection.objects.filter(integration=integration, organization=organization) if organization else Connection.objects.none()
+        Connection.objects.visible_to(request.user)
+        .filter(integration=integration, organization=organization)
+        .select_related("owner", "revision")
+        if organization
+        else Connection.objects.none()
     )
     reason = why_not(integration, organization, signed_in(request)) if organization and current else ""
     context = {

@@ -26,6 +26,7 @@ from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE, LARGEST_PAGE_SIZE
 from integrations.forms import RefusableForm
 from integrations.models import Organization
+from integrations.models.environment import PRODUCTION
 from integrations.operation import Body, Operation, Parameter
 
 INPUTS: Final = "inputs."
@@ -305,7 +306,7 @@ def _body_parts(operation: Operation) -> dict[str, Parameter]:
 def _choices(connections: list[Connection], here: Organization, *, automatic: bool) -> list[Any]:
     """Connections by organization; the names alone where all are one's own, and nothing chosen where none is."""
     groups = [
-        (str(organization), [(str(row.pk), f"{row.name}{' (default)' if row.is_default else ''}") for row in rows])
+        (str(organization), [(str(row.pk), _called(row)) for row in rows])
         for organization, rows in groupby(connections, key=lambda row: row.organization)
     ]
     if automatic:
@@ -326,6 +327,14 @@ def _first_choice(connections: list[Connection], choice: Choice, again: Run | Sc
         return str(choice.connection.pk)
     own = [row for row in connections if row.organization_id == choice.seeker.organization.pk]
     return str(own[0].pk) if own else ""
+
+
+def _called(connection: Connection) -> str:
+    """Its name, and what tells it from others."""
+    marks = ["default"] if connection.is_default else []
+    marks += [connection.environment] if connection.environment != PRODUCTION else []
+    marks += [f"revision {connection.revision.number}"] if connection.revision else []
+    return f"{connection.name} ({', '.join(marks)})" if marks else connection.name
 
 
 def _why(choice: Choice, again: Run | Schedule | None, *, automatic: bool) -> str:

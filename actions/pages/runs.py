@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,12 +20,14 @@ from actions.pages.run_forms import RunForm
 from actions.permissions import may_use_run, run_for, runnable_action
 from connections.choosing.walk import Choice, choose, usable_for
 from connections.models import Connection
-from connections.pages import organizations_at
+from connections.pages import has_several, organizations_at
 from integrations.models import Integration, Organization
+from integrations.paging import page_of
 from integrations.permissions import integration_for, is_uuid, may_run, signed_in
 from integrations.refusals import Refusal
 
 PER_PAGE: Final = 25
+MOST_CHOICES: Final = 100  # integrations in a drop-down; with more of them it is a text with suggestions
 VIEWS: Final = {"table": "Table", "json": "JSON", "pages": "Ledger"}
 UNFINISHED: Final = "unfinished"
 MOST_MAPPED: Final = 1000  # organizations to run for, in one list
@@ -78,19 +80,21 @@ def run_list(request: HttpRequest) -> HttpResponse:
     """Runs of the current organization and of those below it, the newest first."""
     organizations = organizations_at(request)
     rows = Run.objects.visible_to(request.user).filter(organization__in=organizations)
-    used = Integration.objects.filter(connections__runs__in=rows).distinct()
+    ran = Run.objects.filter(connection__integration=OuterRef("pk"))
+    used = Integration.objects.visible_to(request.user).filter(Exists(ran)).only("name", "slug")
     chosen = {"integration": request.GET.get("integration", ""), "verdict": request.GET.get("verdict", "")}
     if chosen["integration"]:
-        rows = rows.filter(connection__integration__in=[row for row in used if row.slug == chosen["integration"]])
+        rows = rows.filter(connection__integration__slug=chosen["integration"])
     if chosen["verdict"] == UNFINISHED:
         rows = rows.exclude(state=Run.State.FINISHED)
     elif chosen["verdict"]:
         rows = rows.filter(verdict__in={chosen["verdict"]} & set(Run.Verdict.values))
     rows = rows.select_related("action", "connection__integration", "organization").defer("action__content", "inputs")
     context = {
-        "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),
-        "several": len(organizations) > 1,
-        "integrations": used,
+        "page": page_of(rows, request.GET.get("page"), PER_PAGE),
+        "several": has_several(request),
+        "integrations": list(used[: MOST_CHOICES + 1]),
+        "most": MOST_CHOICES,
         "verdicts": [(UNFINISHED, "On its way"), *Run.Verdict.choices],
         "chosen": chosen,
         "filtered": any(chosen.values()),
@@ -196,7 +200,7 @@ def usable_connections(request: HttpRequest, integration: Integration, choice: C
     rows = Connection.objects.usable_by(request.user).filter(integration=integration, organization__in=organizations_at(request))
     here = choice.seeker.organization
     below = sorted(
-        rows.exclude(organization=here).select_related("organization").order_by("name"),
+        rows.exclude(organization=here).select_related("organization", "revision").order_by("name"),
         key=lambda row: (row.organization.name, row.organization_id),
     )
     return [*usable_for(choice.seeker), *below]

@@ -25,6 +25,7 @@ from integrations import audit
 from integrations.definition import LARGEST_PAGE_SIZE
 from integrations.expressions import MissingValue
 from integrations.models import Organization, User
+from integrations.organizations import environments
 from integrations.refusals import Conflict, Invalid
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def start(
     user: User,
     inputs: dict[str, Any],
     organization: Organization | None = None,
+    environment: Any = None,
     page_size: int | None = None,
     max_pages: PageLimit = DEFAULT_LIMIT,
     unique_by: str | None = None,
@@ -49,8 +51,8 @@ def start(
     """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages,
     `unique_by` None what the pagination says.
 
-    It is for `organization`, by default that of the connection. Where no connection is given, the walk of `choosing` finds one;
-    whether the user may run for the organization has been checked by the caller.
+    It is for `organization`, by default that of the connection. Where no connection is given, the walk of `choosing` finds one, in
+    production or in the `environment` that is named; whether the user may run for the organization has been checked by the caller.
 
     Raises `Invalid` for inputs that do not make a request, `Conflict` where action and connection do not belong together, where
     no connection can be used, and where the request needs to know who the organization is at the vendor and it is not mapped.
@@ -66,7 +68,19 @@ def start(
     if organization is None:
         raise Conflict("Say for which organization, or with which connection, the action is to run.")
     if connection is None or connection.organization_id != organization.pk:
-        connection = choose(organization=organization, integration=integration, user=user, action=action.uid, named=connection).found()
+        connection = choose(
+            organization=organization,
+            integration=integration,
+            user=user,
+            action=action.uid,
+            named=connection,
+            environment=environments.checked(organization, environment),
+        ).found()
+    elif environment and connection.environment != environments.checked(organization, environment):
+        raise Conflict(
+            f"{connection} is in the environment {connection.environment}. Name another connection, or leave the environment out."
+        )
+    action = _as_pinned(action, connection)
     mapped = mapping_of(organization, connection)
     plan = _plan(action, mapped, organization, inputs)
     try:
@@ -88,6 +102,20 @@ def start(
     if hand_over:
         transaction.on_commit(lambda: send(run.pk))
     return run
+
+
+def _as_pinned(action: Action, connection: Connection) -> Action:
+    """The action as the revision has it to which the connection is pinned. Raises `Conflict` where that one has no such action."""
+    pinned = connection.revision
+    if pinned is None or pinned.pk == action.revision_id:
+        return action
+    found = pinned.actions.filter(uid=action.uid).select_related("revision").first()
+    if found is None:
+        raise Conflict(
+            f"{action.name} is newer than revision {pinned.number}, to which the connection {connection.name} is pinned. Choose another "
+            "connection, or unpin it on its page."
+        )
+    return found
 
 
 def _plan(action: Action, mapped: dict[str, str], organization: Organization, inputs: dict[str, Any]) -> Plan:

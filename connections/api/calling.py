@@ -15,7 +15,7 @@ from connections.api.schema import AccountDocument, OwnConnectionDocument
 from connections.api.views import represent
 from connections.client import CallError
 from connections.models import Connection
-from connections.proxy import PER_USER, connection_of
+from connections.proxy import connection_of
 from integrations.api.problems import problem
 from integrations.api.schema import problems
 from integrations.models import Organization, Role
@@ -59,13 +59,11 @@ class AccountView(APIView):
 
 def shown(connection: Connection) -> dict[str, Any]:
     """A connection as clients of seed documents know it, and all that is known of it besides."""
-    maker = connection.created_by
-    per_user = connection.integration.extra.get("mode") == PER_USER
     return {
         **represent(connection),
         "integrationId": str(connection.integration_id),
-        "ownerId": maker.username if per_user and maker else connection.organization.slug,
-        "isShared": not per_user,
+        "ownerId": connection.owner.username if connection.owner else connection.organization.slug,
+        "isShared": connection.owner is None,
     }
 
 

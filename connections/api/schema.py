@@ -74,6 +74,10 @@ class ConnectionRequest(serializers.Serializer):
     organization = serializers.CharField(
         required=False, help_text="Id or slug; only when creating; by default the caller's topmost organization"
     )
+    environment = serializers.CharField(required=False, help_text="Slug; only when creating; by default production")
+    revision = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, help_text="Pins the connection to this finalized revision; null: the newest one"
+    )
     name = serializers.CharField()
     credentials = CredentialsField(required=False, write_only=True)
     settings = SettingsField(required=False)
@@ -144,6 +148,10 @@ class DisconnectDocument(serializers.Serializer):
     message = serializers.CharField()
 
 
+class UninstallDocument(serializers.Serializer):
+    messages = serializers.ListField(child=serializers.CharField(), help_text="Vendors that could not be told that tokens are given up")
+
+
 class TokenEventDocument(serializers.Serializer):
     at = serializers.DateTimeField()
     reason = serializers.CharField(help_text="needed, rejected, due, manual, authorized or pasted")
@@ -170,6 +178,12 @@ class ConnectionDocument(serializers.Serializer):
     name = serializers.CharField()
     integration = serializers.UUIDField()
     organization = serializers.UUIDField()
+    environment = serializers.CharField()
+    owner = serializers.CharField(
+        allow_null=True, help_text="User name of the member to whom it belongs; null: it is shared by all members"
+    )
+    revision = serializers.IntegerField(allow_null=True, help_text="To which it is pinned; null: it goes along with the newest one")
+    revisionInUse = serializers.IntegerField(allow_null=True)
     authType = serializers.CharField()
     credentialFields = serializers.ListField(child=serializers.CharField(), help_text="Which credentials are stored; never their values")
     settings = SettingsField()

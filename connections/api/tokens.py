@@ -30,6 +30,7 @@ from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization
+from integrations.models.environment import PRODUCTION
 from integrations.permissions import integration_for, running_for, signed_in
 from integrations.refusals import Invalid
 
@@ -67,7 +68,7 @@ class ConnectView(APIView):
         integration = integration_for(request.user, key)
         organization = running_for(request.user, integration, request.query_params.get("organization"))
         with transaction.atomic():  # a connection that cannot be authorized is not left behind
-            connection = _default(integration, organization) or _make(request, integration, organization, {})
+            connection = _default(request, integration, organization) or _make(request, integration, organization, {})
             begun = authorization.begin(connection=connection, user=signed_in(request), session_key=_session(request))
         return HttpResponseRedirect(begun.url)
 
@@ -86,7 +87,7 @@ class ConnectView(APIView):
         given = _given(payload)
         integration = integration_for(request.user, key)
         organization = running_for(request.user, integration, payload.get("organization"))
-        connection = _named(integration, organization, payload) or _make(request, integration, organization, payload)
+        connection = _named(request, integration, organization, payload) or _make(request, integration, organization, payload)
         if given.get("code"):
             authorization.exchange(
                 connection=connection,
@@ -209,15 +210,17 @@ def _session(request: Request) -> str:
     return str(request.session.session_key or "")
 
 
-def _default(integration: Integration, organization: Organization) -> Connection | None:
-    return Connection.objects.filter(integration=integration, organization=organization, is_default=True).first()
+def _default(request: Request, integration: Integration, organization: Organization) -> Connection | None:
+    """The caller's default in production: their own one, or that of all members, as the integration's mode says."""
+    rows = Connection.objects.belonging_to(signed_in(request), integration)
+    return rows.filter(organization=organization, environment=PRODUCTION, is_default=True).first()
 
 
-def _named(integration: Integration, organization: Organization, payload: dict[str, Any]) -> Connection | None:
+def _named(request: Request, integration: Integration, organization: Organization, payload: dict[str, Any]) -> Connection | None:
     """The connection that a body means: the named one, else the default. Credentials that come along are saved to it."""
     name = _text(payload, "name")
-    rows = Connection.objects.filter(integration=integration, organization=organization)
-    found = rows.filter(name=name).first() if name else _default(integration, organization)
+    rows = Connection.objects.belonging_to(signed_in(request), integration).filter(organization=organization, environment=PRODUCTION)
+    found = rows.filter(name=name).first() if name else _default(request, integration, organization)
     if found and (payload.get("credentials") or payload.get("settings")):
         services.change(connection=found, credentials=payload.get("credentials"), settings=payload.get("settings"))
     return found

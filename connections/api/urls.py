@@ -18,6 +18,7 @@ urlpatterns = [
     path("connections/<str:key>/disconnect", tokens.DisconnectView.as_view(), name="api-connection-disconnect"),
     path("connections/<str:key>/agree", tokens.AgreeView.as_view(), name="api-connection-agree"),
     path("connections/<str:key>/token-events", tokens.TokenEventsView.as_view(), name="api-token-event-list"),
+    path("integrations/<str:key>/connections", views.UninstallView.as_view(), name="api-integration-uninstall"),
     path("integrations/<str:key>/connection", calling.OwnConnectionView.as_view(), name="api-integration-connection"),
     path("integrations/<str:key>/account", calling.AccountView.as_view(), name="api-integration-account"),
     path("integrations/<str:key>/request", proxy.ProxyView.as_view(), name="api-integration-request"),

@@ -14,16 +14,23 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.hal import array, page_of
-from connections import limit_sharing, network_settings, services, upkeep
+from connections import limit_sharing, network_settings, services, uninstalling, upkeep
 from connections.agents.ways import chosen, way_of
-from connections.api.schema import ConnectionDocument, ConnectionEventDocument, ConnectionRequest, DisconnectDocument, TestDocument
+from connections.api.schema import (
+    ConnectionDocument,
+    ConnectionEventDocument,
+    ConnectionRequest,
+    DisconnectDocument,
+    TestDocument,
+    UninstallDocument,
+)
 from connections.auth import scheme_of
 from connections.callers import Caller
 from connections.models import Connection, DefaultCredential
 from connections.permissions import connection_for
 from connections.ping import TestResult
 from integrations.api import conditions
-from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order, Search
+from integrations.api.listing import MAX_TEXT, Choice, Exactly, Filters, Flag, Order, Search
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role, look_up_revisions
@@ -31,11 +38,11 @@ from integrations.permissions import integration_for, organization_for, running_
 from integrations.refusals import Invalid
 
 WRITABLE = {
-    "integration", "organization", "name", "credentials", "settings", "isDefault", "options", "networkSecrets", "debugUntil", "below",
-    "mode", "agent", "agentCredential", *services.LIMIT_FIELDS,
+    "integration", "organization", "environment", "revision", "name", "credentials", "settings", "isDefault", "options",
+    "networkSecrets", "debugUntil", "below", "mode", "agent", "agentCredential", *services.LIMIT_FIELDS,
 }  # fmt: skip
 READ_ONLY = {
-    "id", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
+    "id", "owner", "revisionInUse", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
     "networkSecretFields", "testedAt", "createdAt", "updatedAt",
 }  # fmt: skip
 
@@ -43,12 +50,16 @@ EVENTS = 200  # of a connection's state, in one answer
 
 
 def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType | None = ...) -> dict[str, Any]:
-    definition = services.definition_of(connection.integration)
+    definition = services.definition_of(connection)
     return {
         "id": str(connection.pk),
         "name": connection.name,
         "integration": str(connection.integration_id),
         "organization": str(connection.organization_id),
+        "environment": connection.environment,
+        "owner": connection.owner.username if connection.owner else None,
+        "revision": connection.revision.number if connection.revision else None,
+        "revisionInUse": in_use.number if (in_use := connection.in_use) else None,
         "authType": definition.auth.type,
         "credentialFields": services.stored_fields(connection),
         "settings": connection.settings,
@@ -87,6 +98,7 @@ def _token(connection: Connection) -> dict[str, Any]:
 class ConnectionFilters(Filters):
     q = Search("name", words="Text in the name")
     state = Choice("state", Connection.State.choices)
+    environment = Exactly("environment", "Slug of an environment, for example production")
     isDefault = Flag("is_default")
     ordering = Order({"name": "name", "created_at": "createdAt", "updated_at": "updatedAt", "tested_at": "testedAt"})
 
@@ -104,7 +116,7 @@ class ConnectionsView(APIView):
         tags=["connections"],
     )
     def get(self, request: Request) -> Response:
-        rows = Connection.objects.visible_to(request.user).select_related("integration", "credential")
+        rows = Connection.objects.visible_to(request.user).select_related("integration", "credential", "owner", "revision")
         if request.query_params.get("integration"):
             rows = rows.filter(integration=integration_for(request.user, request.query_params["integration"]))
         if request.query_params.get("organization"):
@@ -136,9 +148,12 @@ class ConnectionsView(APIView):
             limits={name: payload[name] for name in services.LIMIT_FIELDS if name in payload},
             options=payload.get("options"),
             network_secrets=payload.get("networkSecrets"),
+            environment=payload.get("environment"),
             below=payload.get("below"),
             way=chosen(organization, payload),
         )
+        if payload.get("revision") is not None:
+            connection = services.pin(connection=connection, number=payload["revision"])
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
 
 
@@ -167,12 +182,15 @@ class ConnectionView(APIView):
         fixed = {
             "integration": (str(connection.integration_id), connection.integration.slug),
             "organization": (str(connection.organization_id), connection.organization.slug),
+            "environment": (connection.environment,),
         }
         moved = [name for name, same in fixed.items() if name in payload and payload[name] not in same]
         if moved:
             raise Invalid({name: ["A connection cannot be moved. Create a new one."] for name in moved})
         with transaction.atomic():
             _unchanged(request, connection)
+            if "revision" in payload:
+                connection = services.pin(connection=connection, number=payload["revision"])
             services.change(
                 connection=connection,
                 name=payload.get("name"),
@@ -197,10 +215,31 @@ class ConnectionView(APIView):
         tags=["connections"],
     )
     def delete(self, request: Request, key: str) -> Response:
-        connection = connection_for(request.user, key, use=True)
+        connection = connection_for(request.user, key, delete=True)
         conditions.check(request, lambda: represent(connection))
         problem = upkeep.delete(connection=connection)
         return Response({"revoked": False, "message": problem}) if problem else Response(status=204)
+
+
+class UninstallView(APIView):
+    @extend_schema(
+        operation_id="uninstallIntegration",
+        summary="Delete all connections of an organization to an integration; what is mapped stays",
+        parameters=[
+            OpenApiParameter(
+                "organization",
+                {"type": "string", "maxLength": MAX_TEXT},
+                description="Id or slug; by default the caller's topmost organization",
+            )
+        ],
+        responses={200: UninstallDocument, **problems(401, 403, 404, 409, 422)},
+        tags=["connections"],
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        integration = integration_for(request.user, key)
+        organization = running_for(request.user, integration, request.query_params.get("organization"))
+        told = uninstalling.uninstall(integration=integration, organization=organization, user=signed_in(request))
+        return Response({"messages": told})
 
 
 class ConnectionTestView(APIView):
@@ -326,6 +365,9 @@ def _payload(request: Request) -> dict[str, Any]:
             raise Invalid({name: ["Enter an object."]})
     if payload.get("isDefault") is not None and not isinstance(payload["isDefault"], bool):
         raise Invalid({"isDefault": ["Enter true or false."]})
+    revision = payload.get("revision")
+    if revision is not None and (isinstance(revision, bool) or not isinstance(revision, int) or not 0 < revision < 10**9):
+        raise Invalid({"revision": ["Enter the number of a finalized revision, or null to go along with the newest one."]})
     if payload.get("name") is not None and not isinstance(payload["name"], str):
         raise Invalid({"name": ["Enter text."]})
     return payload

@@ -11,6 +11,7 @@ from connections.choosing.models import Override
 from connections.mapping.values import mapped_above, nearest
 from connections.models import Connection
 from integrations.models import Integration, Organization, Role, User
+from integrations.models.environment import PRODUCTION
 from integrations.refusals import Conflict
 
 RULES = {
@@ -34,12 +35,14 @@ _OF_FALLBACK = {Override.Fallback.DEFAULT: _USUAL, Override.Fallback.MAPPING: ("
 @dataclass(frozen=True)
 class Seeker:
     """For whom a connection is looked for. `user` None is Junction itself, which may know of everything; whether a person may run
-    for the organization at all has been checked by the caller. `action` is the action's id across revisions."""
+    for the organization at all has been checked by the caller. `action` is the action's id across revisions. Where the integration's
+    mode is per user, the connections are those of that person."""
 
     organization: Organization
     integration: Integration
     user: User | None = None
     action: UUID | None = None
+    environment: str = PRODUCTION
 
 
 @dataclass(frozen=True)
@@ -105,19 +108,22 @@ def choose(
     user: User | None = None,
     action: UUID | None = None,
     named: Connection | None = None,
+    environment: str = PRODUCTION,
 ) -> Choice:
     """Walk: the one that is `named` and nothing else; else what the organization's override says; else its own default, the one
-    through which it is mapped, and what an organization above allows, the nearest first."""
-    seeker = Seeker(organization, integration, user, action)
+    through which it is mapped, and what an organization above allows, the nearest first; all of them in `environment` only."""
+    seeker = Seeker(organization, integration, user, action, environment)
     return _Walk(seeker).go(named)
 
 
 def why_not_for(connection: Connection, seeker: Seeker) -> str:
-    """Why a connection cannot be used for an organization, as a sentence; "" if it can. Whatever else rules a connection out (its
-    environment, whose it is) belongs here: every step of the walk asks this."""
+    """Why a connection cannot be used for an organization, as a sentence; "" if it can. Whatever else rules a connection out
+    belongs here: every step of the walk asks this."""
     organization = seeker.organization
     if connection.integration_id != seeker.integration.pk:
         return f"{connection} belongs to another integration."
+    if connection.owner_id and (seeker.user is None or connection.owner_id != seeker.user.pk):
+        return f"It belongs to one member alone: {seeker.integration} is connected per user."
     if connection.organization_id == organization.pk:
         return ""
     if connection.organization_id not in organization.ancestor_ids:
@@ -129,6 +135,13 @@ def why_not_for(connection: Connection, seeker: Seeker) -> str:
     if nearest(organization, seeker.integration, connection.organization.ancestor_ids):
         return ""
     return f"Its owner allows it only for organizations below that are mapped, and {organization} is not mapped."
+
+
+def elsewhere(connection: Connection, seeker: Seeker) -> str:
+    """Why a connection is none of the environment that is looked in, as a sentence; "" if it is. One that is named may be of any."""
+    if connection.environment == seeker.environment:
+        return ""
+    return f"It is in the environment {connection.environment}, and one of {seeker.environment} is looked for."
 
 
 def _uses_it_anyway(connection: Connection, user: User | None) -> bool:
@@ -144,7 +157,8 @@ class _Walk:
         self.above = list(Organization.objects.filter(pk__in=above).order_by("-path"))
         seen = above if seeker.user is None else Organization.objects.visible_to(seeker.user, Role.VIEWER).filter(pk__in=above)
         self.seen = set(above) if seeker.user is None else set(seen.values_list("pk", flat=True))  # type: ignore[union-attr]
-        self.rows = Connection.objects.filter(integration=seeker.integration).select_related("organization", "integration", "credential")
+        rows = Connection.objects.belonging_to(seeker.user, seeker.integration).filter(environment=seeker.environment)
+        self.rows = rows.select_related("organization", "integration", "credential", "revision", "owner")
 
     def go(self, named: Connection | None) -> Choice:
         choice = Choice(self.seeker)
@@ -174,16 +188,19 @@ class _Walk:
         return [first, *(rule for rule in then if rule != first)]
 
     def _default(self, _: Override | None) -> Iterator[Candidate]:
-        organization = self.seeker.organization
+        organization, environment = self.seeker.organization, self.seeker.environment
         own = self.rows.filter(organization=organization)
         found = own.filter(is_default=True).first()
+        where = f" in {environment}" if environment != PRODUCTION else ""
+        who = f"{self.seeker.user or 'Whoever asks'} in {organization}" if self.seeker.integration.is_per_user else str(organization)
+        per_user = f" {self.seeker.integration} is connected per user." if self.seeker.integration.is_per_user else ""
         if found:
-            yield self._judged("default", found, f"It is the default of {organization}.")
+            yield self._judged("default", found, f"It is the default of {who}{where}.{per_user}")
             return
         count = own.count()
-        why = f"{organization} has no connection of its own."
+        why = f"{who} has no connection of its own{where}.{per_user}"
         if count:
-            why = f"{organization} has {count} connection{'s' if count > 1 else ''} of its own, but none is its default."
+            why = f"{who} has {count} connection{'s' if count > 1 else ''} of its own{where}, but none is its default.{per_user}"
         yield Candidate("default", False, why)
 
     def _chosen(self, override: Override | None) -> Iterator[Candidate]:
@@ -239,7 +256,10 @@ class _Walk:
         """A connection that the rule leads to: taken, unless it cannot be used. One that waits for authorization is taken as well,
         since another account's data would be worse than a failure."""
         connection.integration = self.seeker.integration
-        if reason := why_not_for(connection, self.seeker):
+        reason = why_not_for(connection, self.seeker)
+        if not reason and rule != "explicit":
+            reason = elsewhere(connection, self.seeker)
+        if reason:
             if rule in ("mapped", "inherited"):
                 reason = f"{self._called(connection.organization)} has a connection. {reason}"
             return Candidate(rule, False, reason, connection if self._may_know(connection) else None)
@@ -260,5 +280,5 @@ class _Walk:
 def usable_for(seeker: Seeker, *, limit: int = 500) -> list[Any]:
     """The connections that can be named for an organization: its own by name, then those above that may be used, the nearest first."""
     rows = Connection.objects.filter(integration=seeker.integration, organization__in=seeker.organization.ancestor_ids)
-    found = rows.select_related("organization", "integration").order_by("-organization__path", "name", "pk")[:limit]
+    found = rows.select_related("organization", "integration", "revision").order_by("-organization__path", "name", "pk")[:limit]
     return [row for row in found if not why_not_for(row, seeker)]

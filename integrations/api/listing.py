@@ -58,6 +58,13 @@ class Choice(django_filters.ChoiceFilter):
         )
 
 
+class Exactly(django_filters.CharFilter):
+    """The value of a column as it stands there."""
+
+    def __init__(self, field_name: str, words: str) -> None:
+        super().__init__(field_name=field_name, max_length=MAX_TEXT, help_text=words)
+
+
 class Flag(django_filters.ChoiceFilter):
     """`true` or `false`."""
 

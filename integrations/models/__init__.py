@@ -2,6 +2,7 @@
 
 from integrations.models.access import ApplicationDetails, KeptAnswer, PersonalToken
 from integrations.models.audit import AuditEntry
+from integrations.models.environment import Environment
 from integrations.models.integration import InstallRequest, Integration, Revision, look_up_revisions
 from integrations.models.invitation import Invitation
 from integrations.models.organization import Membership, Organization, Role, User
@@ -11,6 +12,7 @@ from integrations.models.template import IntegrationTemplate
 __all__ = [
     "ApplicationDetails",
     "AuditEntry",
+    "Environment",
     "InstallRequest",
     "Integration",
     "IntegrationTemplate",

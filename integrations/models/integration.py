@@ -36,6 +36,13 @@ class SharingPolicy(models.TextChoices):
     DENY = "deny", "Deny: only the organization itself"
 
 
+class Mode(models.TextChoices):
+    """Whose the connections of an organization are."""
+
+    SHARED = "shared", "Shared: one connection for all members of an organization"
+    PER_USER = "per-user", "Per user: each member connects with an account of their own"
+
+
 class IntegrationQuerySet(models.QuerySet["Integration"]):
     """Who may do what. A role in the owner's organization counts, and so does a share (`integrations.models.sharing`)."""
 
@@ -160,6 +167,15 @@ class Integration(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def mode(self) -> Mode:
+        """Whose the connections of an organization are."""
+        return Mode.PER_USER if self.extra.get("mode") == Mode.PER_USER else Mode.SHARED
+
+    @property
+    def is_per_user(self) -> bool:
+        return self.mode == Mode.PER_USER
 
     @property
     def draft(self) -> Revision | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Self
 
 from django.contrib.auth.models import AbstractUser
@@ -37,6 +39,32 @@ class Role(models.TextChoices):
         return list(cls.values)[list(cls.values).index(role) :]
 
 
+# Roles by user, as long as `remembering_roles` lasts.
+_remembered: ContextVar[dict[Any, list[tuple[str, str]]] | None] = ContextVar("remembered", default=None)
+
+
+@contextmanager
+def remembering_roles() -> Iterator[None]:
+    """Look each user's roles up only once inside: for requests that change nothing and ask for them a dozen times."""
+    token = _remembered.set({})
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
+
+
+def _roles_of(user_id: Any) -> list[tuple[str, str]]:
+    """Path and role of each membership, topmost first."""
+    known = _remembered.get()
+    if known is not None and user_id in known:
+        return known[user_id]
+    rows = Membership.objects.filter(user=user_id).order_by("organization__path").values_list("organization__path", "role")
+    found = list(rows)
+    if known is not None:
+        known[user_id] = found
+    return found
+
+
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def below(self, organizations: Iterable[Organization]) -> Self:
         """These organizations and everything below them."""
@@ -52,9 +80,8 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
     def roots_of(self, user: Any, role: str = Role.VIEWER) -> list[str]:
         """Paths of the organizations in which a membership gives the user at least `role`; what is below one of them is left out."""
         found: list[str] = []
-        rows = self.model.objects.filter(memberships__user=user, memberships__role__in=Role.at_least(role)).order_by("path")
-        for path in rows.values_list("path", flat=True):
-            if not found or not path.startswith(found[-1]):
+        for path, held in _roles_of(user.pk):
+            if held in Role.at_least(role) and (not found or not path.startswith(found[-1])):
                 found.append(path)
         return found
 
@@ -111,6 +138,12 @@ class Organization(models.Model):
         """Ids from the top of the tree down to this organization, itself included."""
         return [uuid.UUID(part) for part in self.path.strip("/").split("/")]
 
+    def is_open_to(self, user: Any, role: str = Role.VIEWER) -> bool:
+        """Whether `visible_to` has it; known from the paths alone."""
+        if not getattr(user, "is_authenticated", False) or not user.is_active:
+            return False
+        return user.is_superuser or any(self.path.startswith(path) for path in Organization.objects.roots_of(user, role))
+
     @staticmethod
     def ids_in(paths: Iterable[str]) -> set[uuid.UUID]:
         """Ids of the organizations at these paths and of all above them."""
@@ -134,11 +167,16 @@ class Membership(models.Model):
         return f"{self.user} in {self.organization}: {self.role}"
 
 
+def slug_of(text: str, *, fallback: str, length: int = 80) -> str:
+    """Small letters, digits and hyphens of a text; `fallback` where it has none of them."""
+    return slugify(text)[:length].strip("-") or fallback
+
+
 def unique_slug(
     rows: models.QuerySet[Any], text: str, *, fallback: str, field: str = "slug", length: int = 80, reserved: Iterable[str] = ()
 ) -> str:
     """A slug of `text` that no row has yet and that is not `reserved`; a number is added to one that is taken."""
-    base = slugify(text)[:length].strip("-") or fallback
+    base = slug_of(text, fallback=fallback, length=length)
     taken = {*reserved, *rows.filter(**{f"{field}__startswith": base}).values_list(field, flat=True)}
     slug, number = base, 2
     while slug in taken:

@@ -57,6 +57,15 @@ class RoleForm(RefusableForm):
     role = forms.ChoiceField(label="Role", choices=Role.choices)
 
 
+class EnvironmentForm(RefusableForm):
+    name = forms.CharField(
+        label="Name",
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "Sandbox"}),
+        help_text="Connections can be made in it here and in every organization below.",
+    )
+
+
 class MemberFieldsForm(RefusableForm):
     """What calls say of a member."""
 

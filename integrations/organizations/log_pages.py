@@ -8,7 +8,6 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -17,8 +16,9 @@ from django.views.decorators.http import require_GET
 
 from integrations import json_text
 from integrations.models import AuditEntry
+from integrations.paging import page_of
 
-PER_PAGE = 50
+PER_PAGE = 25
 COLUMNS = ("at", "actor", "organization", "kind", "object", "objectId", "action", "before", "after", "note")
 
 
@@ -67,7 +67,7 @@ def entries(request: HttpRequest) -> tuple[LogFilter, QuerySet[AuditEntry]]:
 @require_GET
 def log(request: HttpRequest) -> HttpResponse:
     form, rows = entries(request)
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    page = page_of(rows, request.GET.get("page"), PER_PAGE)
     filtered = any(request.GET.get(name) for name in form.fields)
     return render(request, "organizations/log.html", {"form": form, "page": page, "filtered": filtered})
 

@@ -15,13 +15,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from integrations.forms import RefusableForm
 from integrations.models import Organization, Role
-from integrations.organizations import members, tree
+from integrations.organizations import environments, members, tree
 from integrations.organizations.choices import listed, offered
-from integrations.organizations.forms import InvitationForm, MoveForm, OrganizationForm
+from integrations.organizations.forms import EnvironmentForm, InvitationForm, MoveForm, OrganizationForm
+from integrations.paging import page_of
 from integrations.permissions import signed_in
 from integrations.refusals import Invalid, Refusal
 
-PER_PAGE = 50
+PER_PAGE = 25
 REFUSED = 422
 SHOWN = 100  # members on the page of an organization
 
@@ -31,7 +32,7 @@ def organization_of(request: HttpRequest, slug: str, role: str = Role.VIEWER) ->
     found = Organization.objects.visible_to(request.user).select_related("parent").filter(slug=slug).first()
     if found is None:
         raise Http404
-    if role != Role.VIEWER and not Organization.objects.visible_to(request.user, role).filter(pk=found.pk).exists():
+    if not found.is_open_to(request.user, role):
         raise PermissionDenied
     return found
 
@@ -41,7 +42,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """Everything that the user sees, by name."""
     query = request.GET.get("q", "").strip()
     rows = listed(request.user, query).annotate(child_count=Count("children")).order_by("name", "pk")
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    page = page_of(rows, request.GET.get("page"), PER_PAGE)
     context = {"page": page, "query": query, "may_create": Organization.objects.visible_to(request.user, Role.ADMIN).exists()}
     return render(request, "organizations/list.html", context)
 
@@ -101,6 +102,8 @@ def show(request: HttpRequest, organization: Organization, **forms: RefusableFor
         "invitations": organization.invitations.open().select_related("created_by") if admin else [],
         "roles": Role.choices,
         "invitation_form": InvitationForm(),
+        "environments": environments.known_to(organization),
+        "environment_form": EnvironmentForm(),
         "public_url": settings.PUBLIC_URL,
     }
     if admin:

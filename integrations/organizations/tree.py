@@ -303,7 +303,7 @@ def _save(organization: Organization) -> None:
 
 
 def may_administer(user: User, organization: Organization) -> bool:
-    return Organization.objects.visible_to(user, Role.ADMIN).filter(pk=organization.pk).exists()
+    return organization.is_open_to(user, Role.ADMIN)
 
 
 def may_place(user: User, organization: Organization) -> bool:

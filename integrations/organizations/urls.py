@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations.organizations import log_pages, member_pages, pages
+from integrations.organizations import environment_pages, log_pages, member_pages, pages
 
 urlpatterns = [
     path("organizations/", pages.index, name="organization-list"),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("organizations/<slug:slug>/", pages.detail, name="organization-detail"),
     path("organizations/<slug:slug>/move/", pages.move, name="organization-move"),
     path("organizations/<slug:slug>/delete/", pages.delete, name="organization-delete"),
+    path("organizations/<slug:slug>/environments/new/", environment_pages.new, name="environment-new"),
+    path("organizations/<slug:slug>/environments/<uuid:pk>/delete/", environment_pages.delete, name="environment-delete"),
     path("organizations/<slug:slug>/invite/", member_pages.invite, name="invitation-new"),
     path("organizations/<slug:slug>/invitations/<uuid:pk>/withdraw/", member_pages.withdraw, name="invitation-withdraw"),
     path("organizations/<slug:slug>/members/<int:pk>/role/", member_pages.role, name="member-role"),

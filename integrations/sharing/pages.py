@@ -6,18 +6,18 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations.models import Integration, Level, Organization, Role, Share
+from integrations.paging import page_of
 from integrations.permissions import check_builder, integration_for, may_edit, may_share, signed_in
 from integrations.refusals import Invalid, Refusal
 from integrations.sharing import principals, services
 from integrations.sharing.forms import OwnerForm, ShareForm
 
-PER_PAGE = 50
+PER_PAGE = 25
 OFFERED = 100  # organizations to choose from
 REFUSED = 422
 
@@ -42,7 +42,7 @@ def shares(request: HttpRequest, slug: str) -> HttpResponse:
             messages.success(request, f"{principal}: {Level(level).label.lower()}.")
             return redirect("integration-shares", integration.slug)
     rows = Share.objects.filter(integration=integration).select_related("user", "team", "organization", "created_by")
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    page = page_of(rows, request.GET.get("page"), PER_PAGE)
     context = {
         "integration": integration,
         "sharer": sharer,

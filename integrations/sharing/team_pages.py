@@ -10,12 +10,14 @@ from django.views.decorators.http import require_http_methods
 from integrations.models import Organization, Role, Team
 from integrations.organizations.pages import organization_of
 from integrations.organizations.tree import may_administer
+from integrations.paging import page_of
 from integrations.permissions import signed_in
 from integrations.refusals import Refusal
 from integrations.sharing import teams
 from integrations.sharing.forms import TeamForm
 
 REFUSED = 422
+PER_PAGE = 25
 
 
 @require_http_methods(["GET", "POST"])
@@ -34,7 +36,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "organization": organization,
         "admin": may_administer(signed_in(request), organization),
-        "teams": organization.teams.prefetch_related("members"),
+        "page": page_of(organization.teams.prefetch_related("members"), request.GET.get("page"), PER_PAGE),
         "form": form,
     }
     return render(request, "sharing/teams.html", context, status=REFUSED if form.errors else 200)

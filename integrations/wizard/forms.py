@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from integrations import addresses, icons, services
 from integrations.definition import Definition
 from integrations.models import Integration
-from integrations.models.integration import LABEL_LENGTH, SharingPolicy
+from integrations.models.integration import LABEL_LENGTH, Mode, SharingPolicy
 from integrations.widgets import AffixedInput, Card, ChoiceCards, DropZone
 from integrations.wizard.auth_forms import AUTH_FORMS
 from integrations.wizard.base_forms import StepForm
@@ -56,13 +56,22 @@ class DetailsForm(StepForm):
         help_text="Once it is published. Your organization itself always can.",
     )
 
+    mode = forms.ChoiceField(
+        required=False,
+        label="Connections",
+        choices=Mode.choices,
+        help_text="Whose account calls are made with. Locked while somebody is connected.",
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not (self.integration and self.integration.icon):
             del self.fields["remove_icon"]
+        if self.integration and self.integration.connections.exists():
+            self.fields["mode"].disabled = True
 
     def shown(self, integration: Integration) -> dict[str, Any]:
-        columns = ("name", "description", "category", "is_beta", "sharing")
+        columns = ("name", "description", "category", "is_beta", "sharing", "mode")
         return {**{name: getattr(integration, name) for name in columns}, "tags": ", ".join(integration.tags)}
 
     def clean_icon(self) -> str:
@@ -80,6 +89,8 @@ class DetailsForm(StepForm):
         given = self.cleaned_data
         found = {name: given[name] for name in ("name", "description", "category", "is_beta")}
         found |= {"tags": given["tags"].split(","), "sharing": given["sharing"] or SharingPolicy.ALLOW}
+        kept = self.integration.extra if self.integration else {}
+        found["extra"] = {**kept, "mode": given["mode"] or (self.integration.mode if self.integration else Mode.SHARED)}
         if self.cleaned_data["icon"] or self.cleaned_data.get("remove_icon"):
             found["icon"] = self.cleaned_data["icon"]
         return found

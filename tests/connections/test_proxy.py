@@ -338,6 +338,7 @@ def test_own_connection_is_used_in_the_mode_per_user(
 ) -> None:
     integration = make_integration(base_uri=upstream.url, auth={"type": "bearer"})
     Integration.objects.filter(pk=integration.pk).update(extra={"mode": "per-user"})
+    integration.refresh_from_db()
     make_connection(integration, name="Alice's", user=cast.alice, credentials={"token": "of-alice"})
     assert failure(carol(integration, {"url": "/"})) == (409, "conflict")
     make_connection(integration, name="Carol's", credentials={"token": "of-carol"})

@@ -25,6 +25,7 @@ from connections.models import AgentInstance, Connection, LoggedRequest
 from integrations import services as integrations
 from integrations.access import applications, tokens
 from integrations.models import (
+    Environment,
     InstallRequest,
     Integration,
     IntegrationTemplate,
@@ -36,7 +37,7 @@ from integrations.models import (
     Team,
     User,
 )
-from integrations.organizations import members
+from integrations.organizations import environments, members
 from integrations.sharing import services as sharing
 from integrations.sharing import teams
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, member
@@ -61,6 +62,7 @@ class World:
     application: Any
     machine: AgentInstance
     team: Team
+    environment: Environment
     clients: dict[str, Client] = field(default_factory=dict)
 
 
@@ -101,6 +103,7 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
     sharing.share(integration=integration, principal=team, user=people["admin"])
     return World(
         team=team,
+        environment=environments.create(organization=here, name="Sandbox"),
         organization=here,
         integration=integration,
         connection=connection,
@@ -154,6 +157,8 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/actions/", "key", lambda world: action_of(world.integration).uid),
     ("organizations/<slug:slug>/members/", "pk", lambda world: world.membership.pk),
     ("organizations/<slug:slug>/invitations/", "pk", lambda world: world.invitation.pk),
+    ("organizations/<slug:slug>/environments/", "pk", lambda world: world.environment.pk),
+    ("", "environment", lambda world: world.environment.slug),
     ("organizations/", "slug", lambda world: world.organization.slug),
     ("api/organizations/<str:key>/invitations/", "pk", lambda world: world.invitation.pk),
     ("api/organizations/", "key", lambda world: world.organization.slug),

@@ -124,3 +124,13 @@ class AuditCollection(serializers.Serializer):
     start = serializers.IntegerField()
     count = serializers.IntegerField()
     total = serializers.IntegerField()
+
+
+class EnvironmentRequest(serializers.Serializer):
+    name = serializers.CharField()
+
+
+class EnvironmentDocument(serializers.Serializer):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    organization = serializers.CharField(allow_null=True, help_text="Slug of the organization that has added it; null: every one has it")

@@ -23,7 +23,7 @@ from integrations.api.listing import MAX_TEXT, PAGING, Choice, Filters, Order
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import AuditEntry, Invitation, Membership, Organization, Role
-from integrations.organizations import log_pages, members, tree
+from integrations.organizations import environments, log_pages, members, tree
 from integrations.organizations.api import schema
 from integrations.organizations.choices import named
 from integrations.permissions import is_uuid, organization_for, signed_in
@@ -54,7 +54,7 @@ def found_for(user: Any, key: str, role: str = Role.VIEWER) -> Organization:
     found = Organization.objects.visible_to(user).select_related("parent").filter(**by).first()
     if found is None:
         raise Http404
-    if role != Role.VIEWER and not Organization.objects.visible_to(user, role).filter(pk=found.pk).exists():
+    if not found.is_open_to(user, role):
         raise PermissionDenied
     return found
 
@@ -246,6 +246,48 @@ class MemberView(APIView):
         return Response(status=204)
 
 
+class EnvironmentsView(APIView):
+    @extend_schema(
+        operation_id="listEnvironments",
+        summary="List the environments that an organization has: production, its own, and those from above",
+        parameters=PAGING,
+        responses={200: schema.EnvironmentDocument(many=True), **problems(401, 404, 422)},
+        tags=["organizations"],
+    )
+    def get(self, request: Request, key: str) -> Response:
+        return array(request, environments.known_to(found_for(request.user, key)), _environment)
+
+    @extend_schema(
+        operation_id="createEnvironment",
+        summary="Add an environment to an organization and all below it",
+        request=schema.EnvironmentRequest,
+        responses={201: schema.EnvironmentDocument, **problems(400, 401, 403, 404, 409, 422)},
+        tags=["organizations"],
+    )
+    def post(self, request: Request, key: str) -> Response:
+        organization = found_for(request.user, key, Role.ADMIN)
+        made = environments.create(organization=organization, name=json_object(request).get("name"))
+        return Response({"slug": made.slug, "name": made.name, "organization": organization.slug}, status=201)
+
+
+class EnvironmentView(APIView):
+    """One that the organization itself has added, by its slug."""
+
+    @extend_schema(
+        operation_id="deleteEnvironment",
+        summary="Remove an environment; refused while something is connected in it",
+        responses={204: None, **problems(401, 403, 404, 409)},
+        tags=["organizations"],
+    )
+    def delete(self, request: Request, key: str, environment: str) -> Response:
+        organization = found_for(request.user, key, Role.ADMIN)
+        found = organization.environments.select_related("organization").filter(slug=environment).first()
+        if found is None:
+            raise Http404
+        environments.delete(environment=found)
+        return Response(status=204)
+
+
 class InvitationsView(APIView):
     gives_secrets = True  # the link
 
@@ -316,6 +358,10 @@ class AuditView(APIView):
             raise Invalid({name: [str(sentence) for sentence in sentences] for name, sentences in form.errors.items()})
         rows = form.narrow(AuditEntry.objects.visible_to(request.user))
         return paged(request, rows, rel="entry", represent=log_pages.represent, path="/api/audit")
+
+
+def _environment(one: environments.Known) -> dict[str, Any]:
+    return {"slug": one.slug, "name": one.name, "organization": one.organization.slug if one.organization else None}
 
 
 def _placeable(request: Request, key: str) -> Organization:

@@ -71,7 +71,21 @@ def test_connections_are_logged_without_their_secrets(
     connections.delete(connection=connection)
     found = entries(kind="connection")
     assert [(verb, after) for _, verb, _, _, after in found] == [
-        ("created", {"name": "Main", "integration": "Sample", "settings": {}, "isDefault": True, "credentials": ["apiKey"]}),
+        (
+            "created",
+            {
+                "name": "Main",
+                "integration": "Sample",
+                "settings": {},
+                "isDefault": True,
+                "environment": "production",
+                "revision": None,
+                "below": "nobody",
+                "agent": "",
+                "agentCredential": "",
+                "credentials": ["apiKey"],
+            },
+        ),
         ("changed", {"name": "Renamed"}),
         ("credentials entered", {"credentials": ["apiKey"]}),
         ("deleted", {}),

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0006_agents'),
+        ('connections', '0008_by_name'),
     ]
 
     operations = [
