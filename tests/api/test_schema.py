@@ -65,7 +65,7 @@ def test_every_operation_says_what_it_is(name: str, path: str, method: str, oper
     assert [item["name"] for item in operation.get("parameters", []) if "schema" not in item] == []
 
 
-@pytest.mark.parametrize("media", examples())
+@pytest.mark.parametrize("media", list(examples()))
 def test_every_example_fits_its_schema(media: dict[str, Any]) -> None:
     schema = {**as_json_schema(media["schema"]), "components": as_json_schema(DOCUMENT["components"])}
     found = list(jsonschema_rs.Draft202012Validator(schema).iter_errors(media["example"]))

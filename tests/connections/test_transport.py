@@ -79,6 +79,7 @@ def test_answer_holds_status_headers_and_body(transport: Transport) -> None:
         ("gzip, br", brotli.compress(gzip.compress(b"[1]" * 99999))),
         ("identity", b"[1]" * 99999),
     ],
+    ids=["gzip", "deflate", "br", "zstd", "gzip then br", "identity"],
 )
 def test_body_is_decoded(transport: Transport, encoding: str, content: bytes) -> None:
     with serving(lambda to: to.reply(body=content, Content_Encoding=encoding)) as server:
