@@ -10,6 +10,7 @@ from defusedxml.ElementTree import fromstring
 from integrations import pictures
 
 MAX_BYTES = 100 * 1024  # a logo as an SVG has a few kilobytes; more is a photograph in disguise
+_DEEPEST = 200  # elements in one another; a drawing has a handful
 MAX_UPLOAD = max(MAX_BYTES, pictures.MAX_BYTES)  # bytes that are read of an upload before its kind is known
 HINT = f"SVG up to {MAX_BYTES // 1024} KB, PNG or JPEG up to {pictures.MAX_BYTES // 1024} KB"
 ACCEPT = ".svg,.png,.jpg,.jpeg,image/svg+xml,image/png,image/jpeg"
@@ -59,14 +60,13 @@ def check_svg(data: bytes) -> str:
         raise ValueError("The icon is XML but not an SVG image. Choose a file that ends in .svg and opens as an image in a browser.")
     if root.tag == "svg":
         raise ValueError('The SVG lacks xmlns="http://www.w3.org/2000/svg", so browsers would not show it. Export it again as a plain SVG.')
-    try:
-        _clean(root)
-        return tostring(root, encoding="unicode")
-    except RecursionError:
-        raise ValueError("The icon nests its elements too deeply for a drawing. Export a simpler SVG.") from None
+    _clean(root)
+    return tostring(root, encoding="unicode")
 
 
-def _clean(element: Element) -> None:
+def _clean(element: Element, depth: int = 0) -> None:
+    if depth > _DEEPEST:
+        raise ValueError("The icon nests its elements too deeply for a drawing. Export a simpler SVG.")
     for child in list(element):
         if not isinstance(child.tag, str) or any(word in child.tag.lower() for word in _EDITOR_NAMESPACES):
             element.remove(child)
@@ -76,7 +76,7 @@ def _clean(element: Element) -> None:
             raise ValueError("The icon holds a script. Icons are images only: remove the script element and upload it again.")
         if name not in _ELEMENTS:
             raise ValueError(f"The icon holds the element {name}, which is not a plain drawing. Remove it and upload the file again.")
-        _clean(child)
+        _clean(child, depth + 1)
     if element.tag == f"{_SVG}style" and _loads(element.text or ""):
         raise ValueError("The icon's style loads something from elsewhere. Remove @import and url(...) and upload it again.")
     for attribute, value in list(element.attrib.items()):

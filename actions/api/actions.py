@@ -61,7 +61,7 @@ _WRITABLE = {
     "tags",
     "responseSchema",
 }
-_READ_ONLY = {"id", "integration", "suggestion", "suggestedResultsKeys"}
+_READ_ONLY = {"id", "integration", "suggestion", "suggestedResultsKeys", "templates"}
 
 
 def action_for(user: Any, key: str, *, edit: bool = False) -> Action:

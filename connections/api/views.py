@@ -26,11 +26,11 @@ from connections.api.schema import (
 )
 from connections.auth import scheme_of
 from connections.callers import Caller
-from connections.models import Connection, DefaultCredential
+from connections.models import Connection, ConnectionEvent, DefaultCredential
 from connections.permissions import connection_for
 from connections.ping import TestResult
 from integrations.api import conditions
-from integrations.api.listing import MAX_TEXT, Choice, Exactly, Filters, Flag, Order, Search
+from integrations.api.listing import MAX_TEXT, PAGING, Choice, Exactly, Filters, Flag, Order, Search
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role, look_up_revisions
@@ -45,8 +45,6 @@ READ_ONLY = {
     "id", "owner", "revisionInUse", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
     "networkSecretFields", "testedAt", "createdAt", "updatedAt",
 }  # fmt: skip
-
-EVENTS = 200  # of a connection's state, in one answer
 
 
 def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType | None = ...) -> dict[str, Any]:
@@ -282,14 +280,16 @@ class ConnectionEventsView(APIView):
     @extend_schema(
         operation_id="listConnectionEvents",
         summary="When the connection stopped working, and when it worked again; newest first",
-        responses={200: ConnectionEventDocument(many=True), **problems(401, 404)},
+        parameters=PAGING,
+        responses={200: ConnectionEventDocument(many=True), **problems(401, 404, 422)},
         tags=["connections"],
     )
     def get(self, request: Request, key: str) -> Response:
-        rows = connection_for(request.user, key).events.all()[:EVENTS]
-        return Response(
-            [{"at": row.at, "before": row.before, "after": row.after, "reason": row.reason, "message": row.message} for row in rows]
-        )
+        return array(request, connection_for(request.user, key).events.all(), _event)
+
+
+def _event(row: ConnectionEvent) -> dict[str, Any]:
+    return {"at": row.at, "before": row.before, "after": row.after, "reason": row.reason, "message": row.message}
 
 
 def _result(result: TestResult) -> dict[str, Any]:

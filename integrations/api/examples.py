@@ -65,7 +65,7 @@ def _by_type(schema: dict[str, Any], components: dict[str, Any], *, name: str, w
         case "array":
             items = schema.get("items", {})
             return (
-                [example_of(items, components, name=name.rstrip("s"), writing=writing, depth=depth + 1)]
+                [example_of(items, components, name=name.rstrip("s"), writing=writing, depth=depth + 1)] * schema.get("minItems", 1)
                 if items and depth < DEEPEST
                 else []
             )

@@ -393,7 +393,10 @@ def test_connection_is_the_caller_s(cast: Cast, make_integration: MakeIntegratio
     assert {name: shown[name] for name in ("id", "integrationId", "ownerId", "isShared")} == {
         "id": str(connection.pk), "integrationId": str(integration.pk), "ownerId": "client-a", "isShared": True
     }  # fmt: skip
-    Integration.objects.filter(pk=integration.pk).update(extra={"mode": "per-user"})
-    shown = api("GET", f"integrations/{integration.slug}/connection")
-    assert (shown["id"], shown["ownerId"], shown["isShared"]) == (str(connection.pk), "carol", False)
+    each = make_integration(name="Each", auth={"type": "bearer"})
+    Integration.objects.filter(pk=each.pk).update(extra={"mode": "per-user"})
+    each.refresh_from_db()
+    own = make_connection(each, credentials={"token": "t"})
+    shown = api("GET", f"integrations/{each.slug}/connection")
+    assert (shown["id"], shown["ownerId"], shown["isShared"]) == (str(own.pk), "carol", False)
     Api(cast.dave)("GET", f"integrations/{integration.pk}/connection", expect=403)

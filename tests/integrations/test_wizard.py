@@ -400,7 +400,7 @@ def test_list_searches_and_counts_connections(
 def test_list_needs_few_queries(browser: Client, make_integration: MakeIntegration, django_assert_max_num_queries: Any) -> None:
     for number in range(5):
         make_integration(name=f"Sample {number}")
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(14):
         browser.get("/integrations/")
 
 

@@ -77,6 +77,7 @@ def test_connections_are_logged_without_their_secrets(
                 "name": "Main",
                 "integration": "Sample",
                 "settings": {},
+                "options": {},
                 "isDefault": True,
                 "environment": "production",
                 "revision": None,
