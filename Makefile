@@ -28,7 +28,7 @@ demo: $(VENV)/installed  ## the same with something to click: sample organizatio
 	@exec $(START) vendor
 
 test: $(VENV)/installed-dev  ## run the tests; PYTEST="-k words" passes options on
-	@pytest -n $(or $(TEST_PROCESSES),auto) $(PYTEST)
+	@pytest -n $(or $(TEST_PROCESSES),auto) --dist worksteal $(PYTEST)
 
 fuzz: $(VENV)/installed-dev  ## ask a running Junction thousands of generated requests (schemathesis); FUZZ="--include-operation-id startRun"
 	@python -m tests.api.fuzz $(FUZZ)

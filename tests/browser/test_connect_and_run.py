@@ -35,7 +35,7 @@ def test_connecting_loses_nothing_that_was_typed(
     make_connection(integration, credentials={"apiKey": "sample-key"}, name="Taken")
     sign_in(carol)
     page.goto(reverse("connection-new", args=[integration.slug]))
-    page.get_by_label("Name").fill("Taken")
+    page.locator("#id_name").fill("Taken")
     key = page.get_by_label("API key")
     key.fill("wrong")
     page.get_by_role("button", name="Test connection").click()
@@ -48,7 +48,7 @@ def test_connecting_loses_nothing_that_was_typed(
     expect(page.get_by_text("There is a connection named Taken already.")).to_be_visible()
     expect(key).to_have_value("sample-key")  # carried over in the browser: no answer holds it
     complaints.clear()  # the browser reports the 422
-    page.get_by_label("Name").fill("Production")
+    page.locator("#id_name").fill("Production")
     page.get_by_role("button", name="Save connection").click()
     expect(page.get_by_role("heading", name="Production")).to_be_visible()
     expect(page.locator("#test-fact")).to_contain_text("Working")  # the page has tested it by itself

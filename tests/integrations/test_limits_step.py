@@ -59,7 +59,7 @@ def test_every_setting_of_a_rate_limit_has_an_input() -> None:
 
 def test_fields_are_saved_and_shown_again(browser: Client, draft: Integration) -> None:
     answer = browser.post(url(draft), FULL)
-    assert answer.headers["Location"] == reverse("wizard-step", args=[draft.slug, "actions"])
+    assert answer.headers["Location"] == reverse("wizard-step", args=[draft.slug, "answers"])
     assert (saved(draft).rate_limit, saved(draft).idempotency_header) == (LIMIT, "Idempotency-Key")
     page = browser.get(url(draft))
     assert {name: value(page, name) for name in FULL} == {**FULL, "statuses": "503, 5xx"}
@@ -74,7 +74,7 @@ def test_empty_step_leaves_what_most_vendors_do(browser: Client, draft: Integrat
 @pytest.mark.parametrize(
     ("fields", "sentences"),
     [
-        ({"statuses": "often"}, {"statuses": ["'often' is no status. Write for example 429 or 5xx."]}),
+        ({"statuses": "often"}, {"statuses": ["'often' is no status. Write for example 429, 5xx or 400-403."]}),
         ({"remaining_header": "X Left"}, {"remaining_header": ["'X Left' is not a header name. It has letters, digits and - only, for example X-API-Key."]}),
         ({"reset_headers": "a, b:c"}, {"reset_headers": ["'b:c' is not a header name. It has letters, digits and - only, for example X-API-Key."]}),
         ({"body_path": "m", "body_pattern": "(", "body_kind": "after"}, {"body_pattern": ["The pattern ( is not a regular expression."]}),
