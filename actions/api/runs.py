@@ -260,9 +260,9 @@ class LedgerView(APIView):
         asked = request.query_params.get("format", "").lower()
         if asked and asked not in LEDGER_FORMATS:
             raise Invalid({"format": [f"{asked} is not offered. Use one of: {', '.join(LEDGER_FORMATS)}."]})
+        after = _whole(request, "after", 0)
         if asked:
             return download_ledger(run, asked)
-        after = _whole(request, "after", 0)
         lines = list(islice(ledger.rows(run, after=after), LEDGER_PART))
         last = lines[-1]["page"] if lines else after
         return Response({"pages": lines, "next": last if last < run.page_count else None})

@@ -19,7 +19,7 @@ from actions.permissions import schedule_for
 from actions.schedules import services
 from actions.schedules.timing import Timing
 from config.hal import array
-from integrations.api.listing import Filters, Order
+from integrations.api.listing import Filters, Flag, Order
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.permissions import signed_in
@@ -109,7 +109,7 @@ class ScheduleFilters(Filters):
     organization = django_filters.UUIDFilter(field_name="organization_id")
     connection = django_filters.UUIDFilter(field_name="connection_id")
     action = django_filters.UUIDFilter(field_name="action_uid")
-    enabled = django_filters.BooleanFilter(field_name="is_enabled")
+    enabled = Flag("is_enabled")
     ordering = Order({"name": "name", "created_at": "createdAt"})
 
 

@@ -22,7 +22,7 @@ from connections.api.schema import (
     TokenEventCollection,
     TryRequest,
 )
-from connections.api.views import represent
+from connections.api.views import represent, result_of
 from connections.client import Caller, redirect_uri
 from connections.models import Connection, TokenEvent
 from connections.permissions import connection_for
@@ -122,7 +122,7 @@ class TryView(APIView):
         found = services.try_out(
             integration=integration, caller=caller, credentials=payload.get("credentials") or {}, settings=payload.get("settings") or {}
         )
-        return Response({"ok": found.ok, "status": found.status, "message": found.message, "elapsedMs": found.elapsed_ms})
+        return Response(result_of(found))
 
 
 class RenewView(APIView):

@@ -249,7 +249,7 @@ class ConnectionTestView(APIView):
         tags=["connections"],
     )
     def post(self, request: Request, key: str) -> Response:
-        return Response(_result(services.test(connection=connection_for(request.user, key, use=True), user=signed_in(request))))
+        return Response(result_of(services.test(connection=connection_for(request.user, key, use=True), user=signed_in(request))))
 
 
 class ConnectionTryView(APIView):
@@ -273,7 +273,7 @@ class ConnectionTryView(APIView):
             options=options,
             network_secrets=secrets,
         )
-        return Response(_result(result))
+        return Response(result_of(result))
 
 
 class ConnectionEventsView(APIView):
@@ -292,7 +292,7 @@ def _event(row: ConnectionEvent) -> dict[str, Any]:
     return {"at": row.at, "before": row.before, "after": row.after, "reason": row.reason, "message": row.message}
 
 
-def _result(result: TestResult) -> dict[str, Any]:
+def result_of(result: TestResult) -> dict[str, Any]:
     return {
         "ok": result.ok,
         "status": result.status,

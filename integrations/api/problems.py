@@ -69,7 +69,7 @@ def too_large() -> Response:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler of requests that no view gets to see: a problem for programs, the page for people."""
-    if not request.path_info.startswith(("/api/", "/integration/")):
+    if not f"{request.path_info}/".startswith(("/api/", "/integration/")):
         return defaults.bad_request(request, exception)
     answer = problem(
         code=400,
