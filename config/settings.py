@@ -185,7 +185,7 @@ REDIS_URL = variable("REDIS_URL", f"unix://{VALKEY_SOCKET}", _redis)
 BROKER_IS_EMBEDDED = not os.environ.get("REDIS_URL")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "junction"}}
 
-# --- network out (connections/transport.py) -------------------------------------------------------------------------------
+# --- network out (connections/transport/) -------------------------------------------------------------------------------
 
 EGRESS_CONNECT_TIMEOUT = variable("EGRESS_CONNECT_TIMEOUT", "10", _seconds)
 EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", _seconds)

@@ -89,6 +89,7 @@ class Client:
             raise CallError(error.message, blame=error.blame, cause=error.cause) from None
         except ValueError as error:
             raise CallError(str(error), blame="us", cause="proxy") from None
+        self._shares_transport = shared
         if not shared:  # one that others use at the same time cannot say whose exchange it was
             self._transport.observe = self._observed
         self._rules = rules_of(definition)
@@ -110,7 +111,8 @@ class Client:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._transport.close()
+        if not self._shares_transport:
+            self._transport.close()
         self.write_log()
 
     def write_log(self) -> None:
