@@ -96,6 +96,9 @@ def own_failure(response: Response) -> Response:
 
 def answered(route: proxy.Route, answer: Streamed) -> HttpResponseBase:
     """The vendor's answer as ours: a small one whole, a large one as it comes."""
+    if answer.status > 599:  # RFC 9110 15: to be treated as an invalid answer
+        answer.close()
+        raise proxy.Unreachable(f"The vendor answered with the status {answer.status}, which HTTP does not know.")
     length = answer.length
     chunks = answer.chunks(seconds=settings.PROXY_SECONDS)
     if length is not None and length <= AT_ONCE:
@@ -112,6 +115,9 @@ def answered(route: proxy.Route, answer: Streamed) -> HttpResponseBase:
             response[name] = value
         else:
             response[name] = f"{response[name]}, {value}"
+    if answer.is_bodiless:
+        # The length of what a GET would have got: to our caller, who sent a POST, it announces a body that never comes.
+        del response["Content-Length"]
     response["Content-Security-Policy"] = SANDBOX
     response["X-Content-Type-Options"] = "nosniff"
     response.setdefault("Cache-Control", "private, no-store")
