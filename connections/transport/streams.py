@@ -10,7 +10,7 @@ from django.conf import settings
 
 from connections.exchange import Headers
 from connections.transport.failures import failure
-from connections.wire import Exchange, Whole, WireError
+from connections.transport.wire import Exchange, Whole, WireError
 
 
 class Streamed:

@@ -14,7 +14,7 @@ from connections.choosing.walk import choose
 from connections.client import CallError, Client, client_for
 from connections.exchange import Pairs
 from connections.models import Connection
-from connections.proxy_requests import build
+from connections.proxy.requests import build
 from connections.redaction import MASK
 from connections.services import definition_of
 from connections.transport import Streamed, Transport, TransportError

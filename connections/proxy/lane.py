@@ -21,10 +21,10 @@ import orjson
 from django.http import HttpRequest, HttpResponseBase
 from django.http.request import HttpHeaders
 
-from connections import freshness
 from connections.api.proxy import answered, refused
-from connections.freshness import Facts
-from connections.proxy import Route
+from connections.proxy import freshness
+from connections.proxy.freshness import Facts
+from connections.proxy.routes import Route
 from integrations.access import limits
 from integrations.access.idempotency import HEADER
 from integrations.refusals import Invalid, Refusal
