@@ -31,7 +31,7 @@ from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role, User
 from integrations.permissions import is_uuid, organization_for, running_for, signed_in
-from integrations.refusals import Conflict, Invalid
+from integrations.refusals import Conflict, Invalid, check_known
 
 _ACCEPTED = {
     "application/json": "json",
@@ -116,9 +116,7 @@ class RunsView(APIView):
     )
     def post(self, request: Request) -> Response:
         payload = json_object(request)
-        unknown = sorted(set(payload) - _FIELDS)
-        if unknown:
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, _FIELDS)
         user = signed_in(request)
         organization, connection = self.for_whom(user, payload)
         action = self.action_named(user, payload.get("action"), connection)
@@ -225,9 +223,7 @@ class RunResumeView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         payload = json_object(request) if request.body else {}
-        unknown = sorted(set(payload) - {"morePages"})
-        if unknown:
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, {"morePages"})
         run = runs.resume(run=run_for(request.user, key, use=True), more_pages=payload.get("morePages"))
         return Response(represent(run), status=202)
 

@@ -44,6 +44,9 @@ class AuditEntry(models.Model):
 
     It keeps names beside ids, because what it speaks of may be deleted. No foreign key is checked by the database and
     none is set to null: deleting a user or an organization changes nothing here.
+
+    The database refuses to change or delete a row, too, by triggers of migration 0012. On SQLite a migration that alters this table
+    makes it anew, without them: it has to add them again.
     """
 
     class Kind(models.TextChoices):

@@ -124,7 +124,8 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
     @staticmethod
     def _shared(organization: Organization, user: Any) -> Q:
         """Shared with the organization or with one above it, or with the person."""
-        shared = Q(pk__in=Share.objects.filter(organization__in=organization.ancestor_ids).values("integration"))
+        in_tree = Share.objects.filter(integration__organization__path__startswith=f"{organization.ancestor_ids[0].hex}/")
+        shared = Q(pk__in=in_tree.filter(organization__in=organization.ancestor_ids).values("integration"))
         if user is not None:
             shared |= Q(pk__in=Share.objects.personal(user).values("integration"))
         return shared

@@ -109,6 +109,7 @@ class Organization(models.Model):
         null=True, blank=True, help_text="The feature preview Custom Integrations. Unset: as the organization above; at the top: enabled."
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
 
     objects = OrganizationQuerySet.as_manager()
 

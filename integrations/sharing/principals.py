@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
@@ -74,6 +76,25 @@ def share_for(rows: QuerySet[Share], key: str) -> Share | None:
     return rows.first()
 
 
+def outside(owner: Organization, shares: Iterable[Share]) -> set[UUID]:
+    """Ids of those of the shares that count for nobody where an integration belongs to `owner`: their principal is not in its tree."""
+    top = _top(owner)
+    people = User.objects.filter(pk__in=[share.user_id for share in shares if share.user_id])
+    known = set(people.filter(memberships__organization__path__startswith=top).values_list("pk", flat=True))
+    found = set()
+    for share in shares:
+        match share.principal:
+            case User() as person:
+                counts = person.pk in known
+            case Team() as team:
+                counts = team.organization.path.startswith(top)
+            case organization:
+                counts = organization.path.startswith(top)
+        if not counts:
+            found.add(share.pk)
+    return found
+
+
 def offered(integration: Integration, user: Any, text: str = "") -> list[Named]:
     """Some principals to choose from, among those that the user sees anyway; whoever knows a name of the tree can write it."""
     seen = _tree(integration) & Organization.objects.visible_to(user)
@@ -89,6 +110,10 @@ def offered(integration: Integration, user: Any, text: str = "") -> list[Named]:
     return [named(principal) for principal in found]
 
 
+def _top(organization: Organization) -> str:
+    """The path of the topmost organization above it."""
+    return f"{organization.ancestor_ids[0].hex}/"
+
+
 def _tree(integration: Integration) -> Any:
-    top = integration.organization.path.split("/")[0]
-    return Organization.objects.below_paths([f"{top}/"])
+    return Organization.objects.below_paths([_top(integration.organization)])

@@ -73,10 +73,9 @@ def test_named_connection_is_taken_before_the_own_default(
     assert (choice.connection, walk(choice)) == (second, [("explicit", True)])
 
 
-def test_several_named_connections_of_one_organization_have_one_default(
+def test_a9_84_several_named_connections_of_one_organization_have_one_default(
     integration: Integration, own: Connection, make_connection: MakeConnection, cast: Cast
 ) -> None:
-    """a.9 row 84."""
     second = make_connection(integration, name="Second", credentials={"apiKey": "k"})
     assert choose(organization=cast.client_a, integration=integration).connection == own
     connections.change(connection=second, is_default=True)
@@ -96,8 +95,8 @@ def test_without_any_connection_the_walk_says_why_and_what_to_do(integration: In
         choice.found()
 
 
-def test_connection_above_is_inherited_only_when_its_owner_allows_it(integration: Integration, above: Connection, cast: Cast) -> None:
-    """a.9 row 90: a child sees only its own connections unless that is changed."""
+def test_a9_90_connection_above_is_inherited_only_when_its_owner_allows_it(integration: Integration, above: Connection, cast: Cast) -> None:
+    """A child sees only its own connections unless that is changed."""
     before = choose(organization=cast.client_a, integration=integration, user=cast.carol)
     assert (before.connection, walk(before)) == (None, [("default", False), ("mapped", False), ("inherited", False)])
     # Nothing names what carol may not know of.
@@ -186,7 +185,7 @@ def test_connection_that_waits_for_authorization_is_not_passed_over(
         ("name", "fail", True, True, "Shared", ["name"]),
     ],
 )  # fmt: skip
-def test_override_of_an_integration_sets_selection_and_fallback(
+def test_a9_90_override_of_an_integration_sets_selection_and_fallback(
     integration: Integration,
     above: Connection,
     make_connection: MakeConnection,
@@ -198,7 +197,6 @@ def test_override_of_an_integration_sets_selection_and_fallback(
     taken: str | None,
     steps: list[str],
 ) -> None:
-    """a.9 row 90."""
     allow(above)
     if has_own:
         make_connection(integration, name="Own", credentials={"apiKey": "k"})
@@ -211,10 +209,9 @@ def test_override_of_an_integration_sets_selection_and_fallback(
     assert (choice.connection.name if choice.connection else None, [step.rule for step in choice.steps]) == (taken, steps)
 
 
-def test_override_of_an_action_wins_over_that_of_the_integration(
+def test_a9_90_override_of_an_action_wins_over_that_of_the_integration(
     integration: Integration, own: Connection, make_connection: MakeConnection, cast: Cast
 ) -> None:
-    """a.9 row 90."""
     second = make_connection(integration, name="Second", credentials={"apiKey": "k"})
     echo, other = action_of(integration, "echo").uid, action_of(integration, "other").uid
     overrides.set_override(organization=cast.client_a, integration=integration, user=cast.carol, selection="chosen", connection=second)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from integrations import expressions, formulas
+from integrations import expressions
+from integrations.expressions import formulas
 
 VALUES: dict[str, Any] = {
     "context": {"name": "acme", "users": [{"id": 1, "on": True}, {"id": 2, "on": False}], "count": 2},

@@ -15,7 +15,7 @@ from actions.runs import execution, lifecycle
 from connections.models import Connection, DefaultCredential
 from integrations import services
 from integrations.models import Integration
-from tests.cast import Cast, MakeConnection, action_of
+from tests.cast import Cast, MakeConnection, MakeIntegration, action_of
 from tests.connections.server import Handler, Served, serving
 from tests.integrations.test_api import Api
 from tests.integrations.truto.documents import SMALL, at, masked, whole
@@ -58,6 +58,40 @@ def test_post_answers_with_every_field(api: Truto, cast: Cast) -> None:
     }  # fmt: skip
     assert [moment[-1] for moment in (team["created_at"], team["updated_at"], body["created_at"], body["updated_at"])] == ["Z"] * 4
     assert api("GET", f"integration/{body['id']}") == body
+
+
+def test_a9_91_environment_ids_are_the_organizations_that_are_connected_as_far_as_one_sees_them(
+    api: Truto, cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection
+) -> None:
+    integration = make_integration()
+    for organization, user in ((cast.client_a, cast.carol), (cast.client_b, cast.alice)):
+        make_connection(integration, organization=organization, user=user)
+    path = f"integration/{integration.pk}"
+    assert {user.username: set(Truto(user)("GET", path)["environment_ids"]) for user in (cast.bob, cast.carol)} == {
+        "bob": {str(cast.client_a.pk), str(cast.client_b.pk)},
+        "carol": {str(cast.client_a.pk)},
+    }
+
+
+def test_a9_92_team_is_the_owner_with_what_its_admins_say_of_it(api: Truto, cast: Cast) -> None:
+    integration = made(api, SMALL)
+    path = f"integration/{integration['id']}"
+    before = api("GET", path)["team"]
+    assert (integration["team_id"], before) == (str(cast.msp.pk), {
+        "id": str(cast.msp.pk), "name": "Managed Services", "domain": None, "logo": None, "is_verified": False, "is_white_labeled": False,
+        "terms_link": None, "allow_impersonation": False, "created_at": before["created_at"], "updated_at": before["updated_at"],
+    })  # fmt: skip
+    fields = {
+        "domain": "example.com", "logo": "https://example.com/logo.png", "is_verified": "true", "is_white_labeled": "yes",
+        "terms_link": "https://example.com/tos", "allow_impersonation": "0",
+    }  # fmt: skip
+    Api(cast.alice)("PATCH", f"organizations/{cast.msp.slug}", {"name": "My Awesome Team", "fields": fields})
+    after = api("GET", path)["team"]
+    assert {name: after[name] for name in ("id", "name", *fields, "created_at")} == {
+        **fields, "id": str(cast.msp.pk), "name": "My Awesome Team", "created_at": before["created_at"],
+        "is_verified": True, "is_white_labeled": True, "allow_impersonation": False,
+    }  # fmt: skip
+    assert before["created_at"] <= before["updated_at"] < after["updated_at"]
 
 
 def test_config_comes_back_as_it_was_with_secrets_masked(api: Truto) -> None:
