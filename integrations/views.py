@@ -44,7 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
         installable = _tiles(offered, organization, **wanted)
         named = (own | offered).exclude(category="").order_by("category")
         categories = list(named.values_list("category", flat=True).distinct()[:CATEGORIES])
-    offers = Paginator(installable, PAGE_SIZE).get_page(request.GET.get("page"))
+    building, offers = (Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")) for rows in (built, installable))
     context = {
         "query": wanted["q"],
         "category": wanted["category"],
@@ -52,7 +52,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "filtered": any(wanted.values()),
         "categories": categories,
         "waiting": InstallRequest.objects.decidable_by(request.user).filter(state=InstallRequest.State.OPEN).count(),
-        "built": Paginator(built, PAGE_SIZE).get_page(request.GET.get("page")),
+        "built": building,
+        "shared_for_editing": any(row.organization_id != organization.pk for row in building) if organization else False,
         "installable": offers,
         "shared": _among(offers, Integration.objects.shared_with(organization, request.user)) if organization else set(),
         "lent": _among(offers, Integration.objects.lent_to(request.user)),

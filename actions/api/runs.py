@@ -224,7 +224,7 @@ class RunResumeView(APIView):
     def post(self, request: Request, key: str) -> Response:
         payload = json_object(request) if request.body else {}
         check_known(payload, {"morePages"})
-        run = runs.resume(run=run_for(request.user, key, use=True), more_pages=payload.get("morePages"))
+        run = runs.resume(run=run_for(request.user, key, use=True), user=signed_in(request), more_pages=payload.get("morePages"))
         return Response(represent(run), status=202)
 
 

@@ -180,10 +180,11 @@ def cancel(*, run: Run) -> Run:
     return run
 
 
-def resume(*, run: Run, more_pages: int | None = None, hand_over: bool = True) -> Run:
+def resume(*, run: Run, user: User | None = None, more_pages: int | None = None, hand_over: bool = True) -> Run:
     """Let a run that failed, was cut or cancelled go on from its last page; `more_pages` None means to the end of the list.
 
-    Raises `Conflict` where a run cannot go on, `Invalid` for a number of pages that is none.
+    `user` is who resumes it, by default whoever started it. Raises `Conflict` where a run cannot go on, which includes that its
+    connection belongs to another organization that lends it no more, `Invalid` for a number of pages that is none.
     """
     more = checked(more_pages, "morePages", settings.RUN_MAX_PAGES)
     run.refresh_from_db()
@@ -193,6 +194,9 @@ def resume(*, run: Run, more_pages: int | None = None, hand_over: bool = True) -
         raise Conflict("The records of this run have been removed, so that it has nothing to go on with. Start a new one.")
     if not run.is_resumable:
         raise Conflict(f"A run that ended as {run.get_verdict_display().lower()} has nothing to go on with. Start a new one.")
+    if run.connection.organization_id != run.organization_id:
+        integration = run.connection.integration
+        choose(organization=run.organization, integration=integration, user=user or run.created_by, named=run.connection).found()
     now = timezone.now()
     run.resumed_at = now
     limit = None if more is None else run.page_count + more

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -31,7 +32,9 @@ SHOWN = 100  # members on the page of an organization
 def index(request: HttpRequest) -> HttpResponse:
     """Everything that the user sees, by name."""
     query = request.GET.get("q", "").strip()
-    rows = listed(request.user, query).annotate(child_count=Count("children")).order_by("name", "pk")
+    # Counted only for those that are shown: a join would group all of them.
+    below = Organization.objects.order_by().filter(parent=OuterRef("pk")).values("parent").annotate(number=Count("pk")).values("number")
+    rows = listed(request.user, query).annotate(child_count=Coalesce(Subquery(below), 0)).order_by("name", "pk")
     page = page_of(rows, request.GET.get("page"), PER_PAGE)
     context = {"page": page, "query": query, "may_create": Organization.objects.visible_to(request.user, Role.ADMIN).exists()}
     return render(request, "organizations/list.html", context)

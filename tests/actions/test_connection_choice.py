@@ -16,6 +16,7 @@ from connections.choosing.walk import Choice, choose
 from connections.mapping import tables
 from connections.models import Connection
 from integrations.models import Integration, Organization, Role, User
+from integrations.organizations import moving
 from integrations.refusals import Conflict, Invalid
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, action_values, member
 from tests.pages import signed_in, text, value
@@ -295,6 +296,27 @@ def test_run_with_an_inherited_connection_belongs_to_the_organization_that_ran_i
     page = signed_in(cast.carol).get(reverse("run-detail", args=[run.pk]))
     assert "For Client A, with Shared of Managed Services" in text(page)
     assert reverse("connection-detail", args=[above.pk]) not in page.content.decode()
+
+
+@pytest.mark.parametrize("end", ["lent no more", "moved away"])
+def test_run_is_not_resumed_with_a_connection_that_is_no_longer_lent(
+    integration: Integration, above: Connection, cast: Cast, end: str
+) -> None:
+    allow(above)
+    run = runs.start(action=action_of(integration, "echo"), organization=cast.client_a, user=cast.carol, inputs={}, hand_over=False)
+    runs.cancel(run=run)
+    if end == "moved away":
+        moving.move(organization=cast.client_a, parent=cast.stranger_org)
+    else:
+        allow(above, "nobody")
+    refused = signed_in(cast.carol).post(f"/api/runs/{run.pk}/resume")
+    said = {
+        "moved away": "It belongs to Managed Services, which is not above Client A.",
+        "lent no more": "Its owner does not allow organizations below to use it.",
+    }
+    assert (refused.status_code, refused.json()["detail"]) == (409, said[end])
+    if end == "lent no more":  # who may use the connection itself resumes it
+        assert signed_in(cast.alice).post(f"/api/runs/{run.pk}/resume").status_code == 200
 
 
 def test_nobody_below_reads_an_inherited_connection(integration: Integration, above: Connection, cast: Cast) -> None:
