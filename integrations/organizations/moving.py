@@ -58,7 +58,7 @@ def preview(*, organization: Organization, parent: Organization | None) -> Move:
     offered, offers = _offered(organization), _offered(there)
     known, kept = set(offered), set(offers)
     lost = [one for one in offered if one not in kept]
-    used = Integration.objects.filter(connections__organization__in=moved).filter(Q(organization__in=before - after) | Q(pk__in=lost))
+    used = Integration.objects.filter(connections__organization__in=moved).filter(Q(organization__in=before - after) | Q(pk__in=[one.pk for one in lost]))
     # The stage above knows what connections and mappings are; their rows are reached from here by the relations alone.
     left = Organization.objects.order_by().filter(pk__in=before - after)
     return Move(
@@ -86,8 +86,11 @@ def move(*, organization: Organization, parent: Organization | None) -> Organiza
     with transaction.atomic():
         # All rows of the tree that change, in one order, so that two moves wait for each other and never deadlock.
         list(Organization.objects.select_for_update(no_key=True).filter(Q(path__startswith=organization.path) | Q(pk=parent and parent.pk)))
-        organization = Organization.objects.select_related("parent").get(pk=organization.pk)
-        parent = Organization.objects.filter(pk=parent.pk).first() if parent else None
+        known = organization.path
+        found = Organization.objects.select_related("parent").filter(pk=organization.pk).first()
+        if found is None or found.path != known or (parent and not Organization.objects.filter(pk=parent.pk, path=parent.path).exists()):
+            raise Conflict("Somebody has changed the tree in the meantime. Look at it again.")
+        organization = found
         _check(organization, parent)
         before, old, there = facts(organization), organization.path, _moved(organization, parent)
         along = _needed(organization, there)

@@ -309,14 +309,14 @@ def test_run_is_not_resumed_with_a_connection_that_is_no_longer_lent(
         moving.move(organization=cast.client_a, parent=cast.stranger_org)
     else:
         allow(above, "nobody")
-    refused = signed_in(cast.carol).post(f"/api/runs/{run.pk}/resume")
+    refused = signed_in(cast.carol).post(f"/api/runs/{run.pk}/resume", content_type="application/json")
     said = {
         "moved away": "It belongs to Managed Services, which is not above Client A.",
         "lent no more": "Its owner does not allow organizations below to use it.",
     }
     assert (refused.status_code, refused.json()["detail"]) == (409, said[end])
     if end == "lent no more":  # who may use the connection itself resumes it
-        assert signed_in(cast.alice).post(f"/api/runs/{run.pk}/resume").status_code == 200
+        assert signed_in(cast.alice).post(f"/api/runs/{run.pk}/resume", content_type="application/json").status_code == 202
 
 
 def test_nobody_below_reads_an_inherited_connection(integration: Integration, above: Connection, cast: Cast) -> None:

@@ -155,7 +155,10 @@ def test_environment_from_above_comes_along_when_something_is_connected_in_it(ca
     assert choose(organization=floor, integration=integration, environment="sandbox").connection == made
     told = AuditEntry.objects.get(verb="environment created", organization=cast.client_a)
     assert told.note == "Came along from Managed Services"
-    assert moving.preview(organization=cast.client_a, parent=cast.msp).environments == []  # there it is known
+    client = Organization.objects.get(pk=cast.client_a.pk)
+    assert moving.preview(organization=client, parent=cast.msp).environments == []  # there it is known
+    with pytest.raises(Conflict, match="Somebody has changed the tree in the meantime"):
+        moving.move(organization=cast.client_a, parent=cast.client_b)  # as it was before the first move
 
 
 def test_preview_leaves_out_who_keeps_sight_by_another_role(cast: Cast) -> None:
