@@ -81,7 +81,9 @@ class Action(models.Model):
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: Any) -> Self:
         """Runs of the user's organizations; those with another member's own connection show that member's data, and nobody else sees them."""
-        return self.filter(organization__in=Organization.objects.visible_to(user)).exclude(connection__in=_of_others(user))
+        rows, others = self.filter(Organization.objects.reach(user)), _of_others(user)
+        # Most installations have none, and each run would have to be looked at for the sake of it.
+        return rows.exclude(connection__in=others) if others.exists() else rows
 
     def usable_by(self, user: Any) -> Self:
         """Runs that the user may cancel and resume: by a role, or because the integration is shared with the person."""

@@ -1,4 +1,4 @@
-"""When an organization was changed last; and a log that the database itself keeps from being changed."""
+"""When an organization was changed last; a log that the database itself keeps from being changed; indexes for long lists."""
 
 from typing import Any
 
@@ -46,6 +46,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "organization", "updated_at", models.DateTimeField(auto_now=True, default=timezone.now), preserve_default=False
         ),
+        migrations.AddIndex("organization", models.Index(fields=["name", "id"], name="organizations_by_name")),
+        migrations.AddIndex("integration", models.Index(fields=["name", "id"], name="integrations_by_name")),
+        migrations.AddIndex("share", models.Index(fields=["integration", "created_at", "id"], name="shares_of_integration")),
+        migrations.AddIndex("installrequest", models.Index(fields=["-created_at", "id"], name="requests_newest_first")),
+        migrations.AddIndex("installrequest", models.Index(fields=["-state", "-created_at", "id"], name="requests_open_first")),
         migrations.RunPython(say_when, migrations.RunPython.noop, elidable=True),
         migrations.RunPython(guard, unguard),
     ]

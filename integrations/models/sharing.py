@@ -94,6 +94,7 @@ class Share(models.Model):
 
     class Meta:
         ordering = ["created_at", "id"]
+        indexes = [models.Index(fields=["integration", "created_at", "id"], name="shares_of_integration")]
         constraints = [
             models.UniqueConstraint(fields=["integration", "user"], name="one_share_per_user"),
             models.UniqueConstraint(fields=["integration", "team"], name="one_share_per_team"),

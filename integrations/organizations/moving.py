@@ -58,7 +58,9 @@ def preview(*, organization: Organization, parent: Organization | None) -> Move:
     offered, offers = _offered(organization), _offered(there)
     known, kept = set(offered), set(offers)
     lost = [one for one in offered if one not in kept]
-    used = Integration.objects.filter(connections__organization__in=moved).filter(Q(organization__in=before - after) | Q(pk__in=[one.pk for one in lost]))
+    used = Integration.objects.filter(connections__organization__in=moved).filter(
+        Q(organization__in=before - after) | Q(pk__in=[one.pk for one in lost])
+    )
     # The stage above knows what connections and mappings are; their rows are reached from here by the relations alone.
     left = Organization.objects.order_by().filter(pk__in=before - after)
     return Move(

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from integrations.forms import RefusableForm
 from integrations.models import Organization, Role
 from integrations.organizations import environments, members, moving, tree
-from integrations.organizations.choices import listed, offered
+from integrations.organizations.choices import listed, mark_parents, offered
 from integrations.organizations.forms import EnvironmentForm, InvitationForm, MoveForm, OrganizationForm
 from integrations.paging import page_of
 from integrations.permissions import organization_named, signed_in
@@ -36,6 +36,7 @@ def index(request: HttpRequest) -> HttpResponse:
     below = Organization.objects.order_by().filter(parent=OuterRef("pk")).values("parent").annotate(number=Count("pk")).values("number")
     rows = listed(request.user, query).annotate(child_count=Coalesce(Subquery(below), 0)).order_by("name", "pk")
     page = page_of(rows, request.GET.get("page"), PER_PAGE)
+    mark_parents(request.user, page)
     context = {"page": page, "query": query, "may_create": Organization.objects.visible_to(request.user, Role.ADMIN).exists()}
     return render(request, "organizations/list.html", context)
 

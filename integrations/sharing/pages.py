@@ -41,7 +41,7 @@ def shares(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, f"{principal}: {Level(level).label.lower()}.")
             return redirect("integration-shares", integration.slug)
-    rows = Share.objects.filter(integration=integration).select_related("user", "team__organization", "organization", "created_by")
+    rows = principals.placed(Share.objects.filter(integration=integration), integration.organization).select_related("created_by")
     page = page_of(rows, request.GET.get("page"), PER_PAGE)
     outside = principals.outside(integration.organization, page.object_list)
     context = {
@@ -95,7 +95,7 @@ def transfer(request: HttpRequest, slug: str) -> HttpResponse:
                 services.transfer(integration=integration, organization=organization, user=signed_in(request))
                 messages.success(request, f"{integration} belongs to {organization} now.")
                 return redirect("integration-detail", integration.slug)
-            shared = integration.shares.select_related("user", "team__organization", "organization")
+            shared = principals.placed(integration.shares.all(), organization)
             context |= {
                 "owner": organization,
                 "strangers": services.strangers_to(integration, organization),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from integrations.models import Integration, Organization, Share, Team, User
+from integrations.models import Integration, Membership, Organization, Share, Team, User
 from integrations.refusals import Invalid
 
 OFFERED = 20  # of each kind, to choose from
@@ -76,16 +76,22 @@ def share_for(rows: QuerySet[Share], key: str) -> Share | None:
     return rows.first()
 
 
+def placed(shares: QuerySet[Share], owner: Organization) -> QuerySet[Share]:
+    """The shares with all that `outside` asks of them."""
+    there = Membership.objects.filter(user=OuterRef("user"), organization__path__startswith=_top(owner))
+    return shares.select_related("user", "team__organization", "organization").annotate(has_person=Exists(there))
+
+
 def outside(owner: Organization, shares: Iterable[Share]) -> set[UUID]:
-    """Ids of those of the shares that count for nobody where an integration belongs to `owner`: their principal is not in its tree."""
+    """Ids of those of the `placed` shares that count for nobody where an integration belongs to `owner`: their principal is not in
+    its tree.
+    """
     top = _top(owner)
-    people = User.objects.filter(pk__in=[share.user_id for share in shares if share.user_id])
-    known = set(people.filter(memberships__organization__path__startswith=top).values_list("pk", flat=True))
     found = set()
     for share in shares:
         match share.principal:
-            case User() as person:
-                counts = person.pk in known
+            case User():
+                counts = share.has_person  # type: ignore[attr-defined]
             case Team() as team:
                 counts = team.organization.path.startswith(top)
             case organization:
@@ -98,8 +104,8 @@ def outside(owner: Organization, shares: Iterable[Share]) -> set[UUID]:
 def offered(integration: Integration, user: Any, text: str = "") -> list[Named]:
     """Some principals to choose from, among those that the user sees anyway; whoever knows a name of the tree can write it."""
     seen = _tree(integration) & Organization.objects.visible_to(user)
-    people = User.objects.filter(memberships__organization__in=seen, is_active=True)
-    people = people.filter(Q(username__icontains=text) | Q(display_name__icontains=text)).distinct()
+    people = User.objects.filter(Exists(Membership.objects.filter(user=OuterRef("pk"), organization__in=seen)), is_active=True)
+    people = people.filter(Q(username__icontains=text) | Q(display_name__icontains=text))
     teams = Team.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text), organization__in=seen)
     organizations = seen.filter(Q(name__icontains=text) | Q(slug__icontains=text)).exclude(pk=integration.organization_id)
     found: list[Principal] = [
