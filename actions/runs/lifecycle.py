@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 
 from actions import requests
 from actions.models import Action, Run
+from actions.pagination import PaginationError
 from actions.runs.caps import Caps
 from actions.runs.leases import lease_end
 from actions.runs.plans import DEFAULT_LIMIT, PageLimit, Plan, checked, needs_mapping, page_limit, plan_of
@@ -84,9 +85,11 @@ def start(
     mapped = mapping_of(organization, connection)
     plan = _plan(action, mapped, organization, inputs)
     try:
-        plan.request(inputs, plan.strategy.first(1), base="https://host.invalid", headers={})
+        plan.request(inputs, plan.first(inputs, 1), base="https://host.invalid", headers={})
     except requests.InputError as error:
         raise Invalid({f"inputs.{name}": sentences for name, sentences in error.fields.items()}) from None
+    except PaginationError as error:
+        raise Conflict(str(error)) from None
     run = Run.objects.create(
         action=action,
         connection=connection,

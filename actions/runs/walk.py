@@ -59,9 +59,9 @@ class Walk:
 
     def to_the_end(self) -> None:
         """Walk until there is no next page, a limit is met, or something goes wrong. Raises what the exceptions of `execute` say."""
-        token: Token = self.run.checkpoint or self.strategy.first(self._page_size())
         try:
             self.lease.look()
+            token: Token = self.run.checkpoint or self.plan.first(self.run.inputs, self._page_size())
             if self._ends_before(token):
                 return
             self.unique = self._known_records()

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from integrations.definition.parts import HeaderName, Name, Part, Path, Paths, choice, header_name
+from integrations.definition.parts import Formula, HeaderName, Name, Part, Path, Paths, choice, header_name
 
 # Limits of the defaults (Rewst's custom integrations V2); a single run may ask for more or for all pages.
 MAX_DEFAULT_PAGE_SIZE = 1000
@@ -176,8 +176,34 @@ class RangePagination(_Counted):
         return value or "Content-Range"
 
 
+class ExpressionPagination(_Sized):
+    """JSONata expressions say what each page is asked for with: for lists that no other type can walk.
+
+    `first_expression` gives the values of the first page, an object or nothing; `next_expression` those of the next one,
+    nothing after the last. Without it, `cursor_expression` gives a cursor, nothing after the last page, and `first_expression`
+    is evaluated again with it as `query.cursor`. Each value goes to `values_location` under its own name; objects named
+    query, headers, body and path go there by the names in them, and `url` is a link that is followed.
+    """
+
+    label: ClassVar[str] = "Expression"
+
+    type: Literal["expression"] = "expression"
+    first_expression: Formula = ""
+    next_expression: Formula = ""
+    cursor_expression: Formula = ""
+    values_location: Annotated[Literal["query", "body", "header", "path", "templates"], BeforeValidator(choice)] = "query"
+    empty_page_ends: bool = False
+
+
 Pagination = Annotated[
-    NoPagination | IndexPagination | PagePagination | LinkPagination | PointerPagination | RangePagination, Field(discriminator="type")
+    NoPagination
+    | IndexPagination
+    | PagePagination
+    | LinkPagination
+    | PointerPagination
+    | RangePagination
+    | ExpressionPagination,
+    Field(discriminator="type"),
 ]
 PAGINATION_CLASSES: dict[str, type[Part]] = {
     "none": NoPagination,
@@ -186,6 +212,7 @@ PAGINATION_CLASSES: dict[str, type[Part]] = {
     "link": LinkPagination,
     "pointer": PointerPagination,
     "range": RangePagination,
+    "expression": ExpressionPagination,
 }
 
 
@@ -210,6 +237,10 @@ def pagination_gaps(pagination: Part) -> list[tuple[str, str]]:
             gaps += _pointer_gap(pagination)
             if pagination.after_location == "path" and not pagination.first_cursor:
                 gaps.append(("firstCursor", "The first cursor is missing: the path of the first request needs a value, for example start."))
+        case ExpressionPagination(next_expression="", cursor_expression=""):
+            gaps.append(
+                ("nextExpression", "The next expression is missing: it gives the values of the next page, for example {\"page\": paginationValues.page + 1}.")
+            )
     if isinstance(pagination, _Sized):
         gaps += _header_gap("pageSizeParam", pagination.page_size_location, pagination.page_size_param)
     return gaps
