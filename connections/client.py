@@ -14,24 +14,26 @@ from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings as django_settings
 
-from connections import outcomes, rates, request_log, tokens
+from connections import rates, request_log
 from connections.agents.route import MARK, Route
 from connections.agents.services import route_of
+from connections.answers import outcomes
+from connections.answers.outcomes import Outcome, Reading
+from connections.answers.rules import Rules, rules_of, said_in
 from connections.auth import Credentials, scheme_of
 from connections.callers import Caller, reads_caller
 from connections.destinations import base_known, base_of, called_at, default_credentials, destinations_of, lacks
 from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
-from connections.grants import Held, Issuer, secrets_in
 from connections.journal import DEBUG_BYTES, KEPT_BYTES, Entry, Journal
 from connections.models import Connection
 from connections.network import Network
 from connections.network_settings import network_of, options_of
-from connections.outcomes import Outcome, Reading
 from connections.redaction import holds, redact
 from connections.retries import CallError, Limited, repeated
-from connections.rules import Rules, rules_of, said_in
 from connections.secrets import SecretError, open_sealed
-from connections.token_answers import Token, TokenError, signals
+from connections.tokens import stores
+from connections.tokens.answers import Token, TokenError, signals
+from connections.tokens.grants import Held, Issuer, secrets_in
 from connections.transport import Digest, Exchange, Streamed, Transport, TransportError
 from connections.values import of_request, values_of
 from integrations import expressions
@@ -66,7 +68,7 @@ class Client:
         definition: Definition,
         credentials: Credentials,
         settings: Mapping[str, Any],
-        store: tokens.TokenStore,
+        store: stores.TokenStore,
         network: Network | None = None,
         route: Route | None = None,
         caller: Caller | None = None,
@@ -196,7 +198,7 @@ class Client:
         self._token()
         return self._values(**self._of_caller)
 
-    def use(self, store: tokens.TokenStore) -> None:
+    def use(self, store: stores.TokenStore) -> None:
         """Take the tokens from a store."""
         self._store = store
         with suppress(SecretError):  # said when a token is needed
@@ -480,14 +482,14 @@ def client_for(
         definition=definition,
         credentials=credentials,
         settings=connection.settings,
-        store=tokens.MemoryTokens(definition.auth),
+        store=stores.MemoryTokens(definition.auth),
         network=network,
         route=route_of(connection),
         caller=caller or Caller(connection.organization),
         transport=transport,
     )
     client.of_connection(connection)
-    client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
+    client.use(stores.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
     client.keep_to(
         rates.gate_of(
             base_known(definition, credentials, connection.settings),

@@ -15,11 +15,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from connections import limit_sharing, request_log, services, uninstalling, upkeep
+from connections import limit_sharing, request_log, services, uninstalling
 from connections.agents.forms import way_initial
 from connections.agents.ways import CLOUD, chosen, way_of
 from connections.auth import scheme_of
-from connections.authorization import needs_browser
 from connections.client import Caller, called_at, default_credentials, redirect_uri
 from connections.forms import ConnectionForm
 from connections.log_pages import DEBUG
@@ -28,6 +27,8 @@ from connections.network_settings import options_of
 from connections.permissions import connection_for, may_delete, may_use
 from connections.ping import TestResult
 from connections.secrets import SecretError
+from connections.tokens import upkeep
+from connections.tokens.authorization import needs_browser
 from integrations.definition import Definition
 from integrations.models import Integration, Organization, User
 from integrations.organizations import environments

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from connections import connection_settings, limit_sharing, network_settings, states, tokens
+from connections import connection_settings, limit_sharing, network_settings, states
 from connections.agents.ways import CLOUD, Way, check_holdable, way_of
 from connections.auth import scheme_of
 from connections.client import Caller, CallError, Client, client_for, default_credentials, destinations_of, opened
@@ -23,6 +23,7 @@ from connections.ping import TestResult, ping
 from connections.rates import MAX_CONCURRENCY, MAX_REQUESTS_PER_MINUTE
 from connections.request_log import Label
 from connections.secrets import MASK, SecretError, open_sealed, seal
+from connections.tokens import stores
 from connections.values import SECRET_FIELD
 from integrations import audit
 from integrations.definition import Definition, OAuth2Auth
@@ -80,7 +81,7 @@ def create(
     credentials = {**credentials, **hidden}
     _check_credentials(integration, definition, credentials, way, own)
     goes_to = destinations_of(definition, {**_defaults(integration, definition, own), **credentials}, settings)
-    credentials, held = tokens.pasted(definition.auth, credentials)
+    credentials, held = stores.pasted(definition.auth, credentials)
     with transaction.atomic():
         _one_at_a_time(organization.pk)
         others = Connection.objects.belonging_to(user, integration).filter(organization=organization, environment=environment)
@@ -110,7 +111,7 @@ def create(
         row = Credential(connection=connection, sealed=seal(credentials, context=f"credential:{connection.pk}"))
         row.network_sealed = seal(network, context=row.context) if network else ""
         if held:
-            row.token_sealed = tokens.sealed(connection.pk, held)
+            row.token_sealed = stores.sealed(connection.pk, held)
         row.save(force_insert=True)
         _record(connection, "created", after={**facts(connection), "credentials": sorted(credentials)}, user=user)
     return connection
@@ -173,8 +174,8 @@ def change(
             _check_credentials(connection.integration, definition, merged, way, own)
             defaults = _defaults(connection.integration, definition, own)
             connection.destinations = destinations_of(definition, {**defaults, **merged}, settings)
-            merged, held = tokens.pasted(definition.auth, merged)
-            token = tokens.kept_columns(connection.pk, held) if held else tokens.FORGOTTEN
+            merged, held = stores.pasted(definition.auth, merged)
+            token = stores.kept_columns(connection.pk, held) if held else stores.FORGOTTEN
             stays = settings == connection.settings and not moved and not held
             if stays and (not credentials or _outlives(definition, set(credentials))):
                 token = {}
@@ -403,9 +404,9 @@ def unsaved_client(
     settings, hidden = connection_settings.checked(definition, settings, whole=True, by_agent=way.agent is not None)
     credentials = {**credentials, **hidden}
     _check_credentials(integration, definition, credentials, way, own)
-    together, held = tokens.pasted(definition.auth, {**_defaults(integration, definition, own), **credentials})
+    together, held = stores.pasted(definition.auth, {**_defaults(integration, definition, own), **credentials})
     network = network_settings.as_network(own.network, network_secrets or {})
-    store = tokens.MemoryTokens(definition.auth, held)
+    store = stores.MemoryTokens(definition.auth, held)
     return Client(
         definition=definition,
         credentials=together,

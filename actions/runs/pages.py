@@ -16,7 +16,7 @@ from actions import results
 from actions.models import Page, Run
 from actions.pagination import End, Next, PageSeen, Token
 from actions.runs.plans import Plan
-from connections import outcomes
+from connections.answers import outcomes
 from connections.client import CallError, Client
 from connections.exchange import Answer, Outgoing
 

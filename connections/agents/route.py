@@ -12,10 +12,10 @@ from uuid import UUID
 import redis
 from django.conf import settings
 
-from connections import sockets
 from connections.agents import jobs
 from connections.exchange import Kind, TransportError, shown
 from connections.secrets import SecretError
+from connections.transport import sockets
 from junction_agent import protocol
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

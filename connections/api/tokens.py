@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.hal import paged
-from connections import authorization, services, upkeep
+from connections import services
 from connections.api.schema import (
     AuthorizationDocument,
     ConnectDocument,
@@ -26,6 +26,7 @@ from connections.api.views import represent, result_of
 from connections.client import Caller, redirect_uri
 from connections.models import Connection, TokenEvent
 from connections.permissions import connection_for
+from connections.tokens import authorization, upkeep
 from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.hal import array, page_of
-from connections import limit_sharing, network_settings, services, uninstalling, upkeep
+from connections import limit_sharing, network_settings, services, uninstalling
 from connections.agents.ways import chosen, way_of
 from connections.api.schema import (
     ConnectionDocument,
@@ -29,6 +29,7 @@ from connections.callers import Caller
 from connections.models import Connection, ConnectionEvent, DefaultCredential
 from connections.permissions import connection_for
 from connections.ping import TestResult
+from connections.tokens import upkeep
 from integrations.api import conditions
 from integrations.api.listing import MAX_TEXT, PAGING, Choice, Exactly, Filters, Flag, Order, Search
 from integrations.api.schema import problems

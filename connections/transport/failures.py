@@ -11,9 +11,9 @@ import requests
 import urllib3
 from django.conf import settings
 
-from connections import sockets
 from connections.exchange import Kind, TransportError
-from connections.wire import WireError
+from connections.transport import sockets
+from connections.transport.wire import WireError
 
 
 def failure(error: BaseException, where: str, *, end: float | None = None, total: float = 0) -> TransportError:

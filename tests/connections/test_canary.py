@@ -19,10 +19,11 @@ from django.db.models import BinaryField
 
 from actions import runs
 from actions.models import Run
-from connections import renewals, services
+from connections import services
 from connections.models import Connection, Credential, LoggedRequest
 from connections.rotation import sealed_models
 from connections.secrets import MASK
+from connections.tokens import renewals
 from integrations.models import Integration, User
 from tests.backends import Worker, eventually
 from tests.cast import MakeConnection, MakeIntegration, action_of, action_values

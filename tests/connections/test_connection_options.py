@@ -23,7 +23,7 @@ from connections.models import Connection, ConnectionEvent
 from connections.network_settings import network_of
 from integrations.models import Integration, User
 from tests.cast import Cast, MakeConnection, MakeIntegration
-from tests.connections.proxy import proxying
+from tests.connections.proxy.routes import proxying
 from tests.connections.server import Handler, certificate, serving
 from tests.integrations.test_api import Api
 from tests.pages import HTMX, errors, signed_in, text

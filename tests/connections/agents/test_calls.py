@@ -13,13 +13,14 @@ import pytest
 
 from actions import results, runs
 from actions.models import Run
-from connections import services, sockets, upkeep
+from connections import services
 from connections.agents import services as agents
 from connections.agents.route import Route
 from connections.agents.ways import Way
 from connections.exchange import Additions, Outgoing
 from connections.models import Agent, AgentInstance, Connection
-from connections.transport import Transport, TransportError
+from connections.tokens import upkeep
+from connections.transport import Transport, TransportError, sockets
 from integrations.models import Integration
 from tests.actions.test_runs import PAGES
 from tests.backends import eventually
