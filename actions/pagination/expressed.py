@@ -41,7 +41,8 @@ class ExpressionStrategy(Following[ExpressionPagination]):
             elif place != "templates":
                 placed.append((place, name, value))
         asked = self._asks(
-            *self._size(token), *((where, name, value if where == "body" else text_of(value)) for where, name, value in placed if value is not None)
+            *self._size(token),
+            *((where, name, value if where == "body" else text_of(value)) for where, name, value in placed if value is not None),
         )
         return PageRequest(asked.params, token["url"], asked.headers, asked.path, asked.body, values=values)
 

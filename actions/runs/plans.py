@@ -80,9 +80,7 @@ class Plan:
         }
         return self.strategy.first(page_size, about)
 
-    def read(
-        self, answer: Answer, number: int, *, types: MediaTypes | None = None, sent: Outgoing | None = None
-    ) -> reading.PageRead:
+    def read(self, answer: Answer, number: int, *, types: MediaTypes | None = None, sent: Outgoing | None = None) -> reading.PageRead:
         """The records of an answer to `sent`. `types` are the formats of the connection. Raises `PaginationError` and `ResultsKeyError`."""
         types = types or self.definition.media_types
         return reading.page_of(answer, results_key=self.results_key, is_paged=self.is_paged, number=number, types=types, sent=sent)

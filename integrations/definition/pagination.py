@@ -64,6 +64,19 @@ class _Counted(_Walked):
     empty_page_ends: bool = True
 
 
+class _Windowed(_Counted):
+    """A server that gives at most `window_size` records for one query, however many there are.
+
+    Before the walk would go beyond, it begins anew with the value that the last record has at `window_path` as a filter. Where
+    the filter includes that value, `unique_by` drops what comes again. The list has to be sorted by that value.
+    """
+
+    window_size: int | None = Field(default=None, ge=1, le=10_000_000)
+    window_param: Name = ""
+    window_location: Place = "query"
+    window_path: Path = ""
+
+
 class NoPagination(Part):
     """One request gives everything. The results key is optional: without it the answer itself is the result."""
 
@@ -73,7 +86,7 @@ class NoPagination(Part):
     results_key: Path = ""
 
 
-class IndexPagination(_Sized, _Counted):
+class IndexPagination(_Sized, _Windowed):
     """`offset=200&limit=100`: the parameter counts records. `increment` is by what it grows from page to page."""
 
     label: ClassVar[str] = "Index"
@@ -86,7 +99,7 @@ class IndexPagination(_Sized, _Counted):
     send_on_first_request: bool = True
 
 
-class PagePagination(_Sized, _Counted):
+class PagePagination(_Sized, _Windowed):
     """`page=3&page_size=100`: the parameter counts pages."""
 
     label: ClassVar[str] = "Page"
@@ -196,13 +209,7 @@ class ExpressionPagination(_Sized):
 
 
 Pagination = Annotated[
-    NoPagination
-    | IndexPagination
-    | PagePagination
-    | LinkPagination
-    | PointerPagination
-    | RangePagination
-    | ExpressionPagination,
+    NoPagination | IndexPagination | PagePagination | LinkPagination | PointerPagination | RangePagination | ExpressionPagination,
     Field(discriminator="type"),
 ]
 PAGINATION_CLASSES: dict[str, type[Part]] = {
@@ -239,11 +246,28 @@ def pagination_gaps(pagination: Part) -> list[tuple[str, str]]:
                 gaps.append(("firstCursor", "The first cursor is missing: the path of the first request needs a value, for example start."))
         case ExpressionPagination(next_expression="", cursor_expression=""):
             gaps.append(
-                ("nextExpression", "The next expression is missing: it gives the values of the next page, for example {\"page\": paginationValues.page + 1}.")
+                (
+                    "nextExpression",
+                    'The next expression is missing: it gives the values of the next page, for example {"page": paginationValues.page + 1}.',
+                )
             )
+    gaps += _window_gaps(pagination)
     if isinstance(pagination, _Sized):
         gaps += _header_gap("pageSizeParam", pagination.page_size_location, pagination.page_size_param)
     return gaps
+
+
+def _window_gaps(pagination: Part) -> list[tuple[str, str]]:
+    if not isinstance(pagination, _Windowed) or not pagination.window_size:
+        return []
+    gaps = []
+    if not pagination.window_param:
+        gaps.append(
+            ("windowParam", "The window parameter is missing: the filter that takes the last record's value, for example created_after.")
+        )
+    if not pagination.window_path:
+        gaps.append(("windowPath", "The window path is missing: the field of a record that the filter takes, for example created_at."))
+    return gaps + _header_gap("windowParam", pagination.window_location, pagination.window_param)
 
 
 def _pointer_gap(pagination: PointerPagination) -> list[tuple[str, str]]:

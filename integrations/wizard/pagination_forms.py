@@ -20,7 +20,7 @@ from integrations.definition import (
 )
 from integrations.widgets import Card
 from integrations.wizard.inputs import lines, text
-from integrations.wizard.paged_forms import CountedForm, PaginationForm, SizedForm
+from integrations.wizard.paged_forms import CountedForm, PaginationForm, SizedForm, WindowedForm
 from integrations.wizard.setting_fields import PLACES, YesNoField, option, place, tick
 
 
@@ -44,15 +44,14 @@ class NoPaginationForm(PaginationForm):
     )
 
 
-class IndexForm(SizedForm, CountedForm):
+class IndexForm(SizedForm, WindowedForm):
     part = IndexPagination
     advanced: ClassVar[tuple[str, ...]] = (
         "index_location",
         "increment",
         "send_on_first_request",
         *SizedForm.advanced,
-        "short_page_ends",
-        "empty_page_ends",
+        *(name for name in WindowedForm.advanced if name not in SizedForm.advanced),
     )
     card = Card(
         "A parameter counts records.",
@@ -85,14 +84,13 @@ class IndexForm(SizedForm, CountedForm):
     send_on_first_request = YesNoField(label="The first request has the index", help_text="Say no if the vendor refuses it there.")
 
 
-class PageForm(SizedForm, CountedForm):
+class PageForm(SizedForm, WindowedForm):
     part = PagePagination
     advanced: ClassVar[tuple[str, ...]] = (
         "page_location",
         "send_on_first_request",
         *SizedForm.advanced,
-        "short_page_ends",
-        "empty_page_ends",
+        *(name for name in WindowedForm.advanced if name not in SizedForm.advanced),
     )
     card = Card(
         "A parameter counts pages.",

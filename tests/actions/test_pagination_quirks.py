@@ -34,6 +34,12 @@ F_INDEX = {**INDEX, "resultsKey": "results", "pageSizeParam": "limit"}
 F_CURSOR = {**POINTER, "resultsKey": "data", "pointerPath": "$.next_cursor", "pageSizeParam": "limit"}
 F_LINKS = {**LINK, "resultsKey": "data", "nextPageKey": "links.next", "pageSizeParam": "per_page"}
 F_HEADER = {**HEADER, "pageSizeParam": "per_page"}
+WINDOW = {**INDEX, "pageSizeParam": "limit", "defaultPageSize": 250, "windowSize": 1000, "windowPath": "id"}
+EXPRESSION = {"type": "expression", "resultsKey": "items", "defaultPageSize": 10}
+COUNTED = {
+    **EXPRESSION, "firstExpression": '{"cursor": 1}',
+    "nextExpression": 'body.more_data ? {"cursor": paginationValues.cursor + 1} : null',
+}  # fmt: skip
 
 XML_RECORDS = [{"@id": str(n), "name": f"record-{n}"} for n in range(1, 26)]
 TEXT_RECORDS = [{"id": str(n), "name": f"record-{n}"} for n in range(1, 26)]
@@ -67,6 +73,7 @@ ROWS = [
     # 2, 3: what an index counts, and by how much it grows
     Row("index counts records", "/faults/index?total=25&cap=10", F_INDEX),
     Row("index from 1", "/faults/quirks/last-id?none=1", {**INDEX, "indexParam": "starting_after", "startIndex": 1}, records=all_records(25)[1:]),
+    Row("index counts records from 1", "/faults/quirks/one-based", {**INDEX, "indexParam": "startAt", "startIndex": 1}),
     Row("index counts pages", "/faults/quirks/page-offset", {**INDEX, "increment": "one"}),
     Row("server gives less than was asked for", "/faults/index?total=25&cap=7", F_INDEX, pages=4),
     # 4, 5: the page size
@@ -123,6 +130,11 @@ ROWS = [
     Row("range past the end is empty", "/faults/quirks/range?past=empty", RANGE),
     Row("range is cut by the server", "/faults/quirks/range?size=7", RANGE, 4),
     Row("range is ignored", "/faults/quirks/range?ignored=1", RANGE, 1, message="The server answered with the whole list instead of a range of it."),
+    Row("cursor in the path", "/faults/quirks/hop/{c}", {**POINTER, "afterParam": "c", "afterLocation": "path", "firstCursor": "start"},
+        action={"parameters": [{"name": "c", "in": "path"}]}),
+    Row("page as a matrix parameter", "/faults/quirks/matrix;page={page}", {**PAGE, "pageLocation": "path"}, action={"parameters": [{"name": "page", "in": "path"}]}),
+    Row("page within a segment of the path", "/faults/quirks/page={page}/json", {**PAGE, "pageLocation": "path"},
+        action={"parameters": [{"name": "page", "in": "path"}]}),
     # 11, 12: the end of cursors, and holes
     *(Row(f"last cursor is {end}", f"/faults/cursor?total=25&cap=10&end={end}", F_CURSOR) for end in ("null", "absent", "empty", "false")),
     Row("list is null after the last record", "/faults/cursor?total=20&cap=10&null_last=1", F_CURSOR, 2, records=first(20)),
@@ -147,6 +159,7 @@ ROWS = [
     Row("JSON:API", "/faults/quirks/shape?shape=jsonapi", {**LINK, "resultsKey": "data", "nextPageKey": "links.next"}),
     Row("records are an array", "/faults/quirks/shape?shape=root", {**PAGE, "resultsKey": "$"}),
     Row("records are a map", "/faults/quirks/shape?shape=map", {**PAGE, "resultsKey": "users"}),
+    Row("one record as an object", "/faults/quirks/shape?shape=single&total=1", {**PAGE, "resultsKey": "user"}, 1, records=first(1)),
     Row("records in several lists", "/faults/quirks/shape?shape=wildcard", {**PAGE, "resultsKey": "$.groups[*].users"}),
     Row("records deep within", "/faults/quirks/shape?shape=nested", {**PAGE, "resultsKey": "response.body.list"}),
     Row("records as XML", "/faults/quirks/shape?shape=xml", {**PAGE, "resultsKey": "users.user"}, records=XML_RECORDS),
@@ -164,6 +177,45 @@ ROWS = [
     Row("no list is an empty one", "/faults/quirks/no-such-list", {**PAGE, "endStatuses": [404]}, 0, records=[]),
     Row("server refuses after 1,000 records", "/faults/quirks/window", {**INDEX, "pageSizeParam": "limit", "defaultPageSize": 250}, 4, "ambiguous", first(1000),
         "The server answered page 5 with status 400, as past the end of a list. After exactly 1000 records this may also be a limit of the server."),
+    Row("server refuses after 1,000 records and is asked anew", "/faults/quirks/window", {**WINDOW, "windowParam": "after"}, 6, records=first(1500)),
+    Row("server counts what one query gives and is asked anew", "/faults/quirks/window?counted=1", {**WINDOW, "windowParam": "after"}, 6, records=first(1500)),
+    Row("server refuses a page that goes beyond its window", "/faults/quirks/window?strict=1", {**WINDOW, "windowParam": "after", "defaultPageSize": 300}, 5,
+        records=first(1500)),
+    Row("window begins with the record that ended the one before", "/faults/quirks/window", {**WINDOW, "windowParam": "from", "uniqueBy": "id"}, 7,
+        records=first(1500)),
+    Row("window by a field that records do not have", "/faults/quirks/window", {**WINDOW, "windowParam": "after", "windowPath": "created"}, 3, "failed", first(750),
+        "The window path created leads to nothing in the last record"),
+    Row("next link is never null", "/faults/quirks/never-null", LINK, 3, "loop", message="Page 4 would repeat page 3"),
+    Row("next link is never null, and a flag says the end", "/faults/quirks/never-null", {**LINK, "lastPagePath": "end_of_stream"}),
+    # 19: cursors that expire, or belong to their query
+    Row("cursor has expired", "/faults/quirks/expired", POINTER, 2, "failed", first(20), "The vendor refused the request as invalid (400)."),
+    Row("cursor belongs to the query that it was made with", "/faults/quirks/bound", POINTER, inputs={"filter": "all"},
+        action={"parameters": [{"name": "filter", "in": "query"}]}),
+    # 24: records that move while the list is read
+    Row("records that come twice are kept once", "/faults/quirks/inclusive?total=19",
+        {**POINTER, "afterParam": "since", "pointerLocation": "record", "pointerPath": "id", "repeatEnds": True, "uniqueBy": "id"}, 3, records=first(19)),
+    # expressions: what no other type says
+    Row("expression counts", "/faults/quirks/flag", COUNTED, message="The expression gives no values for a next page."),
+    Row("expression of two positions", "/faults/quirks/pair", {**EXPRESSION, "firstExpression": '{"a": 1, "b": 1000}', "emptyPageEnds": True,
+        "nextExpression": '{"a": paginationValues.a + 1, "b": paginationValues.b - 1}'}, message="An empty page followed."),
+    Row("expression of a cursor", "/faults/cursor?total=25&cap=10", {**EXPRESSION, "resultsKey": "data", "cursorExpression": "body.next_cursor",
+        "firstExpression": "query.cursor ? {'cursor': query.cursor, 'limit': query.limit} : {'limit': query.limit}"}),
+    Row("expression of a link", "/faults/links?total=25&cap=10&style=relative", {**EXPRESSION, "resultsKey": "data", "pageSizeParam": "per_page",
+        "nextExpression": "body.links.next ? {'url': body.links.next} : null"}),
+    Row("expression into a body", "/faults/quirks/search", {**EXPRESSION, "resultsKey": "Data.Rows", "valuesLocation": "body",
+        "firstExpression": "{'Data.Page': 1, 'Data.Size': query.limit}",
+        "nextExpression": "records.count = query.limit ? {'Data.Page': paginationValues.`Data.Page` + 1, 'Data.Size': query.limit} : null"},
+        action={"method": "POST"}, inputs={"body": {"Data": {"Filter": "all"}}}),
+    Row("expression into a header", "/faults/quirks/header-page", {**EXPRESSION, "resultsKey": "$", "firstExpression": "{'headers': {'X-Page': 1}}",
+        "nextExpression": "paginationValues.headers.`X-Page` < $number(headers.`x-total-pages`) ? {'headers': {'X-Page': paginationValues.headers.`X-Page` + 1}} : null"}),
+    Row("expression of the last record", "/faults/quirks/last-id", {**EXPRESSION, "nextExpression": "body.has_more ? {'starting_after': records.last.id} : null"}),
+    Row("expression that reads what was sent", "/faults/quirks/flag", {**EXPRESSION,
+        "nextExpression": "body.more_data ? {'cursor': ($exists(query.cursor) ? $number(query.cursor) : 1) + 1}"}),
+    Row("expression that repeats itself", "/faults/quirks/flag", {**COUNTED, "nextExpression": "{'cursor': 1}"}, 1, "loop", first(10), "Page 2 would repeat page 1"),
+    Row("expression that gives no object", "/faults/quirks/flag", {**COUNTED, "nextExpression": "paginationValues.cursor + 1"}, 0, "failed", [],
+        "The expression of the pagination gives 2 and not an object of values."),
+    Row("expression that cannot be evaluated", "/faults/quirks/flag", {**COUNTED, "nextExpression": "{'cursor': body.items + 1}"}, 0, "failed", [],
+        "The expression {'cursor': body.items + 1} cannot be evaluated"),
     # misbehaviour
     Row("index is ignored", "/faults/index?total=1000&cap=10&ignore=offset", F_INDEX, 1, "loop", first(10), "Page 2 repeats page 1"),
     *(Row(f"page numbers in a loop of {n}", f"/faults/pages?total=1000&cap=10&period={n}", {**F_PAGE, "totalCounts": "nothing"}, n, "loop", first(10 * n),
@@ -176,6 +228,8 @@ ROWS = [
     Row("short last page for ever", "/faults/pages?total=25&cap=10&past_end=last", {**F_PAGE, "totalCounts": "nothing"},
         message="The server repeated its last page, which was shorter than the others."),
     Row("page that shrinks in the middle", "/faults/quirks/slots", {**INDEX, "increment": "size"}, 4),
+    Row("expression without an end", "/faults/quirks/flag?total=0", {**COUNTED, "nextExpression": "{'cursor': paginationValues.cursor + 1, 'n': $random()}",
+        "emptyPageEnds": True}, 1, records=[], message="An empty page followed."),
     Row("HTML in the middle", "/faults/quirks/broken?how=html", PAGE, 1, "failed", first(10), "Page 2 cannot be read. The server answered with an HTML page"),
     Row("JSON that breaks off", "/faults/quirks/broken?how=cut", PAGE, 1, "failed", first(10), "Page 2 cannot be read. The body of the answer"),
 ]  # fmt: skip
