@@ -63,6 +63,8 @@ def start(
         raise Conflict(
             f"{action.name} is an action of another integration than the connection {connection.name}. Choose a connection of its own."
         )
+    if connection and connection.owner_id and connection.owner_id != user.pk:
+        raise Conflict(f"{connection} belongs to another member alone: {integration} is connected per user. Use a connection of your own.")
     if action.revision.finalized_at is None:
         raise Conflict("This action is part of a draft. It can be run once the draft is finalized.")
     organization = organization or (connection.organization if connection else None)
