@@ -79,7 +79,7 @@ class Walk:
         except DatabaseError:
             self.slots.release()
             raise
-        except BaseException as error:
+        except BaseException as error:  # also the end of the process; it is raised again once slots are free and pages stored
             self.slots.release()
             self.store.save()
             if isinstance(error, Cancelled):

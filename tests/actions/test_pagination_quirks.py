@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from actions import results, runs
 from actions.models import Run
@@ -65,6 +68,10 @@ def first(count: int) -> list[Any]:
 
 
 ROWS = [
+    # 23: one list of an API pages in its own way
+    Row("action pages in its own way", "/faults/quirks/flag", PAGE, action={"pagination": {**POINTER, "hasMorePath": "more_data"}}),
+    Row("action has a page size of its own", "/faults/quirks/largest", {**PAGE, "pageSizeParam": "size", "defaultPageSize": 100},
+        action={"pagination": {**PAGE, "pageSizeParam": "size", "defaultPageSize": 5}}),
     # 1: base of the page number, and whether the first request has it
     Row("page from 1", "/faults/pages?total=25&cap=10", F_PAGE),
     Row("page from 0", "/faults/pages?total=25&cap=10&first=0", {**F_PAGE, "startPage": 0}),
@@ -296,3 +303,66 @@ def test_next_link_passes_the_address_guard(walk: Any, settings: Any, named: boo
     run = walk(Row("", "/faults/quirks/guarded?to=https://10.0.0.1:8443", LINK), auth=auth, credentialOrigins=origins)
     assert (run.verdict, run.page_count) == ("failed", 1)
     assert run.message.startswith("10.0.0.1 leads to 10.0.0.1, which is not a public address"), run.message
+
+
+# --- the index ------------------------------------------------------------------------------------------------------------
+
+# What vendors do, by the numbers under which we keep them, and where it is shown: the beginnings of names of rows, or tests elsewhere.
+QUIRKS: dict[int, tuple[str, ...]] = {
+    1: ("page from 0", "page from 1", "page from 7", "first page without its number"),
+    2: ("index counts records", "index counts records from 1", "index counts pages"),
+    3: ("server gives less than was asked for",),
+    4: ("page size without a cap is refused", "page size is capped", "page and size as numbers in the body", "page and size as text in the body"),
+    5: ("page size with the first request only",),
+    6: ("total at a path", "total of pages at a path", "total is null", "total names too few", "total names too many", "total in a header", "total of pages in a header"),
+    7: ("flag written as true", "flag written as text", "more is said while a page is empty"),
+    8: ("cursor is the id of the last record",),
+    9: ("cursor in a nested body", "cursor in a header, sent in a header", "cursor within a URL", "cursor to be decoded", "cursor that was to be decoded is sent as it is"),
+    10: ("cursor in a nested body", "cursor in a header, sent in a header", "cursor in the path", "page in a header"),
+    11: ("last cursor is null", "list is null after the last record", "flag of the last page"),
+    12: ("empty pages with a live cursor",),
+    13: ("link is relative", "link is network", "link begins with the host", "link has lost a parameter that is sent again",
+         "tests/actions/test_pagination.py::test_link_becomes_absolute", "test_other_origin_gets_credentials_only_where_the_definition_names_it",
+         "tests/actions/test_hostile_answers.py::test_next_link_is_kept_without_the_key"),
+    14: ("Link header written as several", "Link header written as case", "Link header written as unquoted", "Link header with results=false"),
+    15: ("OData 4", "OData 2", "HAL", "JSON:API"),
+    16: ("next link is never null", "next link is never null, and a flag says the end", "page begins with the record that ended the one before"),
+    17: ("last page for ever", "past the end is 404", "past the end is 400", "past the end is 416", "past the end is 204"),
+    18: ("server refuses after 1,000 records", "server refuses after 1,000 records and is asked anew"),
+    19: ("cursor has expired", "cursor belongs to the query that it was made with"),
+    20: ("page and size as numbers in the body",),
+    21: ("range of records", "page as a matrix parameter", "page within a segment of the path"),
+    22: ("records are a map", "records are an array", "one record as an object", "records as XML", "records as CSV", "records as NDJSON", "records in several lists"),
+    23: ("action pages in its own way", "action has a page size of its own"),
+    24: ("records that come twice are kept once", "tests/actions/test_unique.py::test_list_that_moves_while_it_is_read_is_read_to_its_end"),
+    25: ("tests/actions/test_run_ledger.py::test_parked_run_goes_on_when_its_time_has_come",
+         "tests/actions/test_run_ledger.py::test_failed_run_goes_on_from_its_last_page",
+         "tests/actions/test_runs.py::test_client_credentials_token_is_fetched_once_and_renewed_when_it_is_rejected"),
+    # 26, an export that is ordered, waited for and downloaded, is three actions and no list: docs/pagination.md says so.
+}  # fmt: skip
+MISBEHAVIOUR = (
+    *(f"{what} in a loop of {n}" for what in ("page numbers", "cursors", "links") for n in (1, 2, 5)),
+    "index is ignored",
+    "last page for ever",
+    "short last page for ever",
+    "total names too few",
+    "total names too many",
+    "page that shrinks in the middle",
+    "HTML in the middle",
+    "JSON that breaks off",
+    "test_page_that_never_comes_whole_fails_the_run",  # truncated, slow drip
+)
+
+
+@pytest.mark.parametrize("name", sorted({*chain.from_iterable(QUIRKS.values()), *MISBEHAVIOUR}))
+def test_every_quirk_is_shown_somewhere(name: str) -> None:
+    file, _, test = name.rpartition("::")
+    if test.startswith("test_"):
+        text = (Path(settings.BASE_DIR) / file).read_text() if file else Path(__file__).read_text()
+        assert f"\ndef {test}(" in text
+    else:
+        assert name in [row.name for row in ROWS]
+
+
+def test_no_number_is_left_out() -> None:
+    assert list(QUIRKS) == list(range(1, 26))

@@ -82,3 +82,27 @@ def test_every_evaluation_ends(source: str) -> None:
 def test_nothing_of_python_can_be_reached() -> None:
     for source in ("context.__class__", "$.__class__", "context.users.append", "$lookup(context, '__init__')"):
         assert formulas.evaluate(source, VALUES) is None
+
+
+def test_expression_that_was_used_before_has_its_time_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formulas, "MILLISECONDS", 100)
+    source = "$uppercase(context.name) & '!'"
+    found = []
+    for _ in range(3):
+        found.append(formulas.evaluate(source, VALUES))
+        time.sleep(0.12)
+    assert found == ["ACME!"] * 3
+
+
+def test_expression_that_ran_away_once_works_with_other_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formulas, "MILLISECONDS", 100)
+    source = "($f := function($n) { $n > 0 ? $f($n - 1) : 0 }; $f(context.count))"
+    with pytest.raises(formulas.FormulaError):
+        formulas.evaluate(source, {"context": {"count": 10_000_000}})
+    assert [formulas.evaluate(source, VALUES) for _ in range(3)] == [0, 0, 0]
+
+
+def test_nothing_stays_from_one_evaluation_to_the_next() -> None:
+    source = "$exists($kept) ? $kept : ($kept := context.name)"
+    bare = "$kept := $exists($kept) ? 'from before' : context.name"
+    assert [formulas.evaluate(one, VALUES) for one in (source, source, bare, bare)] == ["acme"] * 4
