@@ -191,19 +191,20 @@ def test_two_workers_with_the_same_delivery_send_it_once(cast: Cast) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_delivery_of_a_killed_worker_is_sent_by_another_one(cast: Cast, worker: Worker) -> None:
-    arrived, answers = threading.Event(), [0]
+    arrived, gone, answers = threading.Event(), threading.Event(), [0]
 
     def answer(handler: Handler) -> None:
         answers[0] += 1
         if answers[0] == 1:
             arrived.set()
-            threading.Event().wait(30)  # until the worker is gone
+            gone.wait(30)
         handler.reply(200)
 
     def hung(server: Served) -> Delivery:
         delivery = sending.post(target=made(cast, server.url)[0], kind="a", data={})
         assert arrived.wait(60)
         worker.kill()
+        gone.set()
         return delivery
 
     with serving(answer) as server:
