@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from connections.agent_models import Agent, AgentCode, AgentInstance
 from connections.choosing.models import Override
+from connections.deliveries.models import Delivery, DeliveryAttempt, DeliveryTarget
 from connections.mapping.models import MappedOrganization, Mapping, MappingOption
 from integrations.models import Integration, Organization, Revision, Role, User
 from integrations.models.environment import PRODUCTION, SLUG_LENGTH
@@ -24,6 +25,9 @@ __all__ = [
     "Connection",
     "Credential",
     "DefaultCredential",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryTarget",
     "MappedOrganization",
     "Mapping",
     "MappingOption",

@@ -78,7 +78,7 @@ def evaluate(source: str, values: Any) -> Any:
     """The value of an expression as JSON, None where there is none. Raises `FormulaError`."""
     try:
         compiled = _of(source)
-        # The time counts from when the bounds are set. In a frame of its own nothing stays for whoever evaluates the same text next.
+        # The library counts the time from when the bounds are set; and a name that an expression sets stays in its frame, the empty one.
         compiled.environment.set_runtime_bounds(MILLISECONDS, DEEPEST)
         found = compiled.evaluate(values, {})
     except (ValueError, TimeoutError, RecursionError, ArithmeticError, MemoryError, jsonata.JException) as error:
@@ -100,7 +100,7 @@ def _of(source: str) -> jsonata.Jsonata:
         if len(source) > LONGEST:
             raise ValueError(f"An expression has at most {LONGEST:,} characters; this one has {len(source):,}.")
         try:
-            found = jsonata.Jsonata(source, _Pattern, MILLISECONDS, DEEPEST)
+            found = jsonata.Jsonata(source, _Pattern)
         except (jsonata.JException, RecursionError) as error:
             raise NoFormula(source, _said(error)) from None
         found.register_lambda("pad", _pad)
