@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from connections import connection_settings, limit_sharing, network_settings, states, tokens
-from connections.agents.ways import CLOUD, Way, check_holdable, way_of
+from connections.agents.ways import CLOUD, Way, check_holdable, check_network, way_of
 from connections.auth import scheme_of
 from connections.client import Caller, CallError, Client, client_for, default_credentials, destinations_of, opened
 from connections.exchange import may_carry_credentials
@@ -491,6 +491,7 @@ def _defaults(integration: Integration, definition: Definition, options: Connect
 def _check_credentials(
     integration: Integration, definition: Definition, credentials: dict[str, str], way: Way, options: ConnectionOptions
 ) -> None:
+    check_network(way, options)
     if way.credential:
         check_holdable(definition)
         return

@@ -25,7 +25,7 @@ from actions.runs import ahead
 from actions.runs.caps import Caps
 from actions.runs.fetchers import Fetchers, Job
 from actions.runs.guards import Guards
-from actions.runs.leases import Cancelled, Lease, LeaseLost
+from actions.runs.leases import OURS, Cancelled, Lease, LeaseLost
 from actions.runs.pages import Fetched, Fetcher, ids_digest, ledger_row
 from actions.runs.plans import plan_of
 from actions.runs.store import Store
@@ -238,6 +238,7 @@ class Walk:
                 Verdict.FAILED,
                 f"Outcome unknown: the worker ended after it had sent the {method} of page {token['number']} and before an answer came. "
                 "Look at the vendor whether it was done. If it was not, resume the run; an integration with an idempotency header needs no look.",
+                OURS,
             )
         return bool(repeat or self.run.sent_at)
 

@@ -248,7 +248,7 @@ class Transport:
         """The same by an agent."""
         method, url = wire.method, wire.origin + wire.target
         headers = [(name, _text(value)) for name, value in wire.headers.items()]
-        raw = route.send(method, url, headers, wire.body, certificate=self._network.certificate, timeouts=timeouts)
+        raw = route.send(method, url, headers, wire.body, network=self._network, timeouts=timeouts)
         fields = urllib3.HTTPHeaderDict()
         for name, value in raw.headers:
             fields.add(name, value)
