@@ -11,7 +11,7 @@ from enum import Enum
 import regex
 
 from connections.exchange import Answer, Headers, Outgoing, TransportError
-from connections.rules import Rules, rule_on
+from connections.rules import Rules, rule_on, value_in
 from integrations import paths
 from integrations.definition import BlameName, BodyWait, RateLimit
 
@@ -175,6 +175,8 @@ def own_wait(answer: Answer, limit: RateLimit, *, now: datetime) -> float | None
     found += [wait for name in limit.reset_headers if (wait := until(answer.headers.get(name), now=now))]
     if limit.body and (text := _in_body(answer, limit.body)):
         found.append(until(text, now=now) if limit.body.kind == "at" else retry_after(text, now=now))
+    if limit.retry_after_expression:
+        found.append(retry_after(value_in(answer, limit.retry_after_expression), now=now))
     return max((wait for wait in found if wait is not None), default=None)
 
 

@@ -31,7 +31,7 @@ from actions.runs.plans import plan_of
 from actions.runs.store import Store
 from actions.runs.unique import Unique
 from connections.client import Caller, CallError, Client, Limited, client_for
-from connections.limit_sharing import slots_of
+from connections.limit_sharing import level_of, slots_of
 from connections.request_log import Label
 
 Verdict = Run.Verdict
@@ -56,6 +56,7 @@ class Walk:
         self.queue: deque[tuple[Any, bool, Job[Fetched]]] = deque()  # position, whether it was foreseen, and the job
         self._logged = time.monotonic()
         self.width = self.slots.limit if self._may_look_ahead else 1
+        self.level = level_of(run.connection) if self._may_look_ahead else None
 
     def to_the_end(self) -> None:
         """Walk until there is no next page, a limit is met, or something goes wrong. Raises what the exceptions of `execute` say."""
@@ -160,14 +161,18 @@ class Walk:
         fetchers.wait(job, look)
         if isinstance(job.error, CallError) and (foreseen or isinstance(job.error, Limited)):
             # Of a page that was asked for early only a failure in its turn counts; the vendor may have had too much at once.
-            self.width = max(1, self.width // 2)
+            self._slow_down()
             if foreseen:
                 job = self._submit(fetchers, token)
                 fetchers.wait(job, look)
         fetched = job.result()
         if fetched.answer.attempts > 1:
-            self.width = max(1, self.width // 2)
+            self._slow_down()
         return fetched
+
+    def _slow_down(self) -> None:
+        """Fewer requests at once: for the rest of the run, or until the connection has recovered."""
+        self.width = min(self.width, self.level.lower()) if self.level else max(1, self.width // 2)
 
     def _submit(self, fetchers: Fetchers, token: Token) -> Job[Fetched]:
         if self.fetcher.is_kept_apart and not self.plan.definition.idempotency_header:
@@ -179,6 +184,8 @@ class Walk:
         """Have the page of `token` fetched while the one before is stored, and as many after it as can be foreseen and are allowed."""
         if self.queue and self.queue[0][0] != self.strategy.position(token):
             self._one_by_one()
+        if self.level:
+            self.width = self.level.now()
         # Twice as many as run at once, so that a slow page in front leaves no thread without work.
         depth = self.width if self.width == 1 else 2 * self.width
         depth = max(1, min(depth, settings.RUN_PREFETCH_BYTES // max(1, size), self.caps.pages_left(self.run.page_count + 1)))
@@ -200,7 +207,7 @@ class Walk:
         for _, _, job in self.queue:
             job.wanted = False
         self.queue.clear()
-        self.width = 1
+        self.width, self.level = 1, None
 
     @property
     def _may_look_ahead(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from integrations import expressions
 from integrations.truto.found import Read
 
 _HEADER = re.compile(r"^[A-Za-z0-9-]+$")
@@ -68,6 +69,14 @@ def pagination_of(value: Any, place: str, found: Read) -> dict[str, Any] | None:
     return made
 
 
+def _is_template(text: str) -> bool:
+    """Whether a text is an expression of ours: `{{response.error.retry_in}}`."""
+    try:
+        return not expressions.parse(text).is_plain
+    except ValueError:
+        return False
+
+
 def rate_limit_of(value: Any, place: str, found: Read) -> dict[str, Any]:
     """A rate limit as its definition in JSON. Header names, and expressions that do nothing but name one, are used."""
     made: dict[str, Any] = {}
@@ -83,6 +92,8 @@ def rate_limit_of(value: Any, place: str, found: Read) -> dict[str, Any]:
         header = text if _HEADER.match(text) else (match[1] or match[2]) if match else ""
         if header:
             made[field] = [header] if field == "retryAfterHeaders" else header
+        elif field == "retryAfterHeaders" and _is_template(text):
+            made["retryAfterExpression"] = text
         elif text:
             found.leave(f"{place}.{name}", "Only the name of a header is used here.")
     for name in sorted(set(value) - {"is_rate_limited", "retry_after_header_expression", "rate_limit_header_expression"}):

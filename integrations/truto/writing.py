@@ -95,10 +95,10 @@ def _anew(definition: Definition, operations: list[Operation], label: str) -> di
     if pagination := _pagination(definition.pagination):
         found["pagination"] = pagination
     limit = definition.rate_limit
-    if limit.retry_after_headers or limit.remaining_header:
+    if limit.retry_after_headers or limit.remaining_header or limit.retry_after_expression:
         found["rate_limit"] = {
             "is_rate_limited": True,
-            "retry_after_header_expression": next(iter(limit.retry_after_headers), "Retry-After"),
+            "retry_after_header_expression": next(iter(limit.retry_after_headers), limit.retry_after_expression or "Retry-After"),
             **({"rate_limit_header_expression": limit.remaining_header} if limit.remaining_header else {}),
         }
     if definition.error_expression:

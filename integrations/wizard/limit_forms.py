@@ -15,6 +15,7 @@ from integrations.wizard.inputs import text
 from integrations.wizard.setting_fields import WordsField, option
 
 _BODY = "body_"
+_PLAIN = ("remaining_header", "retry_after_headers", "reset_headers", "retry_after_expression", "statuses")
 
 
 class LimitsForm(StepForm):
@@ -37,6 +38,12 @@ class LimitsForm(StepForm):
         label="Reset headers",
         placeholder="X-RateLimit-Reset",
         help_text="Headers that say from when on calls are welcome again: seconds or milliseconds since 1970, or a date.",
+    )
+    retry_after_expression = forms.CharField(
+        required=False,
+        label="Retry after expression",
+        widget=text(placeholder="{{response.error.retry_in}}"),
+        help_text="Seconds to wait, or a date, from anywhere in the answer: {{response.…}}, {{headers.…}} and {{status}} read it.",
     )
     statuses = WordsField(
         label="Statuses that are sent again",
@@ -68,7 +75,7 @@ class LimitsForm(StepForm):
             "Too many calls",
             "Junction waits as long as the vendor asks and then goes on by itself. Status 429, the header Retry-After and the usual rate limit "
             "headers are understood already; fill in only what this vendor does differently.",
-            ("remaining_header", "retry_after_headers", "reset_headers", "statuses"),
+            _PLAIN,
         ),
         (
             "Requests that must not happen twice",
@@ -88,7 +95,7 @@ class LimitsForm(StepForm):
         limit = definition.rate_limit
         body = limit.body.model_dump() if limit.body else {}
         return {
-            **{name: getattr(limit, name) for name in ("remaining_header", "retry_after_headers", "reset_headers", "statuses")},
+            **{name: getattr(limit, name) for name in _PLAIN},
             **{f"{_BODY}{name}": body.get(name, "") for name in BodyWait.model_fields},
             "idempotency_header": definition.idempotency_header,
         }
@@ -102,7 +109,7 @@ class LimitsForm(StepForm):
     def save(self) -> None:
         sent = self.cleaned_data
         limit = self.saved.working.definition.rate_limit.dump()
-        limit |= {to_camel(name): sent[name] for name in ("remaining_header", "retry_after_headers", "reset_headers", "statuses")}
+        limit |= {to_camel(name): sent[name] for name in _PLAIN}
         body = {name: sent[f"{_BODY}{name}"] for name in BodyWait.model_fields}
         limit["body"] = {name: value for name, value in body.items() if value} if sent["body_path"] else None
         services.change_definition(integration=self.saved, rate_limit=limit, idempotency_header=sent["idempotency_header"])

@@ -19,6 +19,7 @@ FULL = {
     "remaining_header": "X-Calls-Left",
     "retry_after_headers": "X-Retry-After, X-Wait",
     "reset_headers": "X-Calls-Reset",
+    "retry_after_expression": "{{response.error.retry_in}}",
     "statuses": "503, 5XX",
     "body_path": "error.message",
     "body_pattern": r"again at (\S+)",
@@ -29,6 +30,7 @@ LIMIT = RateLimit(
     remaining_header="X-Calls-Left",
     retry_after_headers=["X-Retry-After", "X-Wait"],
     reset_headers=["X-Calls-Reset"],
+    retry_after_expression="{{response.error.retry_in}}",
     statuses=["503", "5xx"],
     body=BodyWait(path="error.message", pattern=r"again at (\S+)", kind="at"),
 )
