@@ -155,7 +155,9 @@ class Run(models.Model):
     verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
     message = models.TextField(blank=True, help_text="Why the run ended as it did, in a sentence.")
     blame = models.CharField(max_length=10, blank=True, choices=Blame.choices, help_text="Who can mend a failure.")
-    cause = models.CharField(max_length=60, blank=True, help_text="The failure as connections.advice knows it; empty for one of its own.")
+    cause = models.CharField(
+        max_length=60, blank=True, help_text="The failure as connections.answers.advice knows it; empty for one of its own."
+    )
     failed_status = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="The vendor's status, where its answer ended the run."
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from connections import bodies, media, rules
-from connections.advice import advice_for, cause_of, is_page, skew_of
-from connections.client import CallError, Client
+from connections import bodies, media
+from connections.answers import rules
+from connections.answers.advice import advice_for, cause_of, is_page, skew_of
+from connections.answers.outcomes import Outcome
+from connections.client import Client
 from connections.exchange import Answer, Outgoing, shown
 from connections.journal import Entry
-from connections.outcomes import Outcome
+from connections.retries import CallError
 from connections.transport import TransportError
 from integrations import paths
 from integrations.definition import BlameName, Ping
@@ -24,7 +26,7 @@ class TestResult:
     """`status` is the vendor's HTTP status, None where no answer came; `elapsed_ms` the time of the request.
 
     `sent` is the request as it went out and what came back, without secrets. `decided_by` names the part of the answer
-    that decided, `cause` the failure as `connections.advice` knows it, `blame` who can mend it.
+    that decided, `cause` the failure as `connections.answers.advice` knows it, `blame` who can mend it.
     """
 
     ok: bool

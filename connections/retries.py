@@ -7,10 +7,10 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from connections import outcomes
-from connections.advice import cause_of
+from connections.answers import outcomes
+from connections.answers.advice import cause_of
+from connections.answers.outcomes import Outcome, Reading
 from connections.exchange import Answer, Outgoing, TransportError
-from connections.outcomes import Outcome, Reading
 from connections.rates import Gate
 from integrations.definition import BlameName
 
@@ -20,7 +20,7 @@ ATTEMPTS = 4  # of one request, the first included
 class CallError(Exception):
     """A call ended without a usable answer. The message is a sentence without secrets; `status` is the vendor's, if it answered.
 
-    `blame` says who can mend it, None where nobody knows; `cause` is what `connections.advice` knows it by, "" for no answer of these.
+    `blame` says who can mend it, None where nobody knows; `cause` is what `connections.answers.advice` knows it by, "" for no answer of these.
     """
 
     def __init__(

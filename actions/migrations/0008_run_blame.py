@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             model_name="run",
             name="cause",
             field=models.CharField(
-                blank=True, help_text="The failure as connections.advice knows it; empty for one of its own.", max_length=60
+                blank=True, help_text="The failure as connections.answers.advice knows it; empty for one of its own.", max_length=60
             ),
         ),
         migrations.AddField(

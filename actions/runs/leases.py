@@ -102,7 +102,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Fault:
-    """Whose a failure is, by what `connections.advice` knows it, and the vendor's status where its answer ended the run."""
+    """Whose a failure is, by what `connections.answers.advice` knows it, and the vendor's status where its answer ended the run."""
 
     blame: BlameName
     cause: str = ""

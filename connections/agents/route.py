@@ -13,11 +13,11 @@ from uuid import UUID
 import redis
 from django.conf import settings
 
-from connections import sockets
 from connections.agents import jobs
 from connections.exchange import Kind, TransportError, shown
 from connections.network import Network
 from connections.secrets import SecretError
+from connections.transport import sockets
 from integrations.storable import mended
 from junction_agent import protocol
 

@@ -11,9 +11,9 @@ import requests
 import urllib3
 from django.conf import settings
 
-from connections import sockets
 from connections.exchange import Kind, TransportError
-from connections.wire import WireError
+from connections.transport import sockets
+from connections.transport.wire import WireError
 
 _ALERT = "\x15\x03"  # how a TLS record begins that says what is wrong (RFC 8446 5.1)
 

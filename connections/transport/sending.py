@@ -19,17 +19,17 @@ from django.conf import settings
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool
 
-from connections import sockets, tunnels
 from connections.agents.route import Route
 from connections.exchange import DEFAULT_PORTS, Additions, Answer, Exchange, Headers, Outgoing, TransportError, may_carry_credentials, shown
 from connections.network import Network
+from connections.transport import sockets, tunnels
 from connections.transport.bodies import CHUNK, read
 from connections.transport.failures import failure, invalid
 from connections.transport.messages import Wire, dressed, fields_of, prepare, redirect_target, redirected
 from connections.transport.streams import Streamed, time_for_a_step
 from connections.transport.tls import GuardedAdapter
-from connections.wire import Exchange as Wired
-from connections.wire import Kept, Whole, WireError, head_of
+from connections.transport.wire import Exchange as Wired
+from connections.transport.wire import Kept, Whole, WireError, head_of
 
 MAX_REDIRECTS: Final = 5
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

@@ -215,7 +215,7 @@ def test_list_is_walked_to_its_last_record(walk: Walk, row: Row) -> None:
 def test_page_that_never_comes_whole_fails_the_run(
     walk: Walk, vendor: VendorServer, settings: Any, monkeypatch: pytest.MonkeyPatch, how: str, limits: dict[str, float], message: str
 ) -> None:
-    monkeypatch.setattr("connections.outcomes.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("connections.answers.outcomes.FIRST_WAIT", 0.01)
     for name, value in limits.items():
         setattr(settings, name, value)
     run = walk(Row("", f"/faults/quirks/broken?how={how}", PAGE))

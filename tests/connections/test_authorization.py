@@ -12,12 +12,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from connections import services, tokens
-from connections.client import client_for
+from connections import services
+from connections.checking import definition_of
 from connections.exchange import Outgoing
-from connections.grants import Held
 from connections.models import Authorization, Connection, Credential, TokenEvent
-from connections.services import definition_of
+from connections.opening import client_for
+from connections.tokens import stores
+from connections.tokens.grants import Held
 from integrations.models import Integration
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.connections.proxy import proxying
@@ -66,7 +67,7 @@ def decide(url: str, decision: str = "agree") -> dict[str, str]:
 
 
 def held(connection: Connection) -> Any:
-    return tokens.held_in(Credential.objects.get(pk=connection.pk))
+    return stores.held_in(Credential.objects.get(pk=connection.pk))
 
 
 def called(connection: Connection) -> int:
@@ -255,26 +256,26 @@ def test_refused_code_leaves_the_reason_and_no_secret(vendor: VendorServer, conn
 
 
 def test_connection_that_was_changed_meanwhile_keeps_its_change(connection: Connection, cast: Cast) -> None:
-    before = tokens.snapshot(connection.pk)
+    before = stores.snapshot(connection.pk)
     browser = signed_in(cast.carol)
     browser.post(
         reverse("connection-detail", args=[connection.pk]),
         {"name": "Main", "credentials.clientId": "another", "credentials.clientSecret": ""},
     )
-    assert tokens.adopt(before, Held("late"), reason="authorized") is False
+    assert stores.adopt(before, Held("late"), reason="authorized") is False
     assert (held(connection).value, TokenEvent.objects.count()) == ("", 0)
 
 
 def test_new_token_wins_over_a_renewal_that_is_under_way(connection: Connection, cast: Cast) -> None:
     row = Credential.objects.select_related("connection").get(pk=connection.pk)
-    assert tokens.take(row, "worker") is True
-    event, _ = tokens.journal(row, "due")
+    assert stores.take(row, "worker") is True
+    event, _ = stores.journal(row, "due")
     browser = signed_in(cast.carol)
     browser.get(CALLBACK, decide(begin(browser, connection)))
     agreed = held(connection)
     row.refresh_from_db()
     row.generation -= 1
-    assert tokens.store(row, "worker", event, Held("late"), elapsed_ms=1) is None
+    assert stores.store(row, "worker", event, Held("late"), elapsed_ms=1) is None
     assert held(connection) == agreed
 
 

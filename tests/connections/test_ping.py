@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from config.networks import parse_networks
-from connections import tokens
-from connections.advice import ADVICE
+from connections.answers.advice import ADVICE
 from connections.client import Client
 from connections.network import Network
 from connections.ping import TestResult as Result
 from connections.ping import ping
+from connections.tokens import stores
 from integrations.definition import Definition
 from tests.connections.proxy import proxying
 from tests.connections.server import Handler, certificate, serving
@@ -41,7 +41,7 @@ def outcome_of(base: str, ping_values: dict[str, Any] | None = None, *, way: Net
     definition = Definition.model_validate(
         {"apiBaseUri": base, "auth": {"type": "apikey", "apiKeyName": "X-API-Key"}, "ping": ping_values or {"uri": "/me"}, **more}
     )
-    store = tokens.MemoryTokens(definition.auth)
+    store = stores.MemoryTokens(definition.auth)
     with Client(definition=definition, credentials={"apiKey": KEY}, settings={}, store=store, network=way) as client:
         return ping(client)
 
@@ -429,7 +429,7 @@ def _wants_certificate(folder: Path) -> Result:
 
 
 def _unreadable() -> Result:
-    from connections.client import CallError
+    from connections.retries import CallError
 
     broken = "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----"
     try:

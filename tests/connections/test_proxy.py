@@ -18,7 +18,7 @@ from oauth2_provider.models import AccessToken, Application
 
 from connections import services
 from connections.models import Connection
-from connections.proxy_requests import below
+from connections.proxy.requests import below
 from integrations.models import Integration, User
 from integrations.refusals import Invalid
 from tests.backends import forget_limits

@@ -18,14 +18,15 @@ from cryptography.hazmat.primitives import serialization
 
 from actions import results, runs
 from actions.models import Run
-from connections import services, sockets, upkeep
+from connections import services, trials
 from connections.agents import services as agents
 from connections.agents.route import Route
 from connections.agents.ways import Way
 from connections.exchange import Additions, Outgoing
 from connections.models import Agent, AgentInstance, Connection
 from connections.network import Network
-from connections.transport import Transport, TransportError
+from connections.tokens import upkeep
+from connections.transport import Transport, TransportError, sockets
 from integrations.models import Integration
 from integrations.refusals import Invalid
 from tests.actions.test_runs import PAGES
@@ -69,9 +70,9 @@ def test_ping_goes_through_the_agent_although_the_server_may_not_call_there(
         machine(ports=[server.port])
         integration = make_integration(base_uri=server.url, auth={"type": "bearer"}, ping={"method": "GET", "uri": "/me"})
         settings.EGRESS_ALLOW = ()
-        direct = services.test(connection=connected(cast, integration, Way(), credentials={"token": "secret-token"}))
+        direct = trials.test(connection=connected(cast, integration, Way(), credentials={"token": "secret-token"}))
         Connection.objects.all().delete()
-        result = services.test(connection=connected(cast, integration, Way(agent), credentials={"token": "secret-token"}))
+        result = trials.test(connection=connected(cast, integration, Way(agent), credentials={"token": "secret-token"}))
     assert (direct.ok, direct.status) == (False, None)
     assert (result.ok, result.status, result.message) == (True, 200, "The vendor accepted the credentials (200).")
     assert [(seen.path, seen.headers["authorization"]) for seen in server.seen] == [("/me", "Bearer secret-token")]
@@ -125,11 +126,11 @@ def test_token_is_fetched_and_renewed_and_login_steps_are_walked_through_the_age
         )  # fmt: skip
         settings.EGRESS_ALLOW = ()
         first = connected(cast, oauth, Way(agent), credentials={"clientId": "client", "clientSecret": "secret"})
-        assert services.test(connection=first).ok
+        assert trials.test(connection=first).ok
         upkeep.renew(connection=first)
-        assert services.test(connection=first).ok
+        assert trials.test(connection=first).ok
         second = connected(cast, login, Way(agent), credentials={"username": "ann", "password": "pass"})
-        assert services.test(connection=second).ok
+        assert trials.test(connection=second).ok
     used = [seen.headers["authorization"] for seen in server.seen if seen.path == "/me"]
     assert (issued, used) == (["token-1", "token-2"], ["Bearer token-1", "Bearer token-2", "Bearer from-login"])
 
@@ -267,7 +268,7 @@ def test_credential_of_the_agent_never_reaches_junction(
         machine(ports=[server.port, other.port], more=HELD.format(port=server.port))
         integration = make_integration(base_uri=server.url, auth=auth, ping={"method": "GET", "uri": "/fail"})
         connection = connected(cast, integration, Way(agent, "redmine"))
-        refused = services.test(connection=connection)
+        refused = trials.test(connection=connection)
         with through(agent, "redmine") as transport:
             marked = Additions(headers=[("Junction-Agent-Credential", "redmine")])
             answer = transport.send(Outgoing("GET", f"{server.url}/me"), additions=marked)

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from connections import sockets
 from connections.agents import jobs, services
 from connections.agents.route import Route
 from connections.exchange import TransportError
 from connections.models import Agent, AgentCode, AgentInstance
 from connections.network import Network
+from connections.transport import sockets
 from integrations.models import AuditEntry, Membership, Role
 from junction_agent import line, protocol
 from junction_agent.identity import Identity, IdentityError, load, save

@@ -13,10 +13,10 @@ import secrets as random
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus, urlencode, urlsplit, urlunsplit
 
-from connections import assertions
 from connections.auth import Credentials, basic_header
 from connections.auth.base import Values
 from connections.exchange import Outgoing, with_query
+from connections.tokens import assertions
 from connections.values import strays
 from integrations import expressions
 from integrations.definition import FORM_TYPE, JSON_TYPE, QUERY_TYPE, OAuth2Auth

@@ -10,8 +10,8 @@ from enum import Enum
 
 import regex
 
+from connections.answers.rules import Rules, rule_on, value_in
 from connections.exchange import Answer, Headers, Outgoing, TransportError
-from connections.rules import Rules, rule_on, value_in
 from integrations import paths
 from integrations.definition import BlameName, BodyWait, RateLimit
 
