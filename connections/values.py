@@ -37,15 +37,21 @@ def chosen_servers(definition: Definition, settings: Mapping[str, Any]) -> dict[
     """What is wrong with the servers that settings choose, by the setting; where the integration names valid domains."""
     found: dict[str, str] = {}
     for url in (definition.api_base_uri, *definition.auth_urls):
-        names = [path for path in expressions.paths_of([url]) if path.startswith("settings.")]
+        names = sorted(path for path in expressions.paths_of([url]) if path.startswith("settings."))
         at_connect = url == definition.api_base_uri and definition.host_at_connect
-        try:
-            rendered = str(settings.get("baseUri", "")) if at_connect else expressions.render_url(url, values_of(definition, {}, settings))
-        except (expressions.MissingValue, ValueError):
+        if not (at_connect or names):
             continue
-        whole = rendered if "://" in rendered else f"https://{rendered}"
-        if (at_connect or names) and rendered and not lies_in(whole, definition.valid_domain_names):
-            found["settings.baseUri" if at_connect else names[0]] = strays(whole, definition.valid_domain_names)
+        where = "settings.baseUri" if at_connect else names[0]
+        try:
+            chosen = str(settings.get("baseUri", "")) if at_connect else expressions.render_url(url, values_of(definition, {}, settings))
+        except expressions.MissingValue:
+            continue  # a secret, or what comes with a token: looked at when it is known
+        except ValueError as error:
+            found[where] = str(error)
+            continue
+        whole = chosen if "://" in chosen else f"https://{chosen}"
+        if chosen and not lies_in(whole, definition.valid_domain_names):
+            found[where] = strays(whole, definition.valid_domain_names)
     return found
 
 

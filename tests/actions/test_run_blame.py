@@ -58,8 +58,10 @@ def test_run_without_an_answer_blames_by_the_kind_of_failure(
     make_integration: MakeIntegration, make_connection: MakeConnection, carol: User, settings: Any, vendor: VendorServer
 ) -> None:
     runner = Runner(vendor, make_integration, make_connection, carol)
+    run = runner.start("/faults/pages?total=1", PAGES)
     settings.EGRESS_ALLOW = ()
-    run = runner.run("/faults/pages?total=1", PAGES)
+    runs.execute(run.pk)
+    run.refresh_from_db()
     assert (run.verdict, run.blame, run.cause, run.failed_status) == ("failed", "us", "address", None), run.message
 
 
@@ -73,7 +75,7 @@ def test_page_api_and_ledger_show_the_blame_and_a_resumed_run_forgets_it(runner:
     fine = runner.run("/faults/pages?total=1", PAGES)
 
     shown = text(browser.get(f"/runs/{run.pk}/"))
-    assert "Who can mend it: You , who run the action or own its connection. The vendor answered with the status 403." in shown
+    assert "Who can mend it: You, who run the action or own its connection. The vendor answered with the status 403." in shown
     assert "Who can mend it" not in text(browser.get(f"/runs/{fine.pk}/"))
     assert browser.get(f"/requests/?run={run.pk}").context["page"].paginator.count == 1
 

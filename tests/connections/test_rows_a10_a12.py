@@ -19,7 +19,7 @@ import pytest
 from actions import results, runs
 from actions.models import Run
 from config.networks import parse_networks
-from connections import services
+from connections import services, trials
 from connections.models import Connection
 from connections.rates import Level
 from integrations.models import Integration, User
@@ -54,7 +54,7 @@ class Ran:
         self.integration = self.make_integration(
             name=f"Vendor {server.port} {time.time_ns()}", base_uri=server.url, actions=[values], **parts
         )
-        connection = self.make_connection(self.integration, limits=limits, credentials={"apiKey": KEY} if "auth" in parts else {})
+        connection = self.make_connection(self.integration, limits=limits, credentials={"apiKey": KEY} if parts.get("auth") == APIKEY else {})
         run = runs.start(action=action_of(self.integration), connection=connection, user=self.user, inputs=inputs or {}, max_pages=None)
         runs.execute(run.pk)
         run.refresh_from_db()
@@ -84,7 +84,7 @@ def test_row_101_test_needs_no_path_is_a_get_and_expects_200(
 ) -> None:
     with serving(says(status=status)) as server:
         integration = make_integration(base_uri=f"{server.url}/v1", auth=APIKEY, ping=ping)
-        result = services.test(connection=make_connection(integration, credentials={"apiKey": KEY}))
+        result = trials.test(connection=make_connection(integration, credentials={"apiKey": KEY}))
     assert ([(seen.method, seen.path) for seen in server.seen], result.ok, result.status) == ([("GET", path)], ok, status)
 
 
@@ -307,7 +307,7 @@ def test_row_109_connections_share_the_owners_client_and_choose_servers_of_these
     # Whoever gets round the form, by what is stored, gets no further.
     connection = Connection.objects.get(pk=made["id"])
     Connection.objects.filter(pk=connection.pk).update(settings={"host": "evil.example"}, destinations=[])
-    result = services.test(connection=Connection.objects.get(pk=connection.pk))
+    result = trials.test(connection=Connection.objects.get(pk=connection.pk))
     assert (result.ok, result.message) == (
         False, "evil.example is not in localhost: the integration sends its credentials nowhere else. Correct the address.",
     )  # fmt: skip
