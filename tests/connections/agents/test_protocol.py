@@ -274,8 +274,10 @@ def test_claim_of_one_machine_is_worth_nothing_to_another(agent: Agent, cast: Ca
 def test_agent_gets_requests_of_its_own_queue_only(agent: Agent, cast: Cast, live_server: Any) -> None:
     elsewhere = services.create(organization=cast.client_a, user=cast.alice, name="Warehouse")
     foreign = enrolled(elsewhere, cast, live_server.url)
-    offered(agent)
-    assert foreign.ask("poll", {}, hold=0)[0].keys() == {"again"}
+    offer = offered(agent)
+    assert jobs.taken(elsewhere.pk, machine=foreign.identity.instance, seconds=0) is None
+    assert jobs.taken(agent.pk, machine=foreign.identity.instance, seconds=0) is not None
+    assert offer.look(head_was_read=False) == "claimed"
 
 
 def test_machine_that_was_revoked_can_neither_answer_nor_begin_what_it_was_given(agent: Agent, cast: Cast, live_server: Any) -> None:
