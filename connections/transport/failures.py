@@ -65,7 +65,7 @@ def _of_library(causes: list[BaseException], where: str) -> TransportError:
         return broken_off(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
     if has(http.client.IncompleteRead, ConnectionError, ssl.SSLError):
         return _cut(where)
-    if any(isinstance(cause, http.client.BadStatusLine) and str(cause.line).startswith(_ALERT) for cause in causes):
+    if any(isinstance(cause, http.client.BadStatusLine) and str(getattr(cause, "line", "")).startswith(_ALERT) for cause in causes):
         return TransportError(
             f"{where} answered by TLS to a call without it: the port expects https. Enter the address with https://.",
             kind="malformed", sent=False, permanent=True, detail="https",

@@ -54,7 +54,9 @@ class Ran:
         self.integration = self.make_integration(
             name=f"Vendor {server.port} {time.time_ns()}", base_uri=server.url, actions=[values], **parts
         )
-        connection = self.make_connection(self.integration, limits=limits, credentials={"apiKey": KEY} if parts.get("auth") == APIKEY else {})
+        connection = self.make_connection(
+            self.integration, limits=limits, credentials={"apiKey": KEY} if parts.get("auth") == APIKEY else {}
+        )
         run = runs.start(action=action_of(self.integration), connection=connection, user=self.user, inputs=inputs or {}, max_pages=None)
         runs.execute(run.pk)
         run.refresh_from_db()
