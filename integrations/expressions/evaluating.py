@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from integrations.expressions import formulas
+from integrations import formulas
 from integrations.expressions.functions import FUNCTIONS, now
 from integrations.expressions.nodes import Call, Formula, MissingValue, Node, Path, Text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from integrations.expressions import formulas
+from integrations import formulas
 
 
 class MissingValue(Exception):
