@@ -12,13 +12,14 @@ from config import settings
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 # Threads: "Test connection" and imports by URL wait for a vendor for up to EGRESS_TOTAL_TIMEOUT, and a page that waits must
 # not keep the others out. A few processes besides, since Python's threads share one core.
-worker_class = "gthread"
+worker_class = "config.threads.Worker"
 workers = min(4, os.cpu_count() or 1)
 threads = 8 + settings.AGENT_HELD_POLLS
 # Load the project once, before the processes part: a fault is shown once, and memory is shared.
 preload_app = True
 # honcho kills after five seconds what has not ended by then.
 graceful_timeout = 4
+keepalive = 65  # seconds; longer than proxies keep theirs, so that it is not us who close while one asks
 limit_request_line = 8190  # bytes of an address; cursors and filters can be long
 # Only what goes wrong; `when_ready` says the rest.
 loglevel = "warning"
