@@ -25,7 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 sys.path.insert(0, str(ROOT))
 PLAIN, OURS = "bare view", "procfile"
-GTHREAD = "gunicorn --worker-class gthread --threads {threads} --workers {processes} --bind 127.0.0.1:{port} --keep-alive 60 --log-level error"
+GTHREAD = (
+    "gunicorn --worker-class gthread --threads {threads} --workers {processes} --bind 127.0.0.1:{port} --keep-alive 60 --log-level error"
+)
 GRANIAN = (
     "granian --interface wsgi --host 127.0.0.1 --port {port} --workers {processes} --blocking-threads {threads} --backpressure 64 --no-ws "
     "--log-level error"

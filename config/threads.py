@@ -105,6 +105,7 @@ class Answer(wsgi.Response):
     """Sends its head together with the first piece of its body."""
 
     head = b""
+    headers_sent: bool
 
     def send_headers(self) -> None:
         if not self.headers_sent:

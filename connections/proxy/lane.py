@@ -145,7 +145,7 @@ def _passed(route: Route, payload: Any, accept_encoding: str) -> HttpResponseBas
     if not isinstance(payload, dict):
         return None
     try:
-        return answered(route, route.send(payload, accept_encoding=accept_encoding))
+        return answered(route, *route.send(payload, accept_encoding=accept_encoding))
     except Invalid:
         return None
     except Refusal as error:

@@ -16,11 +16,24 @@ import urllib3
 
 from connections.exchange import Additions, Answer, Exchange, Headers, Outgoing, TransportError
 from connections.network import Network
+from connections.transport.bodies import beginning
 from connections.transport.digest import Digest
 from connections.transport.sending import Transport
 from connections.transport.streams import Streamed
 
-__all__ = ["Additions", "Answer", "Digest", "Exchange", "Headers", "Network", "Outgoing", "Streamed", "Transport", "TransportError"]
+__all__ = [
+    "Additions",
+    "Answer",
+    "Digest",
+    "Exchange",
+    "Headers",
+    "Network",
+    "Outgoing",
+    "Streamed",
+    "Transport",
+    "TransportError",
+    "beginning",
+]
 
 # urllib3 logs URLs with their query, where an API key may stand.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+import zlib
 from typing import Any, Final
 
+import brotli
 import urllib3
 from django.conf import settings
 
 from connections.exchange import TransportError, shown
 from connections.transport.failures import broken_off
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 CHUNK: Final = 64 * 1024
 # What can be unpacked, piece by piece, so that a small answer which unpacks to gigabytes ends at the limit. urllib3 would hand
@@ -51,3 +59,20 @@ def _is_cut(response: urllib3.HTTPResponse) -> bool:
     if hasattr(packed, "is_finished"):
         return not packed.is_finished()
     return getattr(packed, "eof", True) is False
+
+
+def beginning(packed: bytes, encoding: str, most: int) -> bytes:
+    """The first bytes, at most so many, of a body of which the beginning is there; b"" where it cannot be unpacked."""
+    try:
+        match encoding.strip().lower():
+            case "" | "identity":
+                return packed[:most]
+            case "gzip" | "x-gzip" | "deflate":
+                return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(packed, most)
+            case "br":
+                return brotli.Decompressor().process(packed, output_buffer_limit=most)[:most]
+            case "zstd":
+                return zstd.ZstdDecompressor().decompress(packed, most)
+    except (zlib.error, brotli.error, zstd.ZstdError):
+        pass
+    return b""

@@ -19,17 +19,17 @@ from django.conf import settings
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool
 
-from connections.agents.route import Route
+from connections.agents.route import Incoming, Route
 from connections.exchange import DEFAULT_PORTS, Additions, Answer, Exchange, Headers, Outgoing, TransportError, may_carry_credentials, shown
 from connections.network import Network
 from connections.transport import sockets, tunnels
 from connections.transport.bodies import CHUNK, read
 from connections.transport.failures import failure, invalid
 from connections.transport.messages import Wire, dressed, fields_of, prepare, redirect_target, redirected
-from connections.transport.streams import Streamed, time_for_a_step
+from connections.transport.streams import ByAgent, Streamed, time_for_a_step
 from connections.transport.tls import GuardedAdapter
 from connections.transport.wire import Exchange as Wired
-from connections.transport.wire import Kept, Whole, WireError, head_of
+from connections.transport.wire import Kept, WireError, head_of
 
 MAX_REDIRECTS: Final = 5
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -123,24 +123,20 @@ class Transport:
         """
         end = time.monotonic() + settings.EGRESS_TOTAL_TIMEOUT
         sent = dressed(outgoing, additions or Additions(), credentials_origin or outgoing.url)
-        if self._route:
-            return Streamed(self._whole(sent, end), shown(outgoing.url))
         try:
-            return Streamed(self._opened(sent, end), shown(outgoing.url))
+            return Streamed(self._told(self._route, sent, end) if self._route else self._opened(sent, end), sent)
         except (WireError, OSError) as error:
             raise failure(error, shown(outgoing.url), end=end) from None
         except (ValueError, UnicodeError):
             raise invalid(shown(outgoing.url)) from None
 
-    def _whole(self, outgoing: Outgoing, end: float) -> Whole:
-        """An answer that an agent sends, which comes as one."""
+    def _told(self, route: Route, outgoing: Outgoing, end: float) -> ByAgent:
+        """The head of an answer that an agent passes on."""
         token = sockets.deadline.set(end)
         try:
-            with self._exchange(outgoing) as response:
-                body = b"" if outgoing.method == "HEAD" else read(response, outgoing.url)
-                kept = [(name, str(value)) for name, value in response.headers.iteritems()]
-                headers = [(name, value) for name, value in kept if name.lower() not in ("content-encoding", "content-length")]
-                return Whole(response.status, response.reason or "", headers, body)
+            return ByAgent(
+                self._ask_agent(route, outgoing.method, outgoing.url, fields_of(outgoing.headers), outgoing.body), method=outgoing.method
+            )
         finally:
             sockets.deadline.reset(token)
 
@@ -215,7 +211,7 @@ class Transport:
         """Status and headers of an answer. A safe request over a kept connection, which the server closed just then, is
         asked once more over a new one (RFC 9112 9.3.1)."""
         if self._route is not None:
-            return self._by_agent(self._route, wire, timeouts)
+            return self._by_agent(self._route, wire)
         sockets.opened.set(False)
         try:
             return self._asked(wire, timeouts)
@@ -244,17 +240,21 @@ class Transport:
         )
         return cast("urllib3.HTTPResponse", response)
 
-    def _by_agent(self, route: Route, wire: Wire, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
+    def _by_agent(self, route: Route, wire: Wire) -> urllib3.HTTPResponse:
         """The same by an agent."""
-        method, url = wire.method, wire.origin + wire.target
-        headers = [(name, _text(value)) for name, value in wire.headers.items()]
-        raw = route.send(method, url, headers, wire.body, certificate=self._network.certificate, timeouts=timeouts)
+        url = wire.origin + wire.target
+        raw = self._ask_agent(route, wire.method, url, wire.headers, wire.body)
         fields = urllib3.HTTPHeaderDict()
         for name, value in raw.headers:
             fields.add(name, value)
         return urllib3.HTTPResponse(
-            cast("Any", raw), fields, raw.status, reason=raw.reason, preload_content=False, request_method=method, request_url=url
+            cast("Any", raw), fields, raw.status, reason=raw.reason, preload_content=False, request_method=wire.method, request_url=url
         )
+
+    def _ask_agent(self, route: Route, method: str, url: str, headers: Mapping[str, str | bytes], body: bytes | None) -> Incoming:
+        pairs = [(name, _text(value)) for name, value in headers.items()]
+        timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
+        return route.send(method, url, pairs, body, certificate=self._network.certificate, timeouts=timeouts)
 
 
 def _text(value: str | bytes) -> str:

@@ -11,14 +11,13 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import httptools
 
 CHUNK: Final = 64 * 1024
 MOST_HEADERS: Final = 256 * 1024  # bytes of a head
-_BODILESS: Final = frozenset({204, 304})
+BODILESS: Final = frozenset({204, 304})
 Origin = tuple[str, str, int]  # scheme, host, port
 
 
@@ -96,12 +95,12 @@ class Exchange:
             if self._size > MOST_HEADERS + CHUNK:
                 raise WireError("too large", started=True)
             self._feed(data)
-        if self._is_head or self.status in _BODILESS:
+        if self._is_head or self.status in BODILESS:
             self._complete = True
 
     @property
     def is_bodiless(self) -> bool:
-        return self._is_head or self.status in _BODILESS
+        return self._is_head or self.status in BODILESS
 
     @property
     def length(self) -> int | None:
@@ -188,30 +187,6 @@ class Exchange:
         # An answer of the kind 1xx goes before the one that counts.
         self._complete = self._has_head
         self._goes_on = self._parser.should_keep_alive()
-
-
-@dataclass(frozen=True)
-class Whole:
-    """An answer that is there already, in the form of an exchange."""
-
-    status: int
-    reason: str
-    headers: list[tuple[str, str]]
-    body: bytes
-
-    @property
-    def is_bodiless(self) -> bool:
-        return not self.body
-
-    @property
-    def length(self) -> int:
-        return len(self.body)
-
-    def pieces(self, *, wait: Callable[[], float]) -> Iterator[bytes]:  # noqa: ARG002 - nothing is waited for
-        yield self.body
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def head_of(method: str, target: str, host: str, headers: Iterable[tuple[str, str | bytes]], body: bytes | None) -> bytes:

@@ -15,7 +15,7 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[
     if path == "/endless":
         start("200 OK", [])
         return (b"x" * 65536 for _ in range(10_000))
-    body = {"/read": lambda: b"%d" % len(environ["wsgi.input"].read()), "/slow": slow}.get(path, lambda: path.encode())()
+    body = {"/read": lambda: b"%d" % len(environ["wsgi.input"].read()), "/slow": slow}.get(path, path.encode)()
     start("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 
