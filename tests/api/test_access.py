@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.cache import cache
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application, RefreshToken
@@ -92,7 +93,48 @@ def test_scopes_name_what_a_token_is_good_for(
     if status == 403:
         needed = scopes.needed(method, f"/api/{path}")
         assert (answer.json()["type"], answer.json()["scope"]) == ("urn:junction:problem:insufficient-scope", needed)
-        assert answer["WWW-Authenticate"] == f'Bearer realm="api", error="insufficient_scope", scope="{needed}"'
+        assert answer["WWW-Authenticate"] == (
+            f'Bearer realm="api", error="insufficient_scope", scope="{needed}", '
+            f'resource_metadata="{settings.PUBLIC_URL}/.well-known/oauth-protected-resource"'
+        )
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"), [({}, ""), ({"Authorization": "Bearer jct_wrong"}, "invalid_token"), ({"Authorization": "Bearer x"}, "invalid_token")]
+)  # fmt: skip
+def test_401_says_where_a_program_finds_out_how_to_get_a_token(db: None, headers: dict[str, str], error: str) -> None:
+    answer = Client().get("/api/me", headers=headers)
+    where = f"{settings.PUBLIC_URL}/.well-known/oauth-protected-resource"
+    told = f'error="{error}", ' if error else ""
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, f'Bearer realm="api", {told}resource_metadata="{where}"')
+    resource = Client().get(where.removeprefix(settings.PUBLIC_URL)).json()
+    assert {name: resource[name] for name in ("resource", "authorization_servers", "bearer_methods_supported")} == {
+        "resource": settings.PUBLIC_URL, "authorization_servers": [settings.PUBLIC_URL], "bearer_methods_supported": ["header"]
+    }  # fmt: skip
+    assert resource["scopes_supported"] == sorted(scopes.SCOPES)
+
+
+def test_metadata_of_the_authorization_server_lead_a_program_to_its_token(cast: Cast) -> None:
+    found = Client().get("/.well-known/oauth-authorization-server", headers={"Host": "localhost"})
+    document = found.json()
+    at = settings.PUBLIC_URL
+    assert {name: value for name, value in document.items() if name != "scopes_supported"} == {
+        "issuer": at,
+        "authorization_endpoint": f"{at}/o/authorize/",
+        "token_endpoint": f"{at}/o/token/",
+        "revocation_endpoint": f"{at}/o/revoke_token/",
+        "response_types_supported": ["code"],
+        "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "client_id_metadata_document_supported": False,
+    }
+    assert document["scopes_supported"] == sorted(scopes.SCOPES)
+    made = Caller(cast.bob)("POST", "applications", {"name": "Export", "kind": "script", "scopes": ["api"]}, expect=201)
+    sent = {"grant_type": "client_credentials", "client_id": made["clientId"], "client_secret": made["clientSecret"]}
+    token = Client().post(document["token_endpoint"].removeprefix(at), sent).json()["access_token"]
+    assert Caller(bearer=token)("GET", "me")["username"] == "bob"
 
 
 def test_token_gives_on_no_more_than_it_has(cast: Cast) -> None:

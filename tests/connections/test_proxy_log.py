@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connections import services
+from connections import trials
 from connections.models import Connection, LoggedRequest
 from connections.proxy import records
 from connections.proxy.records import ORDINARY, TROUBLED, Sample
@@ -172,7 +172,7 @@ def test_proxy_requests_are_found_by_source_url_status_and_connection(
 ) -> None:
     for path in ("/things/1", "/broken", "/picture"):
         carol(integration, {"url": path})
-    services.test(connection=connection)
+    trials.test(connection=connection)
     api = Api(cast.carol)
 
     def found(query: str) -> list[str]:
