@@ -31,12 +31,20 @@ def failure(error: BaseException, where: str, *, end: float, total: float = 0) -
         # With TLS 1.3 a server says so after the handshake, with its first bytes; it has acted on nothing.
         detail, sentence = sockets.CLIENT_CERTIFICATE
         return TransportError(sentence.format(host=where), kind="tls", sent=False, permanent=True, detail=detail)
-    if isinstance(error, WireError):
-        if error.is_malformed:
+    match error.what if isinstance(error, WireError) else "":
+        case "malformed":
             return broken_off(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
-        if not error.started:
+        case "tls":
+            return TransportError(
+                f"{where} answered by TLS to a call without it: the port expects https. Enter the address with https://.",
+                kind="malformed", sent=False, permanent=True, detail="https",
+            )  # fmt: skip
+        case "silence":
             return broken_off(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
-    return broken_off(f"{where} closed the connection before its answer was complete. Try again later.", "closed")
+    return TransportError(
+        f"{where} closed the connection before its answer was complete. Try again later.",
+        kind="closed", sent=True, permanent=False, detail="cut",
+    )  # fmt: skip
 
 
 def invalid(where: str) -> TransportError:

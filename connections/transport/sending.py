@@ -63,12 +63,13 @@ class Transport:
         additions: Additions | None = None,
         credentials_origin: str = "",
         same_origin_only: bool = False,
+        drops_credentials: bool = False,
     ) -> Answer:
         """The answer to a request, whatever its status, after at most MAX_REDIRECTS redirects. Raises TransportError.
 
         `additions` (the credentials) go only to `credentials_origin`, by default the origin of the request, also after
         redirects. With `same_origin_only` a redirect to another origin is an error; for requests that carry a secret
-        in their body.
+        in their body. With `drops_credentials` they follow no redirect at all.
         """
         extra = additions or Additions()
         home = credentials_origin or outgoing.url
@@ -90,7 +91,7 @@ class Transport:
                     _pass_over(coming, wait)
                     hop = redirected(hop, coming.status, target, same_origin_only=same_origin_only)
                     # A chain that has left does not get the credentials back: the other server wrote that URL.
-                    home = home if may_carry_credentials(target, home) else ""
+                    home = home if may_carry_credentials(target, home) and not drops_credentials else ""
             raise TransportError(
                 f"{shown(outgoing.url)} was redirected more than {MAX_REDIRECTS} times. Check the host and the base path.",
                 kind="redirects",
@@ -135,8 +136,7 @@ class Transport:
         token = sockets.deadline.set(end)
         try:
             timeouts = (settings.EGRESS_CONNECT_TIMEOUT, time_for_a_step(end))
-            certificate = self._network.certificate
-            incoming = route.send(outgoing.method, outgoing.url, pairs, outgoing.body, certificate=certificate, timeouts=timeouts)
+            incoming = route.send(outgoing.method, outgoing.url, pairs, outgoing.body, network=self._network, timeouts=timeouts)
             return ByAgent(incoming, method=outgoing.method)
         finally:
             sockets.deadline.reset(token)
@@ -157,7 +157,7 @@ class Transport:
                 exchange.send(head, outgoing.body, wait=partial(time_for_a_step, end))
             except (WireError, OSError) as error:
                 sock.close()
-                unanswered = isinstance(error, ConnectionError) or (isinstance(error, WireError) and not error.started)
+                unanswered = isinstance(error, ConnectionError) or (isinstance(error, WireError) and error.what == "silence")
                 if kept is None or not unanswered or outgoing.method not in _SAFE:
                     raise
                 kept = None

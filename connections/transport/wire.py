@@ -12,24 +12,24 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, Literal
 
 import httptools
 
 CHUNK: Final = 64 * 1024
 MOST_HEADERS: Final = 256 * 1024  # bytes of a head
 BODILESS: Final = frozenset({204, 304})
+_ALERT: Final = b"\x15\x03"  # how a TLS record begins that says what is wrong (RFC 8446 5.1)
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.1
 Origin = tuple[str, str, int]  # scheme, host, port
 
 
 class WireError(Exception):
-    """The answer is none, or breaks off. `started` is False where nothing came at all, `is_malformed` True for what is not HTTP."""
+    """The answer is none, or breaks off: `silence` (nothing came), `cut`, `malformed` (no HTTP), `tls` (the port wants https)."""
 
-    def __init__(self, message: str, *, started: bool) -> None:
-        super().__init__(message)
-        self.started = started
-        self.is_malformed = message in ("malformed", "too large")
+    def __init__(self, what: Literal["silence", "cut", "malformed", "tls"]) -> None:
+        super().__init__(what)
+        self.what = what
 
 
 class Kept:
@@ -114,10 +114,12 @@ class Exchange:
             except ConnectionError as error:
                 raise unsent or error from None
             if not data:
-                raise unsent or WireError("closed", started=self._size > 0)
+                raise unsent or WireError("cut" if self._size else "silence")
+            if not self._size and data.startswith(_ALERT):
+                raise WireError("tls")
             self._size += len(data)
             if self._size > MOST_HEADERS + CHUNK:
-                raise WireError("too large", started=True)
+                raise WireError("malformed")
             self._feed(data)
         if self._is_head or self.status in BODILESS:
             self._complete = True
@@ -150,7 +152,7 @@ class Exchange:
                 elif self._ends_with_the_connection:
                     return
                 else:
-                    raise WireError("incomplete", started=True)
+                    raise WireError("cut")
         finally:
             self.close()
 
@@ -180,21 +182,21 @@ class Exchange:
 
     def _feed(self, data: bytes) -> None:
         if self._complete:
-            raise WireError("malformed", started=True)  # more than one answer
+            raise WireError("malformed")  # more than one answer
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            raise WireError("malformed", started=True) from None
+            raise WireError("malformed") from None
         except httptools.HttpParserError:
             if self._has_head and self.is_bodiless:
                 return  # what follows a head without a body is not ours to read
-            raise WireError("malformed", started=True) from None
+            raise WireError("malformed") from None
 
     # What the parser calls.
 
     def on_message_begin(self) -> None:
         if self._complete:
-            raise WireError("malformed", started=True)  # a second answer, which nobody has asked for, in the same piece
+            raise WireError("malformed")  # a second answer, which nobody has asked for, in the same piece
         self.headers, self.reason = [], ""
 
     def on_status(self, status: bytes) -> None:
