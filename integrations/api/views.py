@@ -266,7 +266,8 @@ def icon_response(integration: Integration) -> HttpResponse:
 
 def _named(payload: dict[str, Any]) -> tuple[str, str]:
     """Name and type of a new integration, which has to have both. Raises `Invalid`."""
-    name, kind, errors = _text(payload, "name"), _text(payload, "type"), {}
+    name, kind = _text(payload, "name"), _text(payload, "type")
+    errors: dict[str, list[str]] = {}
     try:
         name = services.check_name(name)
     except Invalid as error:
