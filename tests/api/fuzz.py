@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 START_SECONDS = 120
-PHASES = {"examples,coverage": 80, "fuzzing,stateful": 50}  # seconds
+PHASES = ("examples,coverage", "fuzzing")
 PHASE = os.environ.get("FUZZ_PHASES", "")  # only these
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))  # so many times as long
 
@@ -108,17 +108,21 @@ def wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 def run(url: str, token: str, environment: dict[str, str]) -> int:
-    """Two runs, each with its own share of the time, so that the many cases of the first leave some for the second."""
-    status = 0
-    for phases, seconds in PHASES.items():
+    """As many cases as the schema has and EXAMPLES says, however long that takes; every operation has to be among them."""
+    status, reached, known = 0, set(), set()
+    for phases in PHASES:
         if PHASE and phases != PHASE:
             continue
+        report = Path(environment["DATA_DIR"]) / "report.json"
         command = [
             "schemathesis", "--config-file", str(CONFIG), "run", f"{url}/api/schema/", "--header", f"Authorization: Bearer {token}",
-            "--phases", phases, "--max-time", str(seconds * TIMES), "--seed", os.environ.get("FUZZ_SEED", "20260131"),
-            "--max-examples", os.environ.get("FUZZ_EXAMPLES", "25"), *sys.argv[1:],
+            "--phases", phases, "--seed", os.environ.get("FUZZ_SEED", "20260131"), "--generation-database", "none",
+            "--max-examples", os.environ.get("FUZZ_EXAMPLES", "10"), "--report-json-path", str(report), *sys.argv[1:],
         ]  # fmt: skip
+        started = time.monotonic()
         status = subprocess.run(command, cwd=tempfile.gettempdir(), env=environment, check=False).returncode or status
+        shutil.copy(report, "/tmp/api/report.json")
+        print(f"{phases}: {time.monotonic() - started:.0f} s", flush=True)
     return status
 
 
