@@ -71,12 +71,13 @@ class Transport:
         additions: Additions | None = None,
         credentials_origin: str = "",
         same_origin_only: bool = False,
+        drops_credentials: bool = False,
     ) -> Answer:
         """The answer to a request, whatever its status, after at most MAX_REDIRECTS redirects. Raises TransportError.
 
         `additions` (the credentials) go only to `credentials_origin`, by default the origin of the request, also after
         redirects. With `same_origin_only` a redirect to another origin is an error; for requests that carry a secret
-        in their body.
+        in their body. With `drops_credentials` they follow no redirect at all.
         """
         extra = additions or Additions()
         home = credentials_origin or outgoing.url
@@ -97,7 +98,7 @@ class Transport:
                         return answer
                     hop = redirected(hop, response.status, target, same_origin_only=same_origin_only)
                     # A chain that has left does not get the credentials back: the other server wrote that URL.
-                    home = home if may_carry_credentials(target, home) else ""
+                    home = home if may_carry_credentials(target, home) and not drops_credentials else ""
             raise TransportError(
                 f"{shown(outgoing.url)} was redirected more than {MAX_REDIRECTS} times. Check the host and the base path.",
                 kind="redirects",
@@ -254,7 +255,7 @@ class Transport:
     def _ask_agent(self, route: Route, method: str, url: str, headers: Mapping[str, str | bytes], body: bytes | None) -> Incoming:
         pairs = [(name, _text(value)) for name, value in headers.items()]
         timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
-        return route.send(method, url, pairs, body, certificate=self._network.certificate, timeouts=timeouts)
+        return route.send(method, url, pairs, body, network=self._network, timeouts=timeouts)
 
 
 def _text(value: str | bytes) -> str:
