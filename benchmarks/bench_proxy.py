@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,10 +67,12 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 def reachable(port: int, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 60
+    """Wait until something answers there, which is later than something listens."""
+    until = time.monotonic() + 120
     while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60) as probe:
+            probe.sendall(b"GET /no-such-page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if probe.recv(1):
                 return
         time.sleep(0.1)
     sys.exit("A server did not start.")

@@ -103,6 +103,18 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
     return parts
 
 
+def kept_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """What is kept as it is sent, for `extra` of the row."""
+    if payload.get("data") is not None and not isinstance(payload["data"], dict):
+        raise Invalid({"data": ["Enter an object."]})
+    for name in ("mode", "imageUrl"):
+        if payload.get(name) is not None and not isinstance(payload[name], str):
+            raise Invalid({name: ["Enter text."]})
+    nothing = {"imageUrl": "", "data": {}}  # a mode that is nothing stays as it is
+    kept = {name: nothing.get(name) if payload[name] is None else payload[name] for name in KEPT_FIELDS if name in payload}
+    return {name: value for name, value in kept.items() if name != "mode" or value}
+
+
 def sharing_of(payload: dict[str, Any]) -> dict[str, Any]:
     """What the row keeps of how it is found and shared, for `services.create` and `services.update`."""
     if "isBeta" in payload and not isinstance(payload["isBeta"], bool):

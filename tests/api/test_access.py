@@ -302,25 +302,31 @@ def test_caller_is_told_what_is_left_and_when_to_come_again(cast: Cast, settings
 
 def test_repeated_post_is_answered_and_not_carried_out_again(cast: Cast) -> None:
     bob = Caller(cast.bob)
-    first = bob.ask("POST", "integrations", {"name": "Once"}, Idempotency_Key='"8e03978e"')
-    again = bob.ask("POST", "integrations", {"name": "Once"}, Idempotency_Key="8e03978e")
+    first = bob.ask("POST", "integrations", {"type": "custom", "name": "Once"}, Idempotency_Key='"8e03978e"')
+    again = bob.ask("POST", "integrations", {"type": "custom", "name": "Once"}, Idempotency_Key="8e03978e")
     assert (first.status_code, again.status_code, again.content, again["Location"]) == (201, 201, first.content, first["Location"])
     assert (again["Idempotency-Replayed"], again["ETag"], "Idempotency-Replayed" in first) == ("true", first["ETag"], False)
     assert Integration.objects.count() == 1
-    other = bob("POST", "integrations", {"name": "Twice"}, expect=422, Idempotency_Key="8e03978e")
+    other = bob("POST", "integrations", {"type": "custom", "name": "Twice"}, expect=422, Idempotency_Key="8e03978e")
     assert other["type"] == "urn:junction:problem:key-reused"
     # Another person's key is another key.
-    assert Caller(cast.alice)("POST", "integrations", {"name": "Once"}, expect=201, Idempotency_Key="8e03978e")["slug"] == "once-2"
+    assert (
+        Caller(cast.alice)("POST", "integrations", {"type": "custom", "name": "Once"}, expect=201, Idempotency_Key="8e03978e")["slug"]
+        == "once-2"
+    )
     KeptAnswer.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert bob("POST", "integrations", {"name": "Once"}, expect=201, Idempotency_Key="8e03978e")["slug"] == "once-3"
+    assert bob("POST", "integrations", {"type": "custom", "name": "Once"}, expect=201, Idempotency_Key="8e03978e")["slug"] == "once-3"
 
 
 def test_refused_post_frees_its_key(cast: Cast) -> None:
     bob = Caller(cast.bob)
-    bob("POST", "integrations", {"name": ""}, expect=422, Idempotency_Key="k")
-    bob("POST", "integrations", {"name": "Mended"}, expect=201, Idempotency_Key="k")
+    bob("POST", "integrations", {"type": "custom", "name": ""}, expect=422, Idempotency_Key="k")
+    bob("POST", "integrations", {"type": "custom", "name": "Mended"}, expect=201, Idempotency_Key="k")
     for key in ("", '""', "x" * 256, "é"):
-        assert bob("POST", "integrations", {"name": "X"}, expect=400, Idempotency_Key=key)["type"] == "urn:junction:problem:malformed"
+        assert (
+            bob("POST", "integrations", {"type": "custom", "name": "X"}, expect=400, Idempotency_Key=key)["type"]
+            == "urn:junction:problem:malformed"
+        )
 
 
 def test_answer_with_a_secret_is_not_kept(cast: Cast) -> None:
