@@ -55,6 +55,11 @@ class AccountField(serializers.JSONField):
     pass
 
 
+@extend_schema_field({"nullable": True, "allOf": [reference("Webhook")]})
+class WebhookField(serializers.JSONField):
+    pass
+
+
 @extend_schema_field({"type": "array", "items": reference("ErrorRule")})
 class ErrorRulesField(serializers.JSONField):
     pass
@@ -130,6 +135,11 @@ class IntegrationRequest(serializers.Serializer):
     idempotencyHeader = serializers.CharField(
         required=False, help_text="The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again; empty: it has none"
     )
+    webhook = WebhookField(
+        required=False,
+        allow_null=True,
+        help_text='How the vendor\'s webhooks are checked; {"preset": "github"} alone stands for all that it says',
+    )
     credentialOrigins = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="Further origins that get the credentials where next links lead there"
     )
@@ -194,6 +204,7 @@ class IntegrationDocument(serializers.Serializer):
     errors = ErrorRulesField()  # type: ignore[assignment]  # a member of the document
     errorExpression = serializers.CharField()
     idempotencyHeader = serializers.CharField()
+    webhook = WebhookField(allow_null=True)
     credentialOrigins = serializers.ListField(child=serializers.CharField())
     revision = RevisionReference()
     authChoices = AuthChoice(many=True)

@@ -12,6 +12,7 @@ from integrations.operation import Operation
 from integrations.truto.access import CLIENT_FIELDS
 from integrations.truto.reading import read
 from integrations.truto.secrets import masked
+from integrations.truto.webhooks import webhook_written
 
 _OUR_FIELDS: Final = {ours: theirs for theirs, ours in CLIENT_FIELDS.items()}
 
@@ -48,6 +49,7 @@ _SAME: Final[dict[str, Callable[[Definition, Definition], bool]]] = {
     "pagination": lambda now, was: now.pagination == was.pagination,
     "rate_limit": lambda now, was: now.rate_limit == was.rate_limit,
     "error_expression": lambda now, was: now.error_expression == was.error_expression,
+    "webhook": lambda now, was: now.webhook == was.webhook,
 }
 
 
@@ -103,6 +105,8 @@ def _anew(definition: Definition, operations: list[Operation], label: str) -> di
         }
     if definition.error_expression:
         found["error_expression"] = definition.error_expression
+    if webhook := webhook_written(definition.webhook):
+        found["webhook"] = webhook
     resources: dict[str, Any] = {}
     for operation in operations:
         resource, method = _resource_of(operation)
