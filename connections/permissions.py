@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from connections.models import Agent, AgentInstance, Connection, WebhookEvent
+from connections.models import Agent, AgentInstance, Connection, WebhookEndpoint, WebhookEvent
 from integrations.permissions import is_uuid
 
 
@@ -51,6 +51,16 @@ def instance_for(user: Any, key: Any) -> AgentInstance:
     if found is None:
         raise Http404
     agent_for(user, found.agent_id, manage=True)
+    return found
+
+
+def webhook_endpoint_for(user: Any, key: Any) -> WebhookEndpoint:
+    """The address for webhooks of a connection that the user uses; 404 where it has none, and for strangers, 403 for lower roles."""
+    connection = connection_for(user, key, use=True)
+    found = WebhookEndpoint.objects.select_related("forward_to").filter(connection=connection).first()
+    if found is None:
+        raise Http404
+    found.connection = connection
     return found
 
 

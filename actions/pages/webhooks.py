@@ -18,10 +18,10 @@ from actions.permissions import runnable_action, trigger_for
 from actions.triggers import services
 from connections.checking import definition_of
 from connections.models import Connection, WebhookEndpoint, WebhookEvent
-from connections.permissions import connection_for
+from connections.permissions import connection_for, webhook_endpoint_for
 from connections.webhooks import endpoints
 from connections.webhooks.forms import EndpointForm, EventFilter
-from connections.webhooks.pages import endpoint_of, shown_once, used_endpoint
+from connections.webhooks.pages import shown_once
 from connections.webhooks.words import in_words
 from integrations.permissions import signed_in
 from integrations.refusals import Refusal
@@ -33,7 +33,7 @@ PER_PAGE: Final = 25
 def webhooks(request: HttpRequest, pk: Any) -> HttpResponse:
     """Open the address, and change what it is set to; below it what arrived there."""
     connection = connection_for(request.user, pk, use=True)
-    endpoint = endpoint_of(connection)
+    endpoint = endpoints.endpoint_of(connection)
     declared = definition_of(connection).webhook
     form = EndpointForm(
         request.POST if request.method == "POST" else None, endpoint=endpoint, declared=declared, integration=str(connection.integration)
@@ -43,7 +43,7 @@ def webhooks(request: HttpRequest, pk: Any) -> HttpResponse:
             endpoint, shown = _saved(request, connection, endpoint, form)
         except Refusal as refusal:
             form.refuse(refusal)
-            endpoint = endpoint_of(connection)
+            endpoint = endpoints.endpoint_of(connection)
         else:
             if shown:
                 return shown_once(request, endpoint, shown, forwards=True)
@@ -97,7 +97,7 @@ def _facts(request: HttpRequest, endpoint: WebhookEndpoint) -> dict[str, Any]:
 @require_http_methods(["GET", "POST"])
 def trigger_new(request: HttpRequest, pk: Any) -> HttpResponse:
     """A trigger for the action that `action` names in the query."""
-    endpoint = used_endpoint(request, pk)
+    endpoint = webhook_endpoint_for(request.user, pk)
     return _edited(request, endpoint, runnable_action(endpoint.connection.integration, request.GET.get("action", "")), None)
 
 

@@ -116,6 +116,11 @@ def find(token: str) -> WebhookEndpoint | None:
     return rows.filter(token_hash=_hash(token), is_enabled=True).first() if len(token) <= 200 else None
 
 
+def endpoint_of(connection: Connection) -> WebhookEndpoint | None:
+    """The address of a connection, if it has one."""
+    return WebhookEndpoint.objects.select_related("forward_to").filter(connection=connection).first()
+
+
 def address_of(endpoint: WebhookEndpoint) -> str:
     """The whole URL. Whoever knows it can send messages. Raises `SecretError`."""
     return f"{settings.PUBLIC_URL}/{PATH}/{open_sealed(endpoint.token_sealed, context=endpoint.context)}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from typing import Any, Final
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,36 +11,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from connections.deliveries import targets
-from connections.models import Connection, Delivery, WebhookEndpoint, WebhookEvent
-from connections.permissions import connection_for, webhook_event_for
-from connections.redaction import redact
+from connections.models import WebhookEndpoint
+from connections.permissions import webhook_endpoint_for, webhook_event_for
 from connections.webhooks import endpoints, work
+from connections.webhooks.showing import SHOWN_BYTES, body_text, deliveries_of
 from integrations.permissions import signed_in
 from integrations.refusals import Refusal
-
-SHOWN_BYTES: Final = 64 * 1024  # of a body on its page; all of it can be downloaded
-
-
-def endpoint_of(connection: Connection) -> WebhookEndpoint | None:
-    """The address of a connection, if it has one."""
-    return WebhookEndpoint.objects.select_related("forward_to").filter(connection=connection).first()
-
-
-def used_endpoint(request: HttpRequest, pk: Any) -> WebhookEndpoint:
-    """The address of a connection that the user uses; who may not gets 403, strangers 404."""
-    connection = connection_for(request.user, pk, use=True)
-    endpoint = endpoint_of(connection)
-    if endpoint is None:
-        raise Http404
-    endpoint.connection = connection
-    return endpoint
 
 
 @never_cache
 @require_POST
 def secret(request: HttpRequest, pk: Any) -> HttpResponse:
     """Make a secret here and show it, once."""
-    endpoint = used_endpoint(request, pk)
+    endpoint = webhook_endpoint_for(request.user, pk)
     try:
         made = endpoints.new_secret(endpoint=endpoint, user=signed_in(request))
     except Refusal as refusal:
@@ -55,7 +36,7 @@ def secret(request: HttpRequest, pk: Any) -> HttpResponse:
 @require_POST
 def forward_secret(request: HttpRequest, pk: Any) -> HttpResponse:
     """Another secret for what is forwarded, shown once."""
-    endpoint = used_endpoint(request, pk)
+    endpoint = webhook_endpoint_for(request.user, pk)
     if endpoint.forward_to is None:
         raise Http404
     return shown_once(request, endpoint, targets.renew(target=endpoint.forward_to), forwards=True)
@@ -63,7 +44,7 @@ def forward_secret(request: HttpRequest, pk: Any) -> HttpResponse:
 
 @require_POST
 def new_address(request: HttpRequest, pk: Any) -> HttpResponse:
-    endpoint = used_endpoint(request, pk)
+    endpoint = webhook_endpoint_for(request.user, pk)
     endpoints.new_address(endpoint=endpoint)
     messages.success(request, "The address is another one now. Enter it at the vendor; the old one leads nowhere.")
     return redirect("connection-webhooks", pk)
@@ -71,7 +52,7 @@ def new_address(request: HttpRequest, pk: Any) -> HttpResponse:
 
 @require_POST
 def close(request: HttpRequest, pk: Any) -> HttpResponse:
-    endpoints.close(endpoint=used_endpoint(request, pk))
+    endpoints.close(endpoint=webhook_endpoint_for(request.user, pk))
     messages.success(request, "The address is closed, and what arrived there is deleted.")
     return redirect("connection-webhooks", pk)
 
@@ -118,22 +99,3 @@ def shown_once(request: HttpRequest, endpoint: WebhookEndpoint, made: str, *, fo
     context = {"connection": endpoint.connection, "integration": endpoint.connection.integration, "secret": made, "forwards": forwards,
                "endpoint": endpoint}  # fmt: skip
     return render(request, "webhooks/secret.html", context)
-
-
-def deliveries_of(event: WebhookEvent) -> list[Delivery]:
-    """Where it was forwarded to, with what was tried."""
-    return list(Delivery.objects.filter(subject=str(event.pk)).select_related("target").prefetch_related("attempts"))
-
-
-def body_text(event: WebhookEvent) -> str:
-    """The beginning of the body for people: JSON set out, the connection's secrets masked; bytes that are no text as such."""
-    content = event.content
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return f"{len(content):,} bytes that are no text in UTF-8."
-    if len(content) <= SHOWN_BYTES and text.lstrip()[:1] in ("{", "["):
-        with contextlib.suppress(ValueError, RecursionError):  # then as it came
-            text = json.dumps(json.loads(text), ensure_ascii=False, indent=2)
-    secrets = endpoints.secrets_of(event.endpoint)
-    return redact(text[:SHOWN_BYTES], [*secrets.values, secrets.verify_token])
