@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from typing import Any, Final
+from uuid import uuid4
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,7 +17,7 @@ from actions.requests import BODY, labelled
 from connections.models import WebhookEndpoint, WebhookEvent
 from connections.webhooks.endpoints import checked_types
 from connections.webhooks.work import Done, fits, values_of
-from integrations import audit, expressions
+from integrations import audit, expressions, mapping_texts
 from integrations.formulas import FormulaError
 from integrations.models import User
 from integrations.permissions import may_run
@@ -26,9 +27,8 @@ logger = logging.getLogger(__name__)
 
 MOST: Final = 50  # triggers of one address
 GONE: Final = "Switched off: the action is no longer part of the integration."
+_MAPPED: Final = ("id", "label")
 NOT_ALLOWED: Final = "Switched off: its owner may no longer run with this connection. Whoever may can save it again and becomes its owner."
-# Texts of the mapping are filled in when the run makes its request.
-_LATER: Final = {"mapping": {"id": "{{mapping.id}}", "label": "{{mapping.label}}"}}
 
 
 def save(
@@ -107,7 +107,7 @@ def _started(trigger: Trigger, event: WebhookEvent) -> tuple[Run | None, str, bo
     if action is None:
         return None, GONE, False
     try:
-        inputs = expressions.filled(trigger.inputs, {"event": values_of(event), **_LATER})
+        inputs = filled(trigger.inputs, values_of(event))
         with transaction.atomic():
             run = runs.start(action=action, connection=connection, user=owner, inputs=inputs)
     except Refusal as refusal:
@@ -115,6 +115,29 @@ def _started(trigger: Trigger, event: WebhookEvent) -> tuple[Run | None, str, bo
     except (ValueError, FormulaError) as error:
         return None, f"It could not be started. {error}", True
     return run, "", True
+
+
+def filled(inputs: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+    """Inputs with the values of an event. `{{mapping.…}}` of the trigger stays for the run, which fills it in; what an event writes of that
+    kind is no placeholder: whoever sends it must not read whose customer somebody is. Raises `ValueError`.
+    """
+    mark = uuid4().hex  # which no event knows
+    found = expressions.filled(inputs, {"event": event, "mapping": {name: f"{mark}{name}" for name in _MAPPED}})
+    return dict(_settled(found, mark))
+
+
+def _settled(value: Any, mark: str) -> Any:
+    match value:
+        case str():
+            text = value.replace("{{", "{ {").replace("${", "$ {") if mapping_texts.reads(value) else value
+            for name in _MAPPED:
+                text = text.replace(f"{mark}{name}", f"{{{{mapping.{name}}}}}")
+            return text
+        case dict():
+            return {key: _settled(inner, mark) for key, inner in value.items()}
+        case list():
+            return [_settled(inner, mark) for inner in value]
+    return value
 
 
 def action_of(trigger: Trigger) -> Action | None:
