@@ -20,8 +20,11 @@ def preset_choices(declared: Webhook | None, integration: str) -> list[tuple[str
     return [("", first), *((preset.name, preset.title) for preset in PRESETS.values())]
 
 
-def _secret_input() -> forms.Textarea:
-    return forms.Textarea(attrs={"rows": 1, "class": "mono", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"})
+def _secret_input(rules: Webhook | None = None) -> forms.Widget:
+    """A key in lines needs room; any other secret is a line that nobody reads over a shoulder."""
+    if rules and isinstance(rules.verification, JwtVerification) and not SHARED.intersection(rules.verification.algorithms):
+        return forms.Textarea(attrs={"rows": 6, "class": "mono", "autocomplete": "off", "spellcheck": "false"})
+    return forms.PasswordInput(attrs={"autocomplete": "new-password"})
 
 
 class EndpointForm(RefusableForm):
@@ -45,7 +48,7 @@ class EndpointForm(RefusableForm):
                 label=secret_label(rules),
                 required=False,
                 max_length=LONGEST_SECRET,
-                widget=_secret_input(),
+                widget=_secret_input(rules),
                 help_text=_secret_help(rules, held),
             )
         if isinstance(rules.verification, BasicVerification):
