@@ -47,4 +47,5 @@ def tell(sender: type[Connection], *, connection_id: UUID, message: str, **kwarg
 @receiver(post_delete, sender=WebhookEndpoint, dispatch_uid="connections.webhooks.forward_no_more")
 def forward_no_more(sender: type[WebhookEndpoint], *, instance: WebhookEndpoint, **kwargs: Any) -> None:  # noqa: ARG001 - a receiver's signature
     """Where messages were forwarded to goes with their address, also where that goes with its connection."""
-    DeliveryTarget.objects.filter(pk=instance.forward_to_id).delete()
+    if instance.forward_to_id:
+        DeliveryTarget.objects.filter(pk=instance.forward_to_id).delete()

@@ -68,10 +68,11 @@ def test_row_112_webhook_that_is_verified_starts_an_action_with_its_values(
     endpoint: WebhookEndpoint, cast: Cast, live_server: LiveServer, vendor: VendorServer, worker: Worker
 ) -> None:
     made(endpoint, cast, event_types=["issues"])
-    for event in ("issues", "push"):
-        assert sent(live_server.url, path_of(endpoint), *github(ISSUE, event=event))[0] == 200
+    for kind in ("issues", "push"):
+        assert sent(live_server.url, path_of(endpoint), *github(ISSUE, event=kind))[0] == 200
     assert sent(live_server.url, path_of(endpoint), *github(ISSUE, secret="forged"))[0] == 401
-    run = eventually(lambda: Run.objects.filter(state="finished").first())
+    eventually(lambda: Run.objects.filter(state="finished").exists())
+    run = Run.objects.get()
     assert (run.verdict, run.created_by, run.connection_id, Run.objects.count()) == ("complete", cast.carol, endpoint.connection_id, 1)
     (request,) = [one for one in vendor.requests if one.path == "/echo"]
     assert request.query == "repo=acme%2Fshop&count=7"
@@ -82,8 +83,8 @@ def test_row_112_webhook_that_is_verified_starts_an_action_with_its_values(
     }
     event = WebhookEvent.objects.get(event_type="issues")
     assert [(done["kind"], done["id"], done["message"]) for done in event.results] == [("run", str(run.pk), "")]
-    pushed = eventually(lambda: WebhookEvent.objects.filter(event_type="push", state="done").first())
-    assert pushed.results == []
+    eventually(lambda: WebhookEvent.objects.filter(event_type="push", state="done").exists())
+    assert WebhookEvent.objects.get(event_type="push").results == []
     trigger = Trigger.objects.get()
     assert (trigger.last_run, trigger.message, trigger.last_fired_at is not None) == (run, "", True)
 

@@ -348,8 +348,8 @@ def test_worker_forwards_what_arrived_as_it_came_with_our_signature(
         )
         body, headers = github(b'{"a":  1}')
         headers["Authorization"] = "Bearer abcdef123"
-        for event in ("issues", "push", "pull_request"):
-            sent(live_server.url, path_of(endpoint), body, {**headers, "X-GitHub-Event": event, "X-GitHub-Delivery": event})
+        for kind in ("issues", "push", "pull_request"):
+            sent(live_server.url, path_of(endpoint), body, {**headers, "X-GitHub-Event": kind, "X-GitHub-Delivery": kind})
         eventually(lambda: len(target.seen) == 2)
         eventually(lambda: Delivery.objects.filter(state="delivered").count() == 2)
         (event,) = events(event_type="issues")
