@@ -60,6 +60,11 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         """The integration's connections that a member goes by: the one's own, or those of all members, as its mode says."""
         return self.filter(integration=integration, owner=user.pk if integration.is_per_user and user is not None else None)
 
+    def of_others(self, user: Any) -> Self:
+        """Those that belong to another member alone; few, so that leaving them out is quicker than joining all."""
+        owned = self.filter(owner__isnull=False).order_by()
+        return owned.exclude(owner=user.pk) if getattr(user, "pk", None) else owned
+
     def usable_by(self, user: Any) -> Self:
         """Connections that the user may edit, test and run with: by a role, or because the integration is shared with the person."""
         lent = Q(integration__in=Integration.objects.lent_to(user), organization__in=Organization.objects.visible_to(user))

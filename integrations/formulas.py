@@ -31,6 +31,14 @@ class FormulaError(Exception):
     """An expression could not be evaluated; the message says why."""
 
 
+class NoFormula(ValueError):
+    """A text is no expression; `why` says where it ends to be one."""
+
+    def __init__(self, source: str, why: str) -> None:
+        super().__init__(f"{source[:80]} is no JSONata expression: {why}.")
+        self.why = why
+
+
 class _Pattern:
     """What JSONata asks of a regular expression, with an end."""
 
@@ -94,7 +102,7 @@ def _of(source: str) -> jsonata.Jsonata:
         try:
             found = jsonata.Jsonata(source, _Pattern)
         except (jsonata.JException, RecursionError) as error:
-            raise ValueError(f"{{{{{source[:80]}}}}} is neither a name nor a JSONata expression: {_said(error)}.") from None
+            raise NoFormula(source, _said(error)) from None
         found.register_lambda("pad", _pad)
         found.register_lambda("eval", _no_eval)
         _compiled.kept[source] = found

@@ -96,3 +96,11 @@ def test_name_that_an_expression_sets_is_gone_at_its_next_evaluation() -> None:
     assert formulas.evaluate("$exists($kept) ? $kept : ($kept := a)", {"a": "second"}) == "second"
     source = "c ? ($seen := c) & '' : $seen"
     assert (formulas.evaluate(source, {"c": "first"}), formulas.evaluate(source, {})) == ("first", None)
+
+
+def test_expression_that_ran_away_once_works_with_other_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formulas, "MILLISECONDS", 100)
+    source = "($f := function($n) { $n > 0 ? $f($n - 1) : 0 }; $f(context.count))"
+    with pytest.raises(formulas.FormulaError):
+        formulas.evaluate(source, {"context": {"count": 10_000_000}})
+    assert [formulas.evaluate(source, VALUES) for _ in range(3)] == [0, 0, 0]
