@@ -27,6 +27,7 @@ __all__ = [
     "DEEPEST",
     "LONGEST",
     "MISSING",
+    "Formula",
     "MissingValue",
     "Template",
     "filled",
