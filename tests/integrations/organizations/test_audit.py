@@ -31,7 +31,9 @@ def entries(**which: Any) -> list[tuple[str, str, str, dict[str, Any], dict[str,
 def test_every_change_of_an_integration_is_logged_with_what_was_and_what_is(bob: User) -> None:
     client = signed_in(bob)
     made = client.post(
-        "/api/integrations", {"name": "Tickets", "apiBaseUri": "https://a.example.com", "authType": "none"}, "application/json"
+        "/api/integrations",
+        {"name": "Tickets", "type": "custom", "apiBaseUri": "https://a.example.com", "authType": "none"},
+        "application/json",
     ).json()
     path = f"/api/integrations/{made['slug']}"
     client.post(f"{path}/actions", {"name": "List", "method": "GET", "path": "/t"}, "application/json")
