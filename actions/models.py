@@ -10,12 +10,13 @@ from django.db import models
 from django.db.models import F, Max, Q
 
 from actions.schedules.models import Schedule
+from actions.webhooks.models import RunWebhook
 from connections.models import Connection
 from integrations.models import Integration, Organization, Revision, Role
 from integrations.operation import Operation
 from integrations.ordered_json import OrderedJSONField
 
-__all__ = ["Action", "Import", "ImportContent", "Page", "Run", "Schedule"]
+__all__ = ["Action", "Import", "ImportContent", "Page", "Run", "RunWebhook", "Schedule"]
 
 
 class ActionQuerySet(models.QuerySet["Action"]):
@@ -133,6 +134,9 @@ class Run(models.Model):
     action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="runs")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="runs")
+    schedule = models.ForeignKey(
+        Schedule, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs", help_text="What started it, if no person did."
+    )
     mapped = OrderedJSONField(default=dict, blank=True)
     inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.pages import choosing, detail, history, import_progress, imports, mapping, pinning, runs, schedules, trying
+from actions.pages import choosing, detail, history, import_progress, imports, mapping, pinning, runs, schedules, trying, webhooks
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -40,6 +40,13 @@ urlpatterns = [
     path("runs/schedules/<uuid:pk>/", schedules.schedule_edit, name="schedule-edit"),
     path("runs/schedules/<uuid:pk>/switch/", schedules.schedule_switch, name="schedule-switch"),
     path("runs/schedules/<uuid:pk>/delete/", schedules.schedule_delete, name="schedule-delete"),
+    path("runs/webhooks/", webhooks.webhook_list, name="run-webhook-list"),
+    path("runs/webhooks/new/", webhooks.webhook_new, name="run-webhook-new"),
+    path("runs/webhooks/<uuid:pk>/", webhooks.webhook_edit, name="run-webhook-edit"),
+    path("runs/webhooks/<uuid:pk>/test/", webhooks.webhook_test, name="run-webhook-test"),
+    path("runs/webhooks/<uuid:pk>/secret/", webhooks.webhook_secret, name="run-webhook-secret"),
+    path("runs/webhooks/<uuid:pk>/delete/", webhooks.webhook_delete, name="run-webhook-delete"),
+    path("runs/webhooks/<uuid:pk>/deliveries/<uuid:delivery>/send/", webhooks.webhook_redeliver, name="run-webhook-redeliver"),
     path("runs/", runs.run_list, name="run-list"),
     path("runs/<uuid:pk>/", runs.run_detail, name="run-detail"),
     path("runs/<uuid:pk>/status", runs.run_status, name="run-status"),

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from actions.models import Run
+from actions.signals import run_ended
 from integrations.storable import mended
 
 logger = logging.getLogger(__name__)
@@ -70,8 +72,11 @@ class Lease:
 
     def finish(self, verdict: str, message: str) -> None:
         """End the run, if it is still this worker's."""
-        if not self._mine().update(**finished(verdict, message)):
-            logger.warning("Run %s was to end as %s, but is held by another worker.", self._run_id, verdict)
+        with transaction.atomic():
+            if self._mine().update(**finished(verdict, message)):
+                tell(self._run_id)
+                return
+        logger.warning("Run %s was to end as %s, but is held by another worker.", self._run_id, verdict)
 
     def keep(self) -> None:
         """Renew the lease when a third of it is over. Raises `LeaseLost`."""
@@ -96,6 +101,14 @@ class Lease:
 
     def _mine(self) -> Any:
         return Run.objects.filter(pk=self._run_id, state=Run.State.RUNNING, lease_holder=self.holder)
+
+
+def tell(run_id: UUID) -> None:
+    """Tell whoever listens that a run has ended, in the transaction that ends it: what they write down is then never lost.
+
+    A fault of theirs is logged and does not keep the run from ending.
+    """
+    run_ended.send_robust(Run, run_id=run_id)
 
 
 def finished(verdict: str, message: str) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from django.test import Client
 from django.utils import timezone
 
 from actions import runs
-from actions.models import Import, Run, Schedule
+from actions.models import Import, Run, RunWebhook, Schedule
 from actions.schedules import services as schedules
 from actions.schedules.timing import Timing
+from actions.webhooks import services as webhooks
 from connections.agents import services as agents
-from connections.models import AgentInstance, Connection, LoggedRequest
+from connections.models import AgentInstance, Connection, Delivery, LoggedRequest
 from integrations import services as integrations
 from integrations.access import applications, tokens
 from integrations.models import (
@@ -63,6 +64,7 @@ class World:
     machine: AgentInstance
     team: Team
     environment: Environment
+    webhook: RunWebhook
     clients: dict[str, Client] = field(default_factory=dict)
 
 
@@ -97,12 +99,15 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
     schedule = schedules.save(
         schedule=None, action=action_of(integration), connection=connection, user=people["operator"], timing=Timing(minutes=60)
     )
+    webhook, _ = webhooks.add(organization=here, user=people["operator"], url="https://hooks.example.com/", name="Warehouse")
+    Delivery.objects.create(target=webhook.target, message_id="msg_1", kind="run.finished", body=b"{}", state=Delivery.State.FAILED)
     integrations.open_draft(integration=integration)
     somebody = member("somebody", here, Role.VIEWER)
     team = teams.create(organization=here, name="Help desk", members=["somebody"])
     sharing.share(integration=integration, principal=team, user=people["admin"])
     return World(
         team=team,
+        webhook=webhook,
         environment=environments.create(organization=here, name="Sandbox"),
         organization=here,
         integration=integration,
@@ -150,6 +155,10 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("agents/", "pk", lambda world: world.machine.agent_id),
     ("api/agents/", "key", lambda world: world.machine.agent_id),
     ("api/agent-machines/", "key", lambda world: world.machine.pk),
+    ("runs/webhooks/", "pk", lambda world: world.webhook.pk),
+    ("runs/webhooks/", "delivery", lambda world: world.webhook.target.deliveries.get().pk),
+    ("api/run-webhooks/", "key", lambda world: world.webhook.pk),
+    ("api/run-webhooks/", "delivery", lambda world: world.webhook.target.deliveries.get().pk),
     ("runs/schedules/", "pk", lambda world: world.schedule.pk),
     ("runs/", "pk", lambda world: world.run.pk),
     ("api/schedules/", "key", lambda world: world.schedule.pk),
