@@ -24,8 +24,8 @@ class RunWebhookForm(RefusableForm):
         help_text="Gets a POST for each run that ends. Whoever has this address and the secret can tell that a call is ours.",
     )
     heard = forms.ChoiceField(label="Which runs", choices=RunWebhook.Heard.choices, widget=forms.RadioSelect, initial=RunWebhook.Heard.ALL)
-    integration = forms.ChoiceField(label="Of", required=False)
-    schedule = forms.ChoiceField(label="Started by", required=False)
+    integration = forms.ChoiceField(label="Integration", required=False)
+    schedule = forms.ChoiceField(label="Schedule", required=False, help_text="With one, only the runs that it starts.")
     below = forms.BooleanField(
         label="Also runs of organizations below", required=False, initial=True, help_text="Those that are added later, too."
     )
@@ -58,7 +58,7 @@ class RunWebhookForm(RefusableForm):
         shown = (
             (key, f"{one} ({one.organization})" if one.organization != organization else str(one)) for key, one in self.schedules.items()
         )
-        self._field("schedule").choices = [("", "Anybody and every schedule"), *shown]
+        self._field("schedule").choices = [("", "Whoever starts them"), *shown]
         if not self.schedules:
             del self.fields["schedule"]
         if webhook is None:

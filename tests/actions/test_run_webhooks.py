@@ -248,7 +248,7 @@ def test_page_adds_tests_shows_attempts_sends_again_and_deletes(cast: Cast, conn
         assert (made.status_code, secret in made.content.decode(), secret.startswith("whsec_")) == (201, True, True)
         assert secret not in browser.get(f"/runs/webhooks/{webhook.pk}/").content.decode()
         listed = text(browser.get("/runs/webhooks/"))
-        assert f"Only runs that do not end complete of {connection.integration}, also below Client A" in listed
+        assert f"Only runs that do not end complete {connection.integration} · with organizations below" in listed
         browser.post(f"/runs/webhooks/{webhook.pk}/test/")
         delivery = Delivery.objects.get()
         sending.attempt(delivery.pk)
