@@ -7,8 +7,9 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from actions.models import Action, Import, Run, RunWebhook, Schedule
+from actions.models import Action, Import, Run, RunWebhook, Schedule, Trigger
 from connections.models import Delivery
+from connections.permissions import connection_for
 from integrations.models import Integration
 from integrations.permissions import check_builder, is_uuid
 
@@ -64,6 +65,16 @@ def delivery_of(webhook: RunWebhook, key: Any) -> Delivery:
     found = webhook.target.deliveries.filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Http404
+    return found
+
+
+def trigger_for(user: Any, key: Any) -> Trigger:
+    """A trigger of a connection that the user uses. Strangers get 404, members whose role is too low get 403."""
+    rows = Trigger.objects.select_related("endpoint__connection__integration", "endpoint__connection__organization", "owner", "last_run")
+    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    connection_for(user, found.endpoint.connection_id, use=True)
     return found
 
 

@@ -12,9 +12,13 @@ from django.dispatch import receiver
 
 from actions import runs, services
 from actions.models import Run, RunWebhook
+from actions.run_webhooks import events
+from actions.run_webhooks import services as webhooks
 from actions.signals import run_ended
-from actions.webhooks import events
-from actions.webhooks import services as webhooks
+from actions.triggers import services as triggers
+from connections.models import WebhookEndpoint, WebhookEvent
+from connections.signals import webhook_arrived
+from connections.webhooks.work import Done
 from integrations.models import Revision
 from integrations.signals import draft_opened
 
@@ -43,3 +47,9 @@ def announce_run(sender: type[Run], *, run_id: UUID, **kwargs: Any) -> None:  # 
 def remove_target(sender: type[RunWebhook], *, instance: RunWebhook, **kwargs: Any) -> None:  # noqa: ARG001 - a receiver's signature
     """A webhook that goes with its integration or its schedule takes its target along."""
     webhooks.remove_target(instance)
+
+
+@receiver(webhook_arrived, dispatch_uid="actions.triggers.fire")
+def fire(sender: type[WebhookEndpoint], *, event: WebhookEvent, **kwargs: Any) -> list[Done]:  # noqa: ARG001 - a receiver's signature
+    """An event starts the actions that wait for it."""
+    return triggers.fire(event)

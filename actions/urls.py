@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from actions.pages import choosing, detail, history, import_progress, imports, mapping, pinning, runs, schedules, trying, webhooks
+from actions.pages import (
+    choosing,
+    detail,
+    history,
+    import_progress,
+    imports,
+    mapping,
+    pinning,
+    run_webhooks,
+    runs,
+    schedules,
+    trying,
+    webhooks,
+)
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -36,17 +49,22 @@ urlpatterns = [
     path("integrations/<str:slug>/try/use/", trying.use_pagination, name="pagination-use"),
     path("connections/<uuid:pk>/revision/", pinning.connection_revision, name="connection-revision"),
     path("integrations/<slug:slug>/actions/<uuid:uid>/schedule/", schedules.schedule_new, name="schedule-new"),
+    path("connections/<uuid:pk>/webhooks/", webhooks.webhooks, name="connection-webhooks"),
+    path("connections/<uuid:pk>/webhooks/actions/new/", webhooks.trigger_new, name="trigger-new"),
+    path("webhooks/actions/<uuid:pk>/", webhooks.trigger_edit, name="trigger-edit"),
+    path("webhooks/actions/<uuid:pk>/switch/", webhooks.trigger_switch, name="trigger-switch"),
+    path("webhooks/actions/<uuid:pk>/delete/", webhooks.trigger_delete, name="trigger-delete"),
     path("runs/schedules/", schedules.schedule_list, name="schedule-list"),
     path("runs/schedules/<uuid:pk>/", schedules.schedule_edit, name="schedule-edit"),
     path("runs/schedules/<uuid:pk>/switch/", schedules.schedule_switch, name="schedule-switch"),
     path("runs/schedules/<uuid:pk>/delete/", schedules.schedule_delete, name="schedule-delete"),
-    path("runs/webhooks/", webhooks.webhook_list, name="run-webhook-list"),
-    path("runs/webhooks/new/", webhooks.webhook_new, name="run-webhook-new"),
-    path("runs/webhooks/<uuid:pk>/", webhooks.webhook_edit, name="run-webhook-edit"),
-    path("runs/webhooks/<uuid:pk>/test/", webhooks.webhook_test, name="run-webhook-test"),
-    path("runs/webhooks/<uuid:pk>/secret/", webhooks.webhook_secret, name="run-webhook-secret"),
-    path("runs/webhooks/<uuid:pk>/delete/", webhooks.webhook_delete, name="run-webhook-delete"),
-    path("runs/webhooks/<uuid:pk>/deliveries/<uuid:delivery>/send/", webhooks.webhook_redeliver, name="run-webhook-redeliver"),
+    path("runs/webhooks/", run_webhooks.webhook_list, name="run-webhook-list"),
+    path("runs/webhooks/new/", run_webhooks.webhook_new, name="run-webhook-new"),
+    path("runs/webhooks/<uuid:pk>/", run_webhooks.webhook_edit, name="run-webhook-edit"),
+    path("runs/webhooks/<uuid:pk>/test/", run_webhooks.webhook_test, name="run-webhook-test"),
+    path("runs/webhooks/<uuid:pk>/secret/", run_webhooks.webhook_secret, name="run-webhook-secret"),
+    path("runs/webhooks/<uuid:pk>/delete/", run_webhooks.webhook_delete, name="run-webhook-delete"),
+    path("runs/webhooks/<uuid:pk>/deliveries/<uuid:delivery>/send/", run_webhooks.webhook_redeliver, name="run-webhook-redeliver"),
     path("runs/", runs.run_list, name="run-list"),
     path("runs/<uuid:pk>/", runs.run_detail, name="run-detail"),
     path("runs/<uuid:pk>/status", runs.run_status, name="run-status"),

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from actions.api import actions, choosing, drafts, history, imports, mapping, repairs, runs, schedules, trying, webhooks
+from actions.api import actions, choosing, drafts, history, imports, mapping, repairs, run_webhooks, runs, schedules, triggers, trying
 
 urlpatterns = [
+    path("triggers", triggers.TriggersView.as_view(), name="api-trigger-list"),
+    path("triggers/<str:key>", triggers.TriggerView.as_view(), name="api-trigger"),
     path("imports", imports.ImportsView.as_view(), name="api-import-list"),
     path("imports/<str:key>", imports.ImportView.as_view(), name="api-import"),
     path("imports/<str:key>/operations", imports.OperationsView.as_view(), name="api-import-operations"),
@@ -34,14 +36,14 @@ urlpatterns = [
     path("actions/<str:key>", actions.ActionView.as_view(), name="api-action"),
     path("schedules", schedules.SchedulesView.as_view(), name="api-schedule-list"),
     path("schedules/<str:key>", schedules.ScheduleView.as_view(), name="api-schedule"),
-    path("run-webhooks", webhooks.RunWebhooksView.as_view(), name="api-run-webhook-list"),
-    path("run-webhooks/<str:key>", webhooks.RunWebhookView.as_view(), name="api-run-webhook"),
-    path("run-webhooks/<str:key>/test", webhooks.RunWebhookTestView.as_view(), name="api-run-webhook-test"),
-    path("run-webhooks/<str:key>/secret", webhooks.RunWebhookSecretView.as_view(), name="api-run-webhook-secret"),
-    path("run-webhooks/<str:key>/deliveries", webhooks.RunWebhookDeliveriesView.as_view(), name="api-run-webhook-delivery-list"),
+    path("run-webhooks", run_webhooks.RunWebhooksView.as_view(), name="api-run-webhook-list"),
+    path("run-webhooks/<str:key>", run_webhooks.RunWebhookView.as_view(), name="api-run-webhook"),
+    path("run-webhooks/<str:key>/test", run_webhooks.RunWebhookTestView.as_view(), name="api-run-webhook-test"),
+    path("run-webhooks/<str:key>/secret", run_webhooks.RunWebhookSecretView.as_view(), name="api-run-webhook-secret"),
+    path("run-webhooks/<str:key>/deliveries", run_webhooks.RunWebhookDeliveriesView.as_view(), name="api-run-webhook-delivery-list"),
     path(
         "run-webhooks/<str:key>/deliveries/<str:delivery>/send",
-        webhooks.RunWebhookRedeliverView.as_view(),
+        run_webhooks.RunWebhookRedeliverView.as_view(),
         name="api-run-webhook-redeliver",
     ),
     path("runs", runs.RunsView.as_view(), name="api-run-list"),

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field
 from pydantic.alias_generators import to_camel
 
 from integrations import addresses, expressions
-from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, auth_gaps
+from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, OAuth2Auth, auth_gaps
 from integrations.definition.errors import ErrorRules, Value
 from integrations.definition.fields import ConnectionField
 from integrations.definition.media import MediaTypes
@@ -17,6 +17,7 @@ from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination,
 from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, Path, Template, UrlTemplate, url_template
 from integrations.definition.rate_limit import RateLimit
 from integrations.definition.tokens import JsonTemplate, TokenPart
+from integrations.definition.webhook import VERIFICATION_CLASSES, Webhook
 
 
 class Ping(Part):
@@ -100,10 +101,14 @@ class Definition(Part):
     # The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again, for example Idempotency-Key; "": it has none.
     idempotency_header: HeaderName = ""
     credential_origins: list[Origin] = Field(default_factory=list, max_length=20)
+    # Credentials follow a redirect within their origin; with this they follow none.
+    skip_follow_authorization_header: bool = False
     media_types: MediaTypes = Field(default_factory=MediaTypes)
     errors: ErrorRules = Field(default_factory=list)
     # A placeholder over `response` (the body's members, body, status, headers): what it gives makes a success a failure; "": nothing does.
     error_expression: Template = ""
+    # How the vendor's webhooks are checked; None: nothing is known of them.
+    webhook: Webhook | None = None
 
     @field_validator("api_base_uri")
     @classmethod
@@ -142,13 +147,33 @@ class Definition(Part):
     def host_is_open(self) -> bool:
         """Whether whoever connects chooses a server, so that the owner's own secrets must not go there."""
         lists = [f"settings.{field.name}" for field in self.connection_fields if field.type == "select"]
+        if self.valid_domain_names:
+            return any(expressions.open_host(url, lists) for url in self._other_urls)
         urls = [self.api_base_uri, *self.credential_urls]
         return self.host_at_connect or any(expressions.open_host(url, lists) for url in urls if url)
 
     @property
+    def valid_domain_names(self) -> list[str]:
+        """The domains in which every server lies that a connection chooses; none: it may choose any."""
+        return self.auth.valid_domain_names if isinstance(self.auth, OAuth2Auth) else []
+
+    @property
     def credential_urls(self) -> list[str]:
         """Every URL besides the base URI to which credentials go, placeholders and all."""
-        return list(filter(None, [self.ping.base_uri if self.ping else "", *_urls(self.auth), *self.credential_origins]))
+        return list(filter(None, [*self._other_urls, *self.auth_urls]))
+
+    @property
+    def auth_urls(self) -> list[str]:
+        """Those of the authentication."""
+        return list(filter(None, _urls(self.auth)))
+
+    @property
+    def _other_urls(self) -> list[str]:
+        return [*([self.ping.base_uri] if self.ping and self.ping.base_uri else []), *self.credential_origins]
+
+    def for_calls(self) -> dict[str, Any]:
+        """Everything that calls are made of, as JSON. What is said of webhooks takes no placeholders; what looks like one there is a formula."""
+        return {name: value for name, value in self.dump().items() if name != "webhook"}
 
     def changed(self, **parts: Any) -> Self:
         """A validated copy with some parts replaced."""
@@ -227,8 +252,11 @@ def _unknown_settings(definition: Definition) -> list[str]:
     steps = [*getattr(auth, "steps", []), getattr(auth, "refresh_step", None)]
     brought = [getattr(auth, "token_settings", {}), getattr(auth, "callback_settings", {}), *(step.extract for step in steps if step)]
     known = {"baseUri", *(field.name for field in definition.connection_fields), *(name for names in brought for name in names)}
-    used = {path.split(".")[1] for path in expressions.paths_of(definition.dump()) if path.startswith("settings.")}
+    used = {path.split(".")[1] for path in expressions.paths_of(definition.for_calls()) if path.startswith("settings.")}
     return sorted(used - known)
+
+
+_TAGS = frozenset({*AUTH_CLASSES, *PAGINATION_CLASSES, *VERIFICATION_CLASSES})
 
 
 def problems(error: ValidationError) -> dict[str, list[str]]:
@@ -238,9 +266,7 @@ def problems(error: ValidationError) -> dict[str, list[str]]:
         where = [str(part) for part in item["loc"]]
         # A discriminated union adds the chosen tag to the location; it is no field.
         where = [
-            part
-            for n, part in enumerate(where)
-            if not (n > 0 and where[n - 1] in ("auth", "pagination") and part in {*AUTH_CLASSES, *PAGINATION_CLASSES})
+            part for n, part in enumerate(where) if not (n > 0 and where[n - 1] in ("auth", "pagination", "verification") and part in _TAGS)
         ]
         found.setdefault(".".join(where), []).append(_sentence(item))
     return found

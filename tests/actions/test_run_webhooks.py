@@ -13,9 +13,9 @@ from standardwebhooks import Webhook
 
 from actions import runs
 from actions.models import Run, RunWebhook, Schedule
+from actions.run_webhooks import events, services
 from actions.schedules import services as schedules
 from actions.schedules.timing import Timing
-from actions.webhooks import events, services
 from connections.deliveries import sending
 from connections.models import Connection, Delivery, DeliveryTarget
 from integrations import services as integrations

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from actions.models import RunWebhook, Schedule
 from actions.permissions import delivery_of, run_webhook_for
-from actions.webhooks import events, services
+from actions.run_webhooks import events, services
 from config.hal import array
 from connections.deliveries import sending, targets
 from connections.models import Delivery

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('actions', '0007_runs_newest_first'),
+        ('actions', '0009_triggers'),
         ('connections', '0010_deliveries'),
         ('integrations', '0011_environments'),
     ]
