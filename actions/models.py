@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Max, Q
 
+from actions.run_webhooks.models import RunWebhook
 from actions.schedules.models import Schedule
 from actions.triggers.models import Trigger
 from connections.models import Connection
@@ -16,7 +17,7 @@ from integrations.models import Integration, Organization, Revision, Role
 from integrations.operation import Operation
 from integrations.ordered_json import OrderedJSONField
 
-__all__ = ["Action", "Import", "ImportContent", "Page", "Run", "Schedule", "Trigger"]
+__all__ = ["Action", "Import", "ImportContent", "Page", "Run", "RunWebhook", "Schedule", "Trigger"]
 
 
 class ActionQuerySet(models.QuerySet["Action"]):
@@ -141,6 +142,9 @@ class Run(models.Model):
     action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="runs")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="runs")
+    schedule = models.ForeignKey(
+        Schedule, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs", help_text="What started it, if no person did."
+    )
     mapped = OrderedJSONField(default=dict, blank=True)
     inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)

@@ -54,6 +54,7 @@ def represent(run: Run) -> dict[str, Any]:
         "environment": run.connection.environment,
         "revision": run.action.revision.number,
         "organization": str(run.organization_id),
+        "schedule": str(run.schedule_id) if run.schedule_id else None,
         "mapping": run.mapped or None,
         "inputs": run.inputs,
         "pageSize": run.page_size,
@@ -87,6 +88,7 @@ class RunFilters(Filters):
     integration = django_filters.UUIDFilter(field_name="connection__integration_id")
     organization = django_filters.UUIDFilter(field_name="connection__organization_id")
     environment = Exactly("connection__environment", "Slug of an environment, for example production")
+    schedule = django_filters.UUIDFilter(field_name="schedule_id")
     state = Choice("state", Run.State.choices)
     verdict = Choice("verdict", Run.Verdict.choices)
     blame = Choice("blame", Run.Blame.choices)

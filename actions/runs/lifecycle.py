@@ -12,10 +12,10 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from actions import requests
-from actions.models import Action, Run
+from actions.models import Action, Run, Schedule
 from actions.pagination import PaginationError
 from actions.runs.caps import Caps
-from actions.runs.leases import lease_end
+from actions.runs.leases import lease_end, tell
 from actions.runs.plans import DEFAULT_LIMIT, PageLimit, Plan, checked, needs_mapping, page_limit, plan_of
 from actions.runs.plans import unique_by as key_of
 from config.celery import app as celery
@@ -47,6 +47,7 @@ def start(
     page_size: int | None = None,
     max_pages: PageLimit = DEFAULT_LIMIT,
     unique_by: str | None = None,
+    schedule: Schedule | None = None,
     hand_over: bool = True,
 ) -> Run:
     """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages,
@@ -96,6 +97,7 @@ def start(
         action=action,
         connection=connection,
         organization=organization,
+        schedule=schedule,
         mapped=mapped,
         inputs=inputs,
         page_size=checked(page_size, "pageSize", LARGEST_PAGE_SIZE),
@@ -179,8 +181,11 @@ def cancel(*, run: Run) -> Run:
     idle = Run.objects.filter(pk=run.pk, state__in=(Run.State.QUEUED, Run.State.WAITING))
     run.refresh_from_db()
     message = "Cancelled before it began." if not run.page_count else f"Cancelled after {run.page_count} pages; what was stored stays."
-    if not idle.update(state=Run.State.FINISHED, verdict=Verdict.CANCELLED, message=message, finished_at=now, lease_until=None):
-        Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_requested=True)
+    with transaction.atomic():
+        if idle.update(state=Run.State.FINISHED, verdict=Verdict.CANCELLED, message=message, finished_at=now, lease_until=None):
+            tell(run.pk)
+        else:
+            Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_requested=True)
     run.refresh_from_db()
     return run
 

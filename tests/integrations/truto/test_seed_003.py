@@ -352,3 +352,106 @@ def test_one_method_may_have_an_authorization_of_its_own(api: Truto, server: Ser
         if seen.path.startswith("/o") and "token" not in seen.path
     ]
     assert sent == [("/open", None, None), ("/own/a%20b", None, "YOUR-CLIENT-ID")]
+
+
+# --- what documents say with expressions ----------------------------------------------------------------------------------
+
+CONFIGS = [
+    # (what the document says, what the definition then has)
+    ({"format": "page", "config": {"page_param": "p", "limit_param": "n", "start_page": "0"}}, {"pageParam": "p", "pageSizeParam": "n", "startPage": 0}),
+    ({"format": "offset", "config": {"offset_key": "skip", "limit_key": "take", "max_limit": 50}},
+     {"indexParam": "skip", "pageSizeParam": "take", "maxPageSize": 50, "defaultPageSize": 50}),
+    ({"format": "cursor", "config": {"cursor_path": "meta.next", "cursor_key": "variables.after", "limit_key": "variables.first", "add_to_body": True,
+                                     "limit_data_type": "string", "ignore_limit_in_pagination": True, "has_next_path": "meta.more"}},
+     {"pointerPath": "meta.next", "afterParam": "variables.after", "afterLocation": "body", "pageSizeLocation": "body", "numbersAsText": True,
+      "pageSizeFirstOnly": True, "hasMorePath": "meta.more"}),
+    ({"format": "cursor", "config": {"cursor_path": "x-next", "cursor_path_object": "header", "is_cursor_url_encoded": True}},
+     {"pointerLocation": "header", "pointerHeader": "x-next", "pointerForm": "encoded"}),
+    ({"format": "range", "config": {"range_unit": "rows"}}, {"type": "range", "rangeUnit": "rows"}),
+    ({"format": "dynamic", "config": {"get_initial_pagination_values": "{'page': 1}", "get_pagination_values_expression": "body.more ? {'page': 2}"}},
+     {"type": "expression", "firstExpression": "{'page': 1}", "nextExpression": "body.more ? {'page': 2}"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "expected"), CONFIGS)
+def test_every_format_of_pagination_is_read_and_given_back(api: Truto, given: dict[str, Any], expected: dict[str, Any]) -> None:
+    body = made(api, {**SMALL, "pagination": given})
+    pagination = Integration.objects.get(pk=body["id"]).working.definition.pagination.dump()
+    assert ({name: pagination[name] for name in expected}, body["unused"], body["config"]["pagination"]) == (expected, [], given)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"is_rate_limited": True, "rate_limit_header_expression": "X-Calls-Reset"}, {"resetHeaders": ["X-Calls-Reset"]}),
+        (
+            {"is_rate_limited": "status = 420", "retry_after_header_expression": "$number(headers.`retry-in`)",
+             "rate_limit_header_expression": "$number(headers.`x-reset`) + 1"},
+            {"limitedExpression": "status = 420", "retryAfterHeaders": ["retry-in"], "resetExpression": "$number(headers.`x-reset`) + 1"},
+        ),
+        ({"is_rate_limited": "{{status = 420}}", "retry_after_header_expression": "headers.a ? 1 : 2"},
+         {"limitedExpression": "status = 420", "waitExpression": "headers.a ? 1 : 2"}),
+        ({"is_rate_limited": "true"}, {"limitedExpression": ""}),
+        ({"is_rate_limited": False, "retry_after_header_expression": "X-Wait"}, {"retryAfterHeaders": []}),
+    ],
+)  # fmt: skip
+def test_every_form_of_a_rate_limit_is_read_and_given_back(api: Truto, given: dict[str, Any], expected: dict[str, Any]) -> None:
+    body = made(api, {**SMALL, "rate_limit": given})
+    limit = Integration.objects.get(pk=body["id"]).working.definition.rate_limit.dump()
+    assert ({name: limit[name] for name in expected}, body["unused"], body["config"]["rate_limit"]) == (expected, [], given)
+
+
+def test_expressions_that_are_none_are_refused_with_their_place(api: Truto) -> None:
+    dynamic = {"format": "dynamic", "config": {"get_pagination_values_expression": "{'page': "}}
+    for part, value, place in (
+        ("pagination", dynamic, "config.pagination.config.get_pagination_values_expression"),
+        ("rate_limit", {"is_rate_limited": "status = "}, "config.rate_limit.is_rate_limited"),
+    ):
+        problem = api("POST", "integration", {"name": "x", "config": {**SMALL, part: value}}, expect=422)
+        assert [item["field"] for item in problem["errors"]] == [place]
+
+
+def test_dynamic_document_that_is_edited_here_is_written_as_dynamic(api: Truto, cast: Cast) -> None:
+    body = made(api, SMALL)
+    changed = {
+        "type": "expression",
+        "firstExpression": "{'from': 0}",
+        "nextExpression": "body.next ? {'from': body.next}",
+        "pageSizeParam": "n",
+    }
+    Api(cast.bob)("PATCH", f"integrations/{body['id']}", {"pagination": changed, "rateLimit": {"limitedExpression": "status = 420"}})
+    config = api("GET", f"integration/{body['id']}")["config"]
+    assert config["pagination"] == {
+        "format": "dynamic",
+        "config": {"get_initial_pagination_values_expression": "{'from': 0}", "get_pagination_values_expression": "body.next ? {'from': body.next}",
+                   "limit_key": "n"},
+    }  # fmt: skip
+    assert config["rate_limit"] == {"is_rate_limited": "status = 420", "retry_after_header_expression": "Retry-After"}
+
+
+@pytest.mark.parametrize(
+    "expressions",
+    [
+        {"get_initial_pagination_values_expression": '{ "page": 1, "per_page": 2 }',
+         "get_pagination_values_expression": '$count(body.data.users) = 2 ? { "page": paginationValues.page + 1, "per_page": 2 } : null'},
+        {"get_initial_pagination_values_expression": '{ "page": query.cursor ? $number(query.cursor) : 1, "per_page": 2 }',
+         "get_cursor_from_response_expression": "$count(body.data.users) = 2 ? $string($number(query.page) + 1) : undefined"},
+    ],
+)  # fmt: skip
+def test_dynamic_document_runs_over_all_pages(
+    api: Truto, server: Served, cast: Cast, make_connection: MakeConnection, expressions: dict[str, str]
+) -> None:
+    config = at(server.url)
+    config["pagination"] = {"format": "dynamic", "config": expressions}
+    config["resources"] = {"users": {"list": {"method": "get", "path": "/users", "response_path": "data.users"}}}
+    config["rate_limit"] = {"is_rate_limited": "status = 429 and headers.`x-ratelimit-remaining` = '0'"}
+    body = made(api, config)
+    assert [note["path"] for note in body["unused"]] == ["webhook", "icon"]
+    integration = Integration.objects.get(pk=body["id"])
+    finalize.finalize(integration=integration, user=cast.bob)
+    integration.refresh_from_db()
+    services.set_status(integration=integration, status="published")
+    done = run(make_connection(integration, credentials={}), "users_list", cast)
+    assert (done.verdict, done.record_count, done.page_count) == ("complete", 5, 3), done.message
+    asked = [parse_qs(urlsplit(seen.path).query)["page"][0] for seen in server.seen if seen.path.startswith("/users")]
+    assert asked == ["1", "1", "2", "3"]
