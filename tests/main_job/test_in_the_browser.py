@@ -100,6 +100,10 @@ def describe(page: Page, vendor: VendorServer) -> None:
     heading(page, "Answers")
     go_on(page)
 
+    # 8. Webhooks: the vendor sends none.
+    heading(page, "Webhooks")
+    go_on(page)
+
 
 def add_and_rename_actions(page: Page) -> None:
     """Step 7: add two actions, rename both by a pattern with a live preview."""
