@@ -471,6 +471,14 @@ OAUTH2_PROVIDER = {
     "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
     "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
     "OAUTH2_VALIDATOR_CLASS": "integrations.api.authentication.ApplicationValidator",
+    # What the documents under /.well-known/ say (integrations/access/metadata.py); the issuer is not the Host header's matter.
+    "OIDC_ISS_ENDPOINT": PUBLIC_URL,
+    "OAUTH2_PROTECTED_RESOURCE_IDENTIFIER": PUBLIC_URL,
+    "OAUTH2_PROTECTED_RESOURCE_NAME": "Junction",
+    "OAUTH2_PROTECTED_RESOURCE_DOCUMENTATION": f"{PUBLIC_URL}/api/docs/",
+    "OAUTH2_RESPONSE_TYPES_SUPPORTED": ["code"],
+    "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "client_credentials", "refresh_token"],
+    "OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": ["client_secret_basic", "client_secret_post", "none"],
 }
 
 # --- logs ---------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ urlpatterns = [
     path("requests", requests.LoggedRequestsView.as_view(), name="api-request-list"),
     path("requests/<int:pk>", requests.LoggedRequestView.as_view(), name="api-request"),
     path("connections", views.ConnectionsView.as_view(), name="api-connection-list"),
-    path("connections/try", views.ConnectionTryView.as_view(), name="api-connection-trial"),
+    path("connections/try", views.ConnectionTryView.as_view(), name="api-connection-try"),
     path("connections/<str:key>", views.ConnectionView.as_view(), name="api-connection"),
     path("connections/<str:key>/test", views.ConnectionTestView.as_view(), name="api-connection-test"),
     path("connections/<str:key>/events", views.ConnectionEventsView.as_view(), name="api-connection-event-list"),
@@ -33,6 +33,5 @@ urlpatterns = [
     path("agents/<str:key>", agents.AgentView.as_view(), name="api-agent"),
     path("agents/<str:key>/codes", agents.AgentCodesView.as_view(), name="api-agent-codes"),
     path("agent-machines/<str:key>", agents.AgentMachineView.as_view(), name="api-agent-machine"),
-    path("integrations/<str:key>/connect/try", tokens.TryView.as_view(), name="api-connection-try"),
     path("integrations/<str:key>/connect", tokens.ConnectView.as_view(), name="api-integration-connect"),
 ]

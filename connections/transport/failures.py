@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import ssl
 import time
-from collections.abc import Iterator
 
-import requests
-import urllib3
 from django.conf import settings
 
 from connections.exchange import Kind, TransportError
@@ -16,18 +12,13 @@ from connections.transport import sockets
 from connections.transport.wire import WireError
 
 
-def failure(error: BaseException, where: str, *, end: float | None = None, total: float = 0) -> TransportError:
-    """A failure after the connection stood, as a sentence; the libraries nest the cause in arguments, reasons and contexts.
+def failure(error: BaseException, where: str, *, end: float, total: float = 0) -> TransportError:
+    """A failure after the connection stood, as a sentence.
 
     `end` is when the exchange had to be over and `total` its seconds, by default those of a whole exchange.
     """
-    causes = list(_causes(error))
-
-    def has(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
-    if has(TimeoutError, urllib3.exceptions.TimeoutError, requests.Timeout):
-        if (sockets.deadline.get() if end is None else end) <= time.monotonic():
+    if isinstance(error, TimeoutError):
+        if end <= time.monotonic():
             limit = total or settings.EGRESS_TOTAL_TIMEOUT
             return broken_off(
                 f"{where} did not finish its answer within {limit:g} seconds. Ask for less, for example with a smaller page size.",
@@ -36,28 +27,24 @@ def failure(error: BaseException, where: str, *, end: float | None = None, total
         return broken_off(
             f"{where} sent nothing for {settings.EGRESS_READ_TIMEOUT:g} seconds. Try again later, or ask for less.", "read_timeout"
         )
-    if any(isinstance(cause, ssl.SSLError) and sockets.is_client_certificate(str(cause)) for cause in causes):
+    if isinstance(error, ssl.SSLError) and sockets.is_client_certificate(str(error)):
         # With TLS 1.3 a server says so after the handshake, with its first bytes; it has acted on nothing.
         detail, sentence = sockets.CLIENT_CERTIFICATE
         return TransportError(sentence.format(host=where), kind="tls", sent=False, permanent=True, detail=detail)
-    if has(WireError):
-        known = {"malformed": "malformed", "too large": "malformed"}.get(str(error), "closed")
-        if known == "malformed":
+    match error.what if isinstance(error, WireError) else "":
+        case "malformed":
             return broken_off(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
-        if not getattr(error, "started", True):
+        case "tls":
+            return TransportError(
+                f"{where} answered by TLS to a call without it: the port expects https. Enter the address with https://.",
+                kind="malformed", sent=False, permanent=True, detail="https",
+            )  # fmt: skip
+        case "silence":
             return broken_off(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
-        return broken_off(f"{where} closed the connection before its answer was complete. Try again later.", "closed")
-    if has(urllib3.exceptions.DecodeError):
-        return broken_off(f"The compressed answer of {where} is damaged and cannot be unpacked.", "malformed")
-    if has(http.client.RemoteDisconnected):
-        return broken_off(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
-    if has(http.client.IncompleteRead, ConnectionError, ssl.SSLError):
-        return broken_off(f"{where} closed the connection before its answer was complete. Try again later.", "closed")
-    if has(http.client.HTTPException, urllib3.exceptions.ProtocolError):
-        return broken_off(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
-    if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, urllib3.exceptions.LocationValueError):
-        return invalid(where)
-    return broken_off(f"The exchange with {where} broke off. Try again later.", "closed")
+    return TransportError(
+        f"{where} closed the connection before its answer was complete. Try again later.",
+        kind="closed", sent=True, permanent=False, detail="cut",
+    )  # fmt: skip
 
 
 def invalid(where: str) -> TransportError:
@@ -71,12 +58,3 @@ def invalid(where: str) -> TransportError:
 
 def broken_off(message: str, kind: Kind) -> TransportError:
     return TransportError(message, kind=kind, sent=True, permanent=False)
-
-
-def _causes(error: BaseException, depth: int = 0) -> Iterator[BaseException]:
-    yield error
-    if depth < 6:
-        nested = [*error.args, getattr(error, "reason", None), error.__cause__, error.__context__]
-        for item in nested:
-            if isinstance(item, BaseException):
-                yield from _causes(item, depth + 1)

@@ -36,6 +36,7 @@ OTHER_FIELDS = (
     "errors",
     "errorExpression",
     "idempotencyHeader",
+    "skipFollowAuthorizationHeader",
     "webhook",
 )
 KNOWN_FIELDS = frozenset(
@@ -83,6 +84,7 @@ _REPLACED: dict[str, tuple[str, Any]] = {
     "rateLimit": ("rate_limit", {}),
     "credentialOrigins": ("credential_origins", []),
     "idempotencyHeader": ("idempotency_header", ""),
+    "skipFollowAuthorizationHeader": ("skip_follow_authorization_header", False),
     "mediaTypes": ("media_types", {}),
     "errors": ("errors", []),
     "errorExpression": ("error_expression", ""),
@@ -102,6 +104,18 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
     if auth is not None:
         parts["auth"] = auth
     return parts
+
+
+def kept_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """What is kept as it is sent, for `extra` of the row."""
+    if payload.get("data") is not None and not isinstance(payload["data"], dict):
+        raise Invalid({"data": ["Enter an object."]})
+    for name in ("mode", "imageUrl"):
+        if payload.get(name) is not None and not isinstance(payload[name], str):
+            raise Invalid({name: ["Enter text."]})
+    nothing = {"imageUrl": "", "data": {}}  # a mode that is nothing stays as it is
+    kept = {name: nothing.get(name) if payload[name] is None else payload[name] for name in KEPT_FIELDS if name in payload}
+    return {name: value for name, value in kept.items() if name != "mode" or value}
 
 
 def _webhook_of(given: Any) -> dict[str, Any] | None:
@@ -156,6 +170,7 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
         "errors": [rule.dump() for rule in definition.errors],
         "errorExpression": definition.error_expression,
         "idempotencyHeader": definition.idempotency_header,
+        "skipFollowAuthorizationHeader": definition.skip_follow_authorization_header,
         "webhook": definition.webhook.dump() if definition.webhook else None,
         "revision": {
             "number": revision.number,

@@ -109,9 +109,16 @@ class IntegrationRequest(serializers.Serializer):
 
     id = serializers.UUIDField(required=False, help_text="Only when creating: a UUID of your own")
     name = serializers.CharField(required=False)
-    type = serializers.CharField(required=False, default="custom")
+    type = serializers.CharField(required=False, help_text="The driver, for example google-drive; custom where there is none")
     category = serializers.CharField(required=False)
     description = serializers.CharField(required=False)
+    mode = serializers.ChoiceField(
+        ["per-user", "shared"],
+        required=False,
+        help_text="Whether each user has a connection of their own, or all of an organization share theirs",
+    )
+    imageUrl = serializers.CharField(required=False)
+    data = serializers.DictField(required=False, help_text="Yours; kept as it is")  # type: ignore[assignment]  # a member of the document
     tags = serializers.ListField(child=serializers.CharField(), required=False)
     isBeta = serializers.BooleanField(required=False)
     sharingPolicy = serializers.ChoiceField(["allow", "ask", "deny"], required=False)
@@ -135,6 +142,9 @@ class IntegrationRequest(serializers.Serializer):
     idempotencyHeader = serializers.CharField(
         required=False, help_text="The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again; empty: it has none"
     )
+    skipFollowAuthorizationHeader = serializers.BooleanField(
+        required=False, help_text="Credentials follow no redirect, not even one within the same server"
+    )
     webhook = WebhookField(
         required=False,
         allow_null=True,
@@ -154,6 +164,13 @@ class IntegrationRequest(serializers.Serializer):
     clientId = serializers.CharField(required=False)
     clientSecret = serializers.CharField(required=False, write_only=True, help_text="Default for connections; encrypted, never returned")
     basicTokenAuth = serializers.BooleanField(required=False)
+
+
+class NewIntegrationRequest(IntegrationRequest):
+    """What a client sends for a new integration. Without `mode` it is per-user, and without `authType` it is oauth2."""
+
+    name = serializers.CharField()
+    type = serializers.CharField(help_text="The driver, for example google-drive; custom where there is none")
 
 
 class OrganizationReference(serializers.Serializer):
@@ -204,6 +221,7 @@ class IntegrationDocument(serializers.Serializer):
     errors = ErrorRulesField()  # type: ignore[assignment]  # a member of the document
     errorExpression = serializers.CharField()
     idempotencyHeader = serializers.CharField()
+    skipFollowAuthorizationHeader = serializers.BooleanField()
     webhook = WebhookField(allow_null=True)
     credentialOrigins = serializers.ListField(child=serializers.CharField())
     revision = RevisionReference()

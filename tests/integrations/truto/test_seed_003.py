@@ -164,7 +164,7 @@ def test_what_is_edited_here_is_in_the_document(api: Truto, cast: Cast) -> None:
 
 def test_integration_of_another_origin_is_a_document_that_can_be_imported(api: Truto, cast: Cast) -> None:
     hal = Api(cast.bob)
-    fields = {"name": "Other", "apiBaseUri": "https://o.example.com", "authType": "apikey", "apiKeyName": "X-Key",
+    fields = {"name": "Other", "type": "custom", "apiBaseUri": "https://o.example.com", "authType": "apikey", "apiKeyName": "X-Key",
               "pagination": {"type": "pointer", "afterParam": "after", "pointerPath": "next"}}  # fmt: skip
     other = hal("POST", "integrations", fields, expect=201)
     hal("POST", f"integrations/{other['id']}/actions", {"name": "List", "path": "/x", "paginated": True, "tags": ["x"]}, expect=201)
