@@ -211,6 +211,9 @@ REQUEST_LOG_DAYS = variable("REQUEST_LOG_DAYS", "7", _count(0, 3650))
 # For how long what arrived and what was delivered is kept, days.
 WEBHOOK_KEEP_DAYS = variable("WEBHOOK_KEEP_DAYS", "30", _count(1, 3650))
 
+# Bytes of one message that is taken. GitHub sends 25 MB at most, most vendors a few kilobytes.
+WEBHOOK_MAX_BYTES = variable("WEBHOOK_MAX_BYTES", str(5 * 1024 * 1024), _count(1024, 64 * 1024 * 1024))
+
 # --- authorization in the browser (connections/tokens/authorization.py) ----------------------------------------------------------
 
 # How long somebody may take on a vendor's page, until the answer is no longer accepted.

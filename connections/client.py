@@ -90,7 +90,7 @@ class Client:
         )
         self._held = Held()
         # What comes out the same for every request is made once.
-        self._same = not self._scheme.needs_token and not self._digest and not expressions.varies(definition.dump())
+        self._same = not self._scheme.needs_token and not self._digest and not expressions.varies(definition.for_calls())
         self._made: dict[str, Any] = {}
         self._learn()
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connections.api import agents, calling, proxy, requests, tokens, views
+from connections.api import agents, calling, proxy, requests, tokens, views, webhooks
 
 urlpatterns = [
     path("requests", requests.LoggedRequestsView.as_view(), name="api-request-list"),
@@ -12,6 +12,13 @@ urlpatterns = [
     path("connections/<str:key>", views.ConnectionView.as_view(), name="api-connection"),
     path("connections/<str:key>/test", views.ConnectionTestView.as_view(), name="api-connection-test"),
     path("connections/<str:key>/events", views.ConnectionEventsView.as_view(), name="api-connection-event-list"),
+    path("connections/<str:key>/webhook", webhooks.EndpointView.as_view(), name="api-webhook"),
+    path("connections/<str:key>/webhook/secret", webhooks.NewSecretView.as_view(), name="api-webhook-secret"),
+    path("connections/<str:key>/webhook/address", webhooks.NewAddressView.as_view(), name="api-webhook-address"),
+    path("connections/<str:key>/webhook/forward-secret", webhooks.NewForwardSecretView.as_view(), name="api-webhook-forward-secret"),
+    path("connections/<str:key>/webhook/events", webhooks.EventsView.as_view(), name="api-webhook-event-list"),
+    path("webhooks/<str:key>", webhooks.EventView.as_view(), name="api-webhook-event"),
+    path("webhooks/<str:key>/redeliver", webhooks.RedeliverView.as_view(), name="api-webhook-event-redeliver"),
     path("connections/<str:key>/authorize", tokens.AuthorizeView.as_view(), name="api-connection-authorize"),
     path("connections/<str:key>/renew", tokens.RenewView.as_view(), name="api-connection-renew"),
     path("connections/<str:key>/clear", tokens.ClearView.as_view(), name="api-connection-clear"),

@@ -55,6 +55,11 @@ class AccountField(serializers.JSONField):
     pass
 
 
+@extend_schema_field({"nullable": True, "allOf": [reference("Webhook")]})
+class WebhookField(serializers.JSONField):
+    pass
+
+
 @extend_schema_field({"type": "array", "items": reference("ErrorRule")})
 class ErrorRulesField(serializers.JSONField):
     pass
@@ -140,6 +145,11 @@ class IntegrationRequest(serializers.Serializer):
     skipFollowAuthorizationHeader = serializers.BooleanField(
         required=False, help_text="Credentials follow no redirect, not even one within the same server"
     )
+    webhook = WebhookField(
+        required=False,
+        allow_null=True,
+        help_text='How the vendor\'s webhooks are checked; {"preset": "github"} alone stands for all that it says',
+    )
     credentialOrigins = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="Further origins that get the credentials where next links lead there"
     )
@@ -212,6 +222,7 @@ class IntegrationDocument(serializers.Serializer):
     errorExpression = serializers.CharField()
     idempotencyHeader = serializers.CharField()
     skipFollowAuthorizationHeader = serializers.BooleanField()
+    webhook = WebhookField(allow_null=True)
     credentialOrigins = serializers.ListField(child=serializers.CharField())
     revision = RevisionReference()
     authChoices = AuthChoice(many=True)
