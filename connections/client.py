@@ -271,8 +271,8 @@ class Client:
         token = self._token()
         answer = self._exchange(outgoing, base)
         if self._scheme.needs_token and not outgoing.bare and self._rejects(answer, self._rules if rules is None else rules):
-            self._token(rejected=token)
-            return self._exchange(outgoing, base)
+            if self._token(rejected=token) != token:
+                return self._exchange(outgoing, base)
         if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
             return self._exchange(outgoing, base)
         return answer
@@ -283,9 +283,14 @@ class Client:
         token = self._token()
         answer = self._opened(outgoing, base)
         if self._scheme.needs_token and self._rejects_head(answer):
-            answer.close()
-            self._token(rejected=token)
-            return self._opened(outgoing, base)
+            try:
+                renewed = self._token(rejected=token)
+            except CallError:
+                answer.close()
+                raise
+            if renewed != token:
+                answer.close()
+                return self._opened(outgoing, base)
         if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
             answer.close()
             return self._opened(outgoing, base)

@@ -196,10 +196,9 @@ def _issuer(connection: Connection, definition: Definition, redirect: str) -> Is
     try:
         credentials = opened(connection, definition)
         check_destinations(connection, definition, credentials)
-        return Issuer(definition, credentials, connection.settings, redirect, route_of(connection))
-    except CallError as error:
-        raise Conflict(error.message) from None
         return Issuer(definition, credentials, connection.settings, redirect, route_of(connection), network_of(connection))
+    except (CallError, SecretError) as error:
+        raise Conflict(str(error)) from None
 
 
 def _code_in(auth: OAuth2Auth, answer: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from connections.redaction import redact
 from connections.secrets import SecretError
 from connections.services import definition_of
 from connections.tokens import authorization, oauth, stores
-from connections.tokens.answers import Token
+from connections.tokens.answers import Token, TokenError
 from connections.tokens.grants import Held, Issuer, secrets_in
 from connections.transport import Transport
 from integrations import expressions
@@ -41,6 +41,8 @@ def clear(*, connection: Connection) -> Connection:
         held = stores.forget(connection.pk, grant_too=False)
     except SecretError as error:
         raise Refusal(str(error)) from None
+    except TokenError as error:
+        raise Conflict(error.message) from None
     definition = definition_of(connection)
     if authorization.needs_browser(definition) and not held.refresh:
         return _needs_authorization(
@@ -51,6 +53,7 @@ def clear(*, connection: Connection) -> Connection:
 
 def disconnect(*, connection: Connection) -> str:
     """Give the grant back: revoke it at the vendor, forget it here. A sentence if the vendor could not be told, else ""."""
+    stores.wait_for_renewal(connection.pk)  # else the token that comes in the next moment would live on at the vendor
     problem = revoke(connection=connection)
     stores.forget(connection.pk, grant_too=True)
     if authorization.needs_browser(definition_of(connection)):
@@ -60,6 +63,7 @@ def disconnect(*, connection: Connection) -> str:
 
 def delete(*, connection: Connection) -> str:
     """Revoke at the vendor, then delete. A sentence if the vendor could not be told, else ""."""
+    stores.wait_for_renewal(connection.pk)
     problem = revoke(connection=connection)
     services.delete(connection=connection)
     return problem
