@@ -18,8 +18,9 @@ from actions.records import ResultsKeyError, records
 from actions.runs import Plan
 from actions.suggesting import Change, Comparison
 from connections import media
-from connections.client import CallError, Client
+from connections.client import Client
 from connections.exchange import Answer, Outgoing
+from connections.retries import CallError
 from connections.transport import TransportError
 from integrations.definition import Definition, NoPagination, PagePagination, Pagination, pagination_gaps
 from integrations.openapi import paging

@@ -9,9 +9,10 @@ from connections import bodies, media
 from connections.answers import rules
 from connections.answers.advice import advice_for, cause_of, is_page, skew_of
 from connections.answers.outcomes import Outcome
-from connections.client import CallError, Client
+from connections.client import Client
 from connections.exchange import Answer, Outgoing, shown
 from connections.journal import Entry
+from connections.retries import CallError
 from connections.transport import TransportError
 from integrations import paths
 from integrations.definition import BlameName, Ping

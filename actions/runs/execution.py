@@ -14,7 +14,7 @@ from actions.pieces import StorageFailure
 from actions.records import ResultsKeyError
 from actions.runs.leases import Lease, LeaseLost, claim
 from actions.runs.walk import Walk
-from connections.client import CallError
+from connections.retries import CallError
 
 logger = logging.getLogger(__name__)
 

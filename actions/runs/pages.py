@@ -17,8 +17,9 @@ from actions.models import Page, Run
 from actions.pagination import End, Next, PageSeen, Token
 from actions.runs.plans import Plan
 from connections.answers import outcomes
-from connections.client import CallError, Client
+from connections.client import Client
 from connections.exchange import Answer, Outgoing
+from connections.retries import CallError
 
 _JSON = frozenset({"token", "next_token"})
 # Under these names vendors keep what tells records apart.

@@ -30,9 +30,12 @@ from actions.runs.pages import Fetched, Fetcher, ids_digest, ledger_row
 from actions.runs.plans import plan_of
 from actions.runs.store import Store
 from actions.runs.unique import Unique
-from connections.client import Caller, CallError, Client, Limited, client_for
+from connections.callers import Caller
+from connections.client import Client
 from connections.limit_sharing import slots_of
+from connections.opening import client_for
 from connections.request_log import Label
+from connections.retries import CallError, Limited
 
 Verdict = Run.Verdict
 LOG_SECONDS = 1  # that requests wait at most for being written down, while pages come

@@ -12,10 +12,10 @@ from rest_framework.views import APIView
 from connections.account import account_of
 from connections.api.schema import AccountDocument, OwnConnectionDocument
 from connections.api.views import represent
-from connections.client import CallError
 from connections.models import Connection
 from connections.proxy import routes
 from connections.proxy.routes import connection_of
+from connections.retries import CallError
 from integrations.api.problems import problem
 from integrations.api.schema import problems
 from integrations.models import Organization, Role

@@ -10,13 +10,15 @@ from typing import Any, Final
 from django.core.exceptions import PermissionDenied
 
 from connections.callers import Caller
+from connections.checking import definition_of
 from connections.choosing.walk import choose
-from connections.client import CallError, Client, client_for
+from connections.client import Client
 from connections.exchange import Pairs
 from connections.models import Connection
+from connections.opening import client_for
 from connections.proxy.requests import build
 from connections.redaction import MASK
-from connections.services import definition_of
+from connections.retries import CallError
 from connections.transport import Streamed, Transport, TransportError
 from integrations.models import Integration, Organization, Role, User
 from integrations.models.environment import PRODUCTION

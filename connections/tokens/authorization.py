@@ -22,13 +22,15 @@ from django.utils import timezone
 
 from connections import states
 from connections.agents.services import route_of
-from connections.client import CallError, check_destinations, opened, redirect_uri
+from connections.checking import definition_of
+from connections.client import redirect_uri
 from connections.exchange import TransportError, origin_of, shown
 from connections.models import Authorization, Connection, TokenEvent
 from connections.network_settings import network_of
+from connections.opening import check_destinations, opened
 from connections.redaction import redact
+from connections.retries import CallError
 from connections.secrets import SecretError, open_sealed, seal
-from connections.services import definition_of
 from connections.tokens import oauth, stores
 from connections.tokens.answers import Token, TokenError
 from connections.tokens.grants import Issuer, secrets_in

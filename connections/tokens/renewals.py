@@ -31,11 +31,14 @@ from django.utils import timezone
 
 from connections import states
 from connections.agents.services import route_of
-from connections.client import CallError, check_destinations, default_credentials, opened, redirect_uri
+from connections.client import redirect_uri
+from connections.destinations import default_credentials
 from connections.exchange import TransportError
 from connections.models import Connection, Credential, TokenEvent
 from connections.network import Network
 from connections.network_settings import network_of
+from connections.opening import check_destinations, opened
+from connections.retries import CallError
 from connections.secrets import SecretError
 from connections.tokens import stores
 from connections.tokens.answers import Token, TokenError

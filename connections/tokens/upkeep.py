@@ -6,13 +6,15 @@ from typing import Any
 
 from connections import services, states
 from connections.agents.services import route_of
-from connections.client import CallError, check_destinations, client_for, opened, redirect_uri
+from connections.checking import definition_of
+from connections.client import redirect_uri
 from connections.exchange import TransportError
 from connections.models import Connection, Credential
 from connections.network_settings import network_of
+from connections.opening import check_destinations, client_for, opened
 from connections.redaction import redact
+from connections.retries import CallError
 from connections.secrets import SecretError
-from connections.services import definition_of
 from connections.tokens import authorization, oauth, stores
 from connections.tokens.answers import Token, TokenError
 from connections.tokens.grants import Held, Issuer, secrets_in

@@ -12,10 +12,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from connections.client import client_for
+from connections.checking import definition_of
 from connections.exchange import Outgoing
 from connections.models import Authorization, Connection, Credential, TokenEvent
-from connections.services import definition_of
+from connections.opening import client_for
 from connections.tokens import stores
 from connections.tokens.grants import Held
 from integrations.models import Integration

@@ -23,7 +23,7 @@ from connections.ping import TestResult as Result
 from connections.ping import ping
 from connections.tokens import stores
 from integrations.definition import Definition
-from tests.connections.proxy.routes import proxying
+from tests.connections.proxy import proxying
 from tests.connections.server import Handler, certificate, serving
 
 KEY = "canary-key-4711"
@@ -372,7 +372,7 @@ def _wants_certificate(folder: Path) -> Result:
 
 
 def _unreadable() -> Result:
-    from connections.client import CallError
+    from connections.retries import CallError
 
     broken = "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----"
     try:

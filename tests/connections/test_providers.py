@@ -21,10 +21,11 @@ from actions import finalize
 from actions import services as action_services
 from connections import xml_bodies
 from connections.answers.outcomes import Outcome, read
-from connections.client import Client, client_for
+from connections.checking import definition_of
+from connections.client import Client
 from connections.exchange import Answer, Headers, Outgoing
+from connections.opening import client_for
 from connections.ping import ping
-from connections.services import definition_of
 from connections.tokens import oauth
 from connections.transport import Transport
 from integrations import expressions, services, templates

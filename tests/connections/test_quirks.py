@@ -19,8 +19,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from connections.client import CallError, Client
+from connections.client import Client
 from connections.exchange import Outgoing
+from connections.retries import CallError
 from connections.tokens.grants import Held
 from connections.tokens.stores import MemoryTokens
 from integrations.definition import Definition

@@ -15,10 +15,11 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from connections import services
-from connections.client import CallError, client_for
+from connections import checking
 from connections.exchange import Outgoing
 from connections.models import Connection, Credential, TokenEvent
+from connections.opening import client_for
+from connections.retries import CallError
 from connections.tokens import renewals, stores
 from connections.tokens.answers import Token
 from integrations.definition import OAuth2Auth
@@ -55,7 +56,7 @@ def connect(make_integration: MakeIntegration, make_connection: MakeConnection, 
 
 def call(connection: Connection) -> int:
     with client_for(
-        Connection.objects.select_related("credential", "integration").get(pk=connection.pk), services.definition_of(connection.integration)
+        Connection.objects.select_related("credential", "integration").get(pk=connection.pk), checking.definition_of(connection.integration)
     ) as client:
         return client.send(Outgoing("GET", f"{client.base}/me")).status
 

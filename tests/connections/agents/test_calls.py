@@ -13,7 +13,7 @@ import pytest
 
 from actions import results, runs
 from actions.models import Run
-from connections import services
+from connections import services, trials
 from connections.agents import services as agents
 from connections.agents.route import Route
 from connections.agents.ways import Way
@@ -63,9 +63,9 @@ def test_ping_goes_through_the_agent_although_the_server_may_not_call_there(
         machine(ports=[server.port])
         integration = make_integration(base_uri=server.url, auth={"type": "bearer"}, ping={"method": "GET", "uri": "/me"})
         settings.EGRESS_ALLOW = ()
-        direct = services.test(connection=connected(cast, integration, Way(), credentials={"token": "secret-token"}))
+        direct = trials.test(connection=connected(cast, integration, Way(), credentials={"token": "secret-token"}))
         Connection.objects.all().delete()
-        result = services.test(connection=connected(cast, integration, Way(agent), credentials={"token": "secret-token"}))
+        result = trials.test(connection=connected(cast, integration, Way(agent), credentials={"token": "secret-token"}))
     assert (direct.ok, direct.status) == (False, None)
     assert (result.ok, result.status, result.message) == (True, 200, "The vendor accepted the credentials (200).")
     assert [(seen.path, seen.headers["authorization"]) for seen in server.seen] == [("/me", "Bearer secret-token")]
@@ -119,11 +119,11 @@ def test_token_is_fetched_and_renewed_and_login_steps_are_walked_through_the_age
         )  # fmt: skip
         settings.EGRESS_ALLOW = ()
         first = connected(cast, oauth, Way(agent), credentials={"clientId": "client", "clientSecret": "secret"})
-        assert services.test(connection=first).ok
+        assert trials.test(connection=first).ok
         upkeep.renew(connection=first)
-        assert services.test(connection=first).ok
+        assert trials.test(connection=first).ok
         second = connected(cast, login, Way(agent), credentials={"username": "ann", "password": "pass"})
-        assert services.test(connection=second).ok
+        assert trials.test(connection=second).ok
     used = [seen.headers["authorization"] for seen in server.seen if seen.path == "/me"]
     assert (issued, used) == (["token-1", "token-2"], ["Bearer token-1", "Bearer token-2", "Bearer from-login"])
 
@@ -261,7 +261,7 @@ def test_credential_of_the_agent_never_reaches_junction(
         machine(ports=[server.port, other.port], more=HELD.format(port=server.port))
         integration = make_integration(base_uri=server.url, auth=auth, ping={"method": "GET", "uri": "/fail"})
         connection = connected(cast, integration, Way(agent, "redmine"))
-        refused = services.test(connection=connection)
+        refused = trials.test(connection=connection)
         with through(agent, "redmine") as transport:
             marked = Additions(headers=[("Junction-Agent-Credential", "redmine")])
             answer = transport.send(Outgoing("GET", f"{server.url}/me"), additions=marked)
