@@ -223,6 +223,11 @@ class Client:
             raise CallError("This method of authentication has no token to renew.")
         self._token(reason="manual")
 
+    def renewed(self, *, rejected: str = "") -> Held:
+        """The token to use and what came with it; one that is equal to `rejected` is renewed. Raises `CallError`."""
+        self._token(rejected=rejected)
+        return self._held
+
     def bare(self, url: str) -> str:
         """A URL as it may be kept: without the parameters that hold this connection's secrets; `send` adds them again."""
         secret = {
@@ -255,9 +260,9 @@ class Client:
         base = base or self.base
         token = self._token()
         answer = self._exchange(outgoing, base)
-        if self._scheme.needs_token and not outgoing.bare and self._rejects(answer, self._rules if rules is None else rules):
-            if self._token(rejected=token) != token:
-                return self._exchange(outgoing, base)
+        rejected = self._scheme.needs_token and not outgoing.bare and self._rejects(answer, self._rules if rules is None else rules)
+        if rejected and self._token(rejected=token) != token:
+            return self._exchange(outgoing, base)
         if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
             return self._exchange(outgoing, base)
         return answer

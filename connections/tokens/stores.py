@@ -26,7 +26,7 @@ from django.utils import timezone
 from connections import states
 from connections.exchange import TransportError
 from connections.models import Connection, Credential, TokenEvent
-from connections.secrets import SecretError, open_sealed, seal
+from connections.secrets import open_sealed, seal
 from connections.tokens.answers import Token, TokenError
 from connections.tokens.grants import Held
 from integrations.definition import LoginAuth, TokenPart
@@ -419,28 +419,25 @@ def adopt(before: Snapshot, held: Held, *, reason: str, elapsed_ms: int = 0) -> 
         return True
 
 
-def forget(connection_id: UUID, *, grant_too: bool) -> Held:
-    """Drop the access token, so that the next call fetches one; with `grant_too` the refresh token and all that came along.
+def drop_access_token(connection_id: UUID) -> Held:
+    """Forget the access token, so that the next call fetches one; the grant stays, and what is held of it is given.
 
-    Gives what is held then. Where the refresh token stays, a renewal that is under way is waited for: it may be using that
-    token up. Raises `SecretError`, and `TokenError` where that takes too long.
+    Whoever is renewing the token just now is left alone: the refresh token may be used up already, and what comes is new
+    anyway. Raises `SecretError`.
     """
-    holder, give_up = uuid4().hex, time.monotonic() + LONGEST_WAIT
     while True:
         row = Credential.objects.get(pk=connection_id)
-        if not grant_too and not take(row, holder):
-            if time.monotonic() > give_up:
-                raise TokenError("A new token is being fetched at this moment. Try again in a minute.")
-            time.sleep(0.1)
-            continue
-        try:
-            held = Held() if grant_too else replace(held_in(row), value="", cookies={}, expires_at=None, due_at=None)
-        except SecretError:
-            release(row, holder)
-            raise
-        columns = kept_columns(connection_id, held) if held.refresh or held.kept else FORGOTTEN
-        if Credential.objects.filter(pk=connection_id, generation=row.generation).update(**columns, generation=F("generation") + 1):
+        held = replace(held_in(row), value="", cookies={}, expires_at=None, due_at=None)
+        columns = {name: value for name, value in FORGOTTEN.items() if not name.startswith("lease_")}
+        if held.refresh or held.kept:
+            columns["token_sealed"] = sealed(connection_id, held)
+        if Credential.objects.filter(pk=connection_id, generation=row.generation).update(**columns):
             return held
+
+
+def forget(connection_id: UUID) -> None:
+    """Forget tokens and grant."""
+    Credential.objects.filter(pk=connection_id).update(**FORGOTTEN, generation=F("generation") + 1)
 
 
 def wait_for_renewal(connection_id: UUID) -> None:

@@ -16,7 +16,7 @@ from connections.redaction import redact
 from connections.retries import CallError
 from connections.secrets import SecretError
 from connections.tokens import authorization, oauth, stores
-from connections.tokens.answers import Token, TokenError
+from connections.tokens.answers import Token
 from connections.tokens.grants import Held, Issuer, secrets_in
 from connections.transport import Transport
 from integrations import expressions
@@ -40,11 +40,9 @@ def renew(*, connection: Connection) -> Connection:
 def clear(*, connection: Connection) -> Connection:
     """Drop the cached access token: the next call fetches another one. The refresh token stays."""
     try:
-        held = stores.forget(connection.pk, grant_too=False)
+        held = stores.drop_access_token(connection.pk)
     except SecretError as error:
         raise Refusal(str(error)) from None
-    except TokenError as error:
-        raise Conflict(error.message) from None
     definition = definition_of(connection)
     if authorization.needs_browser(definition) and not held.refresh:
         return _needs_authorization(
@@ -57,7 +55,7 @@ def disconnect(*, connection: Connection) -> str:
     """Give the grant back: revoke it at the vendor, forget it here. A sentence if the vendor could not be told, else ""."""
     stores.wait_for_renewal(connection.pk)  # else the token that comes in the next moment would live on at the vendor
     problem = revoke(connection=connection)
-    stores.forget(connection.pk, grant_too=True)
+    stores.forget(connection.pk)
     if authorization.needs_browser(definition_of(connection)):
         _needs_authorization(connection, "It was disconnected. Authorize the connection to use it again.")
     return problem

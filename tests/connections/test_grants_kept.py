@@ -197,7 +197,7 @@ def test_second_look_sees_that_the_one_before_failed(issuer: Issuer, connect: An
     # A worker that read the row before the failure takes the lease that has just become free.
     assert stores.take(before, "second") is True
     with pytest.raises(TokenError) as caught:
-        store._renew_as("second", lambda held: pytest.fail("nobody may be asked in the pause"), rejected="", reason="needed")
+        store._renew_as("second", lambda _: pytest.fail("nobody may be asked in the pause"), rejected="", reason="needed")
     assert caught.value.message.startswith("The token endpoint refused with status 503 Service Unavailable. Try again later. It is tried")
     assert (asked(issuer), Credential.objects.get(pk=row.pk).lease_holder) == (1, "")
 
@@ -252,7 +252,9 @@ def test_rejection_of_every_token_does_not_cost_a_token_each(issuer: Issuer, con
 
 def test_lease_lasts_for_all_requests_of_a_login() -> None:
     steps = [{"url": "https://api.example.com/1"}, {"url": "https://api.example.com/2"}]
-    found = [stores.lease_for(auth) for auth in (OAuth2Auth(), OAuth2Auth(grant_type="password"), LoginAuth.model_validate({"steps": steps}))]
+    found = [
+        stores.lease_for(auth) for auth in (OAuth2Auth(), OAuth2Auth(grant_type="password"), LoginAuth.model_validate({"steps": steps}))
+    ]
     assert found == [stores.LEASE, stores.LEASE * 2, stores.LEASE * 2]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from actions import results, runs
 from actions.models import Run
-from connections import services, trials
+from connections import entering, services, trials
 from connections.agents import services as agents
 from connections.agents.route import Route
 from connections.agents.ways import Way
@@ -274,7 +274,7 @@ def test_credential_of_the_agent_never_reaches_junction(
         f"The agent's file does not let localhost:{other.port} have [credentials.redmine]. Add it to its hosts if it should. "
         "(Through the agent Head office.)"
     )
-    assert services.stored_fields(connection) == []
+    assert entering.stored_fields(connection) == []
 
 
 # --- long answers -----------------------------------------------------------------------------------------------------
