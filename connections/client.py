@@ -244,7 +244,7 @@ class Client:
     def judge(self, answer: Answer, rules: Rules | None = None) -> Reading:
         """What an answer means, by `rules` (by default the integration's) and what is usual. A connection that has to be
         authorized again is told so."""
-        reading = outcomes.read(answer, self.definition.rate_limit, self._rules if rules is None else rules)
+        reading = outcomes.read(answer, self._rules if rules is None else rules)
         if reading.ruled:
             reading = replace(reading, message=self.redact(reading.message), decided_by=self.redact(reading.decided_by))
         if reading.outcome is Outcome.REAUTHORIZE:
@@ -380,7 +380,7 @@ class Client:
     def _rejects(self, answer: Answer, rules: Rules) -> bool:
         """Whether an answer says that the token is no longer accepted."""
         if any(rule.outcome == "refresh_token" for rule in rules.rules):
-            reading = outcomes.read(answer, self.definition.rate_limit, rules)
+            reading = outcomes.read(answer, rules)
             if reading.ruled:
                 return reading.outcome is Outcome.REFRESH_TOKEN
         auth = self.definition.auth

@@ -19,10 +19,10 @@ from connections.network_settings import options_of
 from connections.options import ConnectionOptions
 from connections.secrets import MASK, SecretError, open_sealed, seal
 from connections.tokens import stores
+from connections.tokens.grants import NOBODY_AGREED
 from integrations.definition import Definition, OAuth2Auth
 from integrations.refusals import Invalid
 
-NOBODY_AGREED = "Nobody has agreed on the vendor's page yet. Authorize the connection."
 _ELSEWHERE = "Enter it again: the address leads to another server, which does not get what is stored."
 _READ_ALONG = "Enter it again: whoever runs the proxy could read it there, so that the proxy does not get what is stored."
 
@@ -66,10 +66,9 @@ def enter(
     if changed:
         row.update(sealed=seal(merged, context=f"credential:{connection.pk}"))
     kept = not stored.keys() <= changed or (stays and row.exclude(token_sealed="").exists())
-    if kept and connection.destinations:
-        # Servers that a changed integration names, and to which nobody has agreed, do not get what is stored by this either.
-        after = sorted(set(after) - (known - set(connection.destinations)))
-    connection.destinations = after
+    waiting = known - set(connection.destinations) if kept and connection.destinations else set()
+    # Servers that a changed integration names, and to which nobody has agreed, do not get what is stored by this either.
+    connection.destinations = sorted({*after, *connection.destinations} - waiting) if waiting else after
     if stays:
         return
     # What was said of the old values is not true of the new ones.

@@ -230,7 +230,7 @@ def sample(text: str, value: str = "x") -> str:
 _TOKENS = re.compile(
     r"""\s*(?:(?P<either>\|\|)|(?P<mark>[(),+])|"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<word>[A-Za-z_$][\w$@:/-]*(?:\.[\w$@:/-]+|\[\d+\])*)|(?P<number>\d+))"""
 )
-_JSONATA = re.compile(r"[$&?=<>\[{^%*:]|\s(?:and|or|in)\s")
+_JSONATA = re.compile(r"[$&?=<>\[{^%*:]|\s(?:and|or|in|[-+/])\s")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _NEWLINES = {"n": "\n", "t": "\t", "r": "\r"}
 

@@ -10,6 +10,7 @@ from enum import Enum
 
 import regex
 
+from connections.answers import limits
 from connections.answers.rules import Rules, rule_on
 from connections.exchange import Answer, Headers, Outgoing, TransportError
 from integrations import paths
@@ -71,15 +72,13 @@ class Reading:
         return self.outcome in (Outcome.SUCCESS, Outcome.IGNORE)
 
 
-def read(answer: Answer, limit: RateLimit | None = None, rules: Rules | None = None, *, now: datetime | None = None) -> Reading:
-    """What an answer means: by the rules of the integration, else by its status, headers and, where it is a refusal, text.
-
-    `limit` is what the integration says about limits.
-    """
-    now, limit = now or datetime.now(UTC), limit or RateLimit()
+def read(answer: Answer, rules: Rules | None = None, *, now: datetime | None = None) -> Reading:
+    """What an answer means: by the rules of the integration, else by its status, headers and, where it is a refusal, text."""
+    now, limit = now or datetime.now(UTC), rules.limit if rules is not None else RateLimit()
     ruling = rule_on(answer, rules) if rules else None
     if ruling is None:
-        return _by_status(answer, limit, now)
+        decided = limits.decided_by(answer, limit)
+        return _by_status(answer, limit, now) if decided is None else _limited(answer, limit, now, decided)
     if ruling.status is not None:
         found = _by_status(replace(answer, status=ruling.status), limit, now)
         worded = bool(ruling.message)
@@ -116,12 +115,19 @@ def blame_of(status: int) -> BlameName:
     return "vendor" if status >= 500 or status in LIMITED_STATUSES or status in RETRIED_STATUSES else "you"
 
 
+def _limited(answer: Answer, limit: RateLimit, now: datetime, decided: str) -> Reading:
+    """An answer by which the vendor turned a call away, as the integration says, whatever its status."""
+    waits = [wait for wait in (longest_wait(answer, now=now), own_wait(answer, limit, now=now)) if wait is not None]
+    message = LIMITED.format(status=answer.status)
+    return Reading(Outcome.RATE_LIMITED, max(waits, default=None), message, "vendor", ruled=True, decided_by=decided)
+
+
 def _by_status(answer: Answer, limit: RateLimit, now: datetime) -> Reading:
     if answer.status < 400:
         return Reading(Outcome.SUCCESS)
     message, blame = explain(answer), blame_of(answer.status)
     own = own_wait(answer, limit, now=now)
-    spent = bool(limit.remaining_header) and answer.headers.get(limit.remaining_header).strip() == "0"
+    spent = "0" in (answer.headers.get(limit.remaining_header).strip() if limit.remaining_header else "", limits.remaining(answer, limit))
     told = own is not None and limit.names(answer.status)
     if answer.status in LIMITED_STATUSES or _is_hidden_limit(answer) or spent or told:
         waits = [wait for wait in (longest_wait(answer, now=now), own) if wait is not None]
@@ -175,6 +181,7 @@ def own_wait(answer: Answer, limit: RateLimit, *, now: datetime) -> float | None
     found += [wait for name in limit.reset_headers if (wait := until(answer.headers.get(name), now=now))]
     if limit.body and (text := _in_body(answer, limit.body)):
         found.append(until(text, now=now) if limit.body.kind == "at" else retry_after(text, now=now))
+    found.append(reset(limits.retry_after(answer, limit), now=now))
     return max((wait for wait in found if wait is not None), default=None)
 
 

@@ -11,7 +11,7 @@ import regex
 from connections import media
 from connections.exchange import Answer
 from integrations import expressions, paths
-from integrations.definition import BlameName, Definition, ErrorRule, MediaTypes, OutcomeName, names_status
+from integrations.definition import BlameName, Definition, ErrorRule, MediaTypes, OutcomeName, RateLimit, names_status
 from integrations.operation import Operation
 
 _PATTERN_SECONDS: Final = 0.2  # for a pattern on one answer; one that takes longer runs away
@@ -21,11 +21,15 @@ _LOOKED_AT: Final = 100_000  # characters of a body that a pattern searches
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules for one call, the action's before the integration's, and the formats by which answers are read."""
+    """The rules for one call, the action's before the integration's, and the formats by which answers are read.
+
+    `limit` is what is said of limits: the action's own, else the integration's.
+    """
 
     rules: tuple[ErrorRule, ...] = ()
     expression: str = ""
     types: MediaTypes = field(default_factory=MediaTypes)
+    limit: RateLimit = field(default_factory=RateLimit)
 
     def __bool__(self) -> bool:
         return bool(self.rules or self.expression)
@@ -48,7 +52,8 @@ class Ruling:
 def rules_of(definition: Definition, operation: Operation | None = None) -> Rules:
     own = operation.errors if operation else []
     expression = (operation.error_expression if operation else "") or definition.error_expression
-    return Rules((*own, *definition.errors), expression, definition.media_types)
+    limit = operation.rate_limit if operation and operation.rate_limit else definition.rate_limit
+    return Rules((*own, *definition.errors), expression, definition.media_types, limit)
 
 
 def rule_on(answer: Answer, rules: Rules) -> Ruling | None:
@@ -137,14 +142,15 @@ def _search(pattern: str, text: str) -> str | None:
 def _message(rule: ErrorRule, answer: Answer, document: Any) -> str:
     if rule.message:
         try:
-            return expressions.render(rule.message, _values(answer, document)).strip()
+            return expressions.render(rule.message, values_for(answer, document)).strip()
         except (expressions.MissingValue, ValueError):
             pass  # a vendor's body without that value: what it says otherwise has to do
     found = paths.extract(document, rule.message_path) if rule.message_path else paths.MISSING
     return said_in([found])[:_SHOWN] if isinstance(found, str | dict | list) else ""
 
 
-def _values(answer: Answer, document: Any) -> dict[str, Any]:
+def values_for(answer: Answer, document: Any) -> dict[str, Any]:
+    """What expressions over an answer read: `response` (members of the body, body, status, headers), `status`, `headers` in lower case."""
     head: dict[str, Any] = {"status": answer.status, "headers": {name.lower(): value for name, value in answer.headers}}
     response = {"body": document, "data": document, **head, **document} if isinstance(document, dict) else document
     return {"response": response, **head}
@@ -153,7 +159,7 @@ def _values(answer: Answer, document: Any) -> dict[str, Any]:
 def _by_expression(expression: str, answer: Answer, document: Any) -> Ruling | None:
     """A failure where the expression has a value. An object may say a `status` and a `message` of its own."""
     try:
-        value = expressions.value_of(expression, _values(answer, document))
+        value = expressions.value_of(expression, values_for(answer, document))
     except ValueError:
         return None
     if isinstance(value, str):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -19,7 +19,6 @@ from django.conf import settings
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool
 
-from connections.agents.route import Route
 from connections.exchange import DEFAULT_PORTS, Additions, Answer, Exchange, Headers, Outgoing, TransportError, may_carry_credentials, shown
 from connections.network import Network
 from connections.transport import sockets, tunnels
@@ -30,6 +29,9 @@ from connections.transport.streams import Streamed, time_for_a_step
 from connections.transport.tls import GuardedAdapter
 from connections.transport.wire import Exchange as Wired
 from connections.transport.wire import Kept, Whole, WireError, head_of
+
+if TYPE_CHECKING:  # a route waits for its answer by the deadline of a socket, so that it imports this room
+    from connections.agents.route import Route
 
 MAX_REDIRECTS: Final = 5
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

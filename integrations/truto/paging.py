@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
+from integrations import expressions
+from integrations.definition import RateLimit
 from integrations.truto.found import Read
 
 _HEADER = re.compile(r"^[A-Za-z0-9-]+$")
@@ -68,23 +70,55 @@ def pagination_of(value: Any, place: str, found: Read) -> dict[str, Any] | None:
     return made
 
 
+_LIMIT_KEYS: Final = {"is_rate_limited", "retry_after_header_expression", "rate_limit_header_expression"}
+
+
 def rate_limit_of(value: Any, place: str, found: Read) -> dict[str, Any]:
-    """A rate limit as its definition in JSON. Header names, and expressions that do nothing but name one, are used."""
+    """A rate limit as its definition in JSON. The name of a header, and an expression that does nothing but name one, are read as
+    headers; any other expression is evaluated for each answer."""
     made: dict[str, Any] = {}
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or value.get("is_rate_limited") is False:
         return made
-    if isinstance(value.get("is_rate_limited"), str):
-        found.leave(f"{place}.is_rate_limited", "Statuses and words that vendors commonly use tell a limit; an expression does not.")
-    if value.get("is_rate_limited") is False:
-        return made
-    for name, field in (("retry_after_header_expression", "retryAfterHeaders"), ("rate_limit_header_expression", "remainingHeader")):
+    if isinstance(value.get("is_rate_limited"), str) and (text := _expression(value, "is_rate_limited", place, found)):
+        made["isRateLimited"] = text
+    for name, header_field, field in (
+        ("retry_after_header_expression", "retryAfterHeaders", "retryAfter"),
+        ("rate_limit_header_expression", "remainingHeader", "remaining"),
+    ):
         text = str(value.get(name) or "").strip()
         match = _HEADER_READ.match(text)
         header = text if _HEADER.match(text) else (match[1] or match[2]) if match else ""
         if header:
-            made[field] = [header] if field == "retryAfterHeaders" else header
-        elif text:
-            found.leave(f"{place}.{name}", "Only the name of a header is used here.")
-    for name in sorted(set(value) - {"is_rate_limited", "retry_after_header_expression", "rate_limit_header_expression"}):
+            made[header_field] = [header] if header_field == "retryAfterHeaders" else header
+        elif text and (expression := _expression(value, name, place, found)):
+            made[field] = expression
+    for name in sorted(set(value) - _LIMIT_KEYS):
         found.leave(f"{place}.{name}", "This setting is not used here.")
     return made
+
+
+def _expression(value: dict[str, Any], name: str, place: str, found: Read) -> str:
+    """An expression with its braces; "" for one that cannot be read, or says no more than that limits are told as usual."""
+    text = str(value[name]).strip()
+    if not text or text.lower() == "true":
+        return ""
+    text = text if "{{" in text else f"{{{{{text}}}}}"
+    try:
+        expressions.parse(text)
+    except ValueError as error:
+        found.leave(f"{place}.{name}", str(error))
+        return ""
+    return text
+
+
+def rate_limit_written(limit: RateLimit) -> dict[str, Any]:
+    """A rate limit as a document has it; empty for what is usual."""
+    retry = limit.retry_after or next(iter(limit.retry_after_headers), "")
+    left = limit.remaining or limit.remaining_header
+    if not (retry or left or limit.is_rate_limited):
+        return {}
+    return {
+        "is_rate_limited": limit.is_rate_limited or True,
+        "retry_after_header_expression": retry or "Retry-After",
+        **({"rate_limit_header_expression": left} if left else {}),
+    }

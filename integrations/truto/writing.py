@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from integrations.definition import Definition
 from integrations.operation import Operation
 from integrations.truto.access import CLIENT_FIELDS
+from integrations.truto.paging import rate_limit_written
 from integrations.truto.reading import read
 from integrations.truto.secrets import masked
 
@@ -94,13 +95,8 @@ def _anew(definition: Definition, operations: list[Operation], label: str) -> di
     found |= _access(definition)
     if pagination := _pagination(definition.pagination):
         found["pagination"] = pagination
-    limit = definition.rate_limit
-    if limit.retry_after_headers or limit.remaining_header:
-        found["rate_limit"] = {
-            "is_rate_limited": True,
-            "retry_after_header_expression": next(iter(limit.retry_after_headers), "Retry-After"),
-            **({"rate_limit_header_expression": limit.remaining_header} if limit.remaining_header else {}),
-        }
+    if limit := rate_limit_written(definition.rate_limit):
+        found["rate_limit"] = limit
     if definition.error_expression:
         found["error_expression"] = definition.error_expression
     resources: dict[str, Any] = {}
@@ -225,4 +221,6 @@ def _method(operation: Operation) -> dict[str, Any]:
         found["pagination"] = None
     elif operation.pagination:
         found["pagination"] = _pagination(operation.pagination)
+    if operation.rate_limit and (limit := rate_limit_written(operation.rate_limit)):
+        found["rate_limit"] = limit
     return found

@@ -14,9 +14,11 @@ from django.db import connections as databases
 from django.utils import timezone
 
 from connections import services
-from connections.client import CallError, client_for
+from connections.checking import definition_of
 from connections.exchange import Outgoing
 from connections.models import Connection, Credential, TokenEvent
+from connections.opening import client_for
+from connections.retries import CallError
 from connections.secrets import MASK
 from connections.tokens import renewals, stores, upkeep
 from connections.tokens.answers import TokenError
@@ -54,7 +56,7 @@ def fresh(connection: Connection) -> Connection:
 
 def call(connection: Connection) -> int:
     row = fresh(connection)
-    with client_for(row, services.definition_of(row.integration)) as client:
+    with client_for(row, definition_of(row.integration)) as client:
         return client.send(Outgoing("GET", f"{client.base}/me")).status
 
 
@@ -136,8 +138,11 @@ def test_clearing_the_cached_token_while_it_is_renewed_keeps_the_grant(issuer: I
     eventually(lambda: asked(issuer) == 2)
     upkeep.clear(connection=fresh(row))
     assert renewing.result() == {"renewed": 1}
-    assert not stores.held_in(Credential.objects.get(pk=row.pk)).value
-    assert (call(row), issuer.reused) == (200, 0)
+    assert (call(row), issuer.reused, asked(issuer)) == (200, 0, 2), "the new token is what was fetched meanwhile"
+    issuer.delay = (0.0, 0.0)
+    upkeep.clear(connection=fresh(row))
+    assert stores.held_in(Credential.objects.get(pk=row.pk)).value == ""
+    assert (call(row), issuer.reused, asked(issuer)) == (200, 0, 3)
 
 
 def test_disconnecting_gives_up_the_token_that_just_comes(
@@ -190,7 +195,7 @@ def test_batch_asks_nobody_once_its_leases_may_end(issuer: Issuer, connect: Any,
 def test_second_look_sees_that_the_one_before_failed(issuer: Issuer, connect: Any) -> None:
     [row] = connect()
     issuer.broken = True
-    store = stores.StoredTokens(row.pk, services.definition_of(row.integration).auth, by_refresh=True)
+    store = stores.StoredTokens(row.pk, definition_of(row.integration).auth, by_refresh=True)
     before = Credential.objects.select_related("connection").get(pk=row.pk)
     with pytest.raises(CallError):
         call(row)
@@ -216,12 +221,14 @@ def test_batch_leaves_alone_what_has_to_pause_or_to_be_agreed_to(issuer: Issuer,
 
 def test_grant_that_an_answer_refuses_is_told_once_and_not_with_every_token(issuer: Issuer, connect: Any) -> None:
     [row] = connect(errors=[{"statuses": ["200"], "path": "ok", "outcome": "reauthorize"}])
+    found = fresh(row)
+    with client_for(found, definition_of(found.integration)) as client:
+        client.judge(client.send(Outgoing("GET", f"{client.base}/me")))
     for _ in range(3):
         make_due(row)
         renewals.renew_batch([row.pk])
-        found = fresh(row)
-        with client_for(found, services.definition_of(found.integration)) as client:
-            client.judge(client.send(Outgoing("GET", f"{client.base}/me")))
+        with pytest.raises(CallError, match="no longer accepts the authorization"):
+            call(row)
     assert (fresh(row).state, [event.after for event in row.events.all()]) == ("reauthorize", ["reauthorize"])
     assert asked(issuer) == 1
 

@@ -79,7 +79,7 @@ def test_what_is_not_used_is_listed(api: Truto) -> None:
     assert again["config"] == masked(odd)
     assert {note["path"] for note in again["unused"]} == {
         "surprise", "credentials.keka", "pagination", "resources.users.list.shape", "resources.users.list.examples",
-        "resources.users.list.rate_limit", "actions.hook", "webhook", "icon",
+        "actions.hook", "webhook", "icon",
     }  # fmt: skip
 
 
@@ -99,6 +99,30 @@ def test_definition_says_what_the_document_says(api: Truto) -> None:
     assert (paging.type, paging.page_param, paging.page_size_param) == ("page", "page", "per_page")
     assert (definition.rate_limit.retry_after_headers, definition.rate_limit.remaining_header) == (["Retry-After"], "X-RateLimit-Remaining")
     assert definition.error_expression == "{{response.error}}"
+
+
+def test_limits_are_read_as_headers_or_as_expressions_for_all_and_for_one_method(api: Truto) -> None:
+    limit = {
+        "is_rate_limited": "{{status = 420}}",
+        "retry_after_header_expression": "$number(headers.`x-wait`) * 60",
+        "rate_limit_header_expression": "{{headers['X-Left']}}",
+    }
+    document = whole(rate_limit=limit)
+    document["resources"]["users"]["list"]["rate_limit"] = {"is_rate_limited": True, "retry_after_header_expression": "X-Wait"}
+    body = made(api, document)
+    assert [note["path"] for note in body["unused"] if "rate_limit" in note["path"]] == []
+    revision = Integration.objects.get(pk=body["id"]).working
+    got = revision.definition.rate_limit
+    assert (got.is_rate_limited, got.retry_after, got.remaining_header) == (
+        "{{status = 420}}",
+        "{{$number(headers.`x-wait`) * 60}}",
+        "X-Left",
+    )
+    own = {action.operation.key: action.operation.rate_limit for action in revision.actions.all()}
+    assert own["users_list"].retry_after_headers == ["X-Wait"]
+    assert [limit for key, limit in own.items() if key != "users_list"] == [None] * (len(own) - 1)
+    bad = whole(rate_limit={"is_rate_limited": "{{$sum(}}"})
+    assert [note["path"] for note in made(api, bad)["unused"] if "rate_limit" in note["path"]] == ["rate_limit.is_rate_limited"]
 
 
 def test_small_document_asks_for_a_key(api: Truto) -> None:
