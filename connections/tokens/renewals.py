@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from connections import states
@@ -46,6 +46,7 @@ from connections.tokens.grants import Held, Issuer, secrets_in
 from connections.transport import Transport
 from integrations.definition import Definition
 from integrations.refusals import Refusal
+from integrations.statements import update_each
 
 logger = logging.getLogger(__name__)
 
@@ -332,23 +333,9 @@ def _store_together(jobs: list[Job], holder: str) -> None:
         credentials.append((columns, {"connection": job.row.pk, "generation": job.row.generation, "lease_holder": holder}))
         done = {"outcome": TokenEvent.Outcome.RENEWED, "message": "", "elapsed_ms": job.elapsed_ms, "next_due_at": held.due_at}
         events.append((done, {"id": job.event.pk}))
-    if _update_each(Credential, credentials) != len(jobs):
+    if update_each(Credential, credentials) != len(jobs):
         raise _Changed
-    _update_each(TokenEvent, events)
-
-
-def _update_each(model: type[Credential | TokenEvent], rows: list[tuple[dict[str, Any], dict[str, Any]]]) -> int:
-    """UPDATE with one statement for all rows, each (values, conditions) by the names of fields; how many were changed."""
-    fields: dict[str, Any] = {name: model._meta.get_field(name) for part in rows[0] for name in part}  # noqa: SLF001 - Django's own name
-    quote = connection.ops.quote_name
-    values = ", ".join(f"{quote(fields[name].column)} = %s" for name in rows[0][0])
-    conditions = " AND ".join(f"{quote(fields[name].column)} = %s" for name in rows[0][1])
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {values} WHERE {conditions}"  # noqa: S608, SLF001 - names of our own columns
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            statement, [[fields[name].get_db_prep_save(value, connection) for part in row for name, value in part.items()] for row in rows]
-        )
-        return cursor.rowcount
+    update_each(TokenEvent, events)
 
 
 def _store_alone(job: Job, holder: str) -> None:
