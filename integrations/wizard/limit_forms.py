@@ -8,7 +8,7 @@ from django import forms
 from pydantic.alias_generators import to_camel
 
 from integrations import services
-from integrations.definition import BodyWait, RateLimit, Signal
+from integrations.definition import BodyWait, Part, RateLimit, Signal
 from integrations.forms import RefusableForm
 from integrations.models import Integration
 from integrations.wizard.base_forms import StepForm
@@ -16,7 +16,7 @@ from integrations.wizard.inputs import text
 from integrations.wizard.setting_fields import LinesField, NumbersField, WordsField, option
 
 # Parts of a rate limit, whose fields begin with these words.
-PARTS: Final = {"body": BodyWait, "limited": Signal}
+PARTS: Final[dict[str, type[Part]]] = {"body": BodyWait, "limited": Signal}
 FOLDED: Final = (
     (
         "Too many calls, said in another way",
