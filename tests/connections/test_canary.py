@@ -27,6 +27,7 @@ from connections.models import AgentCode, Connection, Credential, LoggedRequest,
 from connections.rotation import sealed_models
 from connections.secrets import MASK
 from connections.tokens import renewals
+from integrations.access.scopes import SCOPES
 from integrations.models import Integration, KeptAnswer, PersonalToken, Share, User
 from tests.backends import Worker, eventually
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, action_values
@@ -156,13 +157,13 @@ def make_more(cast: Cast, rows: list[Connection], seen: list[bytes]) -> dict[str
     Gives the secrets that an answer shows once; these answers are what nobody else sees.
     """
     carol, alice = (Caller(signed_in(user, organization)) for user, organization in ((cast.carol, cast.client_a), (cast.alice, cast.msp)))
-    personal = carol.post("tokens", {"name": "Script", "scopes": ["read", "run"]}, key="token")["token"]
+    personal = carol.post("tokens", {"name": "Script", "scopes": list(SCOPES)}, key="token")["token"]
     agent = alice.post("agents", {"name": "Behind"}, key="agent")
     code = alice.post(f"agents/{agent['id']}/codes", None, key="code")["code"]
-    application = alice.post("applications", {"name": "Robot", "grantType": "client_credentials"}, key="application")
+    application = alice.post("applications", {"name": "Robot", "kind": "script", "scopes": list(SCOPES)}, key="application")
     for row in rows:
         slug = row.integration.slug
-        alice.put(f"integrations/{slug}/shares/user:{cast.dave.username}", {"accessLevel": 1})
+        alice.put(f"integrations/{slug}/shares/{cast.dave.username}", {"accessLevel": 1})
         schedule = {"action": str(action_of(row.integration).uid), "connection": str(row.pk), "everyMinutes": 60}
         carol.post("schedules", schedule, key=f"schedule-{row.name}")
         # One more connection, with its secrets in a request that may be repeated, and one that is refused.
