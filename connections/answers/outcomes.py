@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from typing import Any
 
 import regex
 
-from connections.answers import limits
-from connections.answers.rules import Rules, rule_on
+from connections.answers.rules import Rules, document_of, rule_on, shown
 from connections.exchange import Answer, Headers, Outgoing, TransportError
-from integrations import paths
+from connections.tokens.answers import signals
+from integrations import formulas, paths
 from integrations.definition import BlameName, BodyWait, RateLimit
 
 # RFC 9110 9.2.1 and 9.2.2: repeating these changes nothing more than sending them once.
@@ -34,6 +36,7 @@ _RETRY_TEXT = re.compile(
     r"(?i)(?:retry|try again) (?:after|in) +(\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)?|\d+(?:\.\d+)?(?= ?s(?:ec(?:ond)?s?)?\b))"
 )
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
+_OF_BODY = re.compile(r"\b(?:body|response)\b")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 
 
@@ -77,8 +80,7 @@ def read(answer: Answer, rules: Rules | None = None, *, now: datetime | None = N
     now, limit = now or datetime.now(UTC), rules.limit if rules is not None else RateLimit()
     ruling = rule_on(answer, rules) if rules else None
     if ruling is None:
-        decided = limits.decided_by(answer, limit)
-        return _by_status(answer, limit, now) if decided is None else _limited(answer, limit, now, decided)
+        return _by_status(answer, limit, now)
     if ruling.status is not None:
         found = _by_status(replace(answer, status=ruling.status), limit, now)
         worded = bool(ruling.message)
@@ -115,19 +117,18 @@ def blame_of(status: int) -> BlameName:
     return "vendor" if status >= 500 or status in LIMITED_STATUSES or status in RETRIED_STATUSES else "you"
 
 
-def _limited(answer: Answer, limit: RateLimit, now: datetime, decided: str) -> Reading:
-    """An answer by which the vendor turned a call away, as the integration says, whatever its status."""
-    waits = [wait for wait in (longest_wait(answer, now=now), own_wait(answer, limit, now=now)) if wait is not None]
-    message = LIMITED.format(status=answer.status)
-    return Reading(Outcome.RATE_LIMITED, max(waits, default=None), message, "vendor", ruled=True, decided_by=decided)
-
-
 def _by_status(answer: Answer, limit: RateLimit, now: datetime) -> Reading:
+    decided = _turned_away(answer, limit)
+    if decided is not None:
+        waits = [wait for wait in (longest_wait(answer, now=now), own_wait(answer, limit, now=now)) if wait is not None]
+        # The integration says that the vendor turned the call away, so that it may be sent again whatever it is.
+        message = LIMITED.format(status=answer.status)
+        return Reading(Outcome.RATE_LIMITED, max(waits, default=None), message, "vendor", ruled=True, decided_by=decided)
     if answer.status < 400:
         return Reading(Outcome.SUCCESS)
     message, blame = explain(answer), blame_of(answer.status)
     own = own_wait(answer, limit, now=now)
-    spent = "0" in (answer.headers.get(limit.remaining_header).strip() if limit.remaining_header else "", limits.remaining(answer, limit))
+    spent = bool(limit.remaining_header) and answer.headers.get(limit.remaining_header).strip() == "0"
     told = own is not None and limit.names(answer.status)
     if answer.status in LIMITED_STATUSES or _is_hidden_limit(answer) or spent or told:
         waits = [wait for wait in (longest_wait(answer, now=now), own) if wait is not None]
@@ -137,6 +138,15 @@ def _by_status(answer: Answer, limit: RateLimit, now: datetime) -> Reading:
     if limit.names(answer.status) if limit.statuses else answer.status in RETRIED_STATUSES:
         return Reading(Outcome.RETRY, retry_after(answer.headers.get("Retry-After"), now=now), message, "vendor")
     return Reading(Outcome.FAIL, None, message, blame)
+
+
+def _turned_away(answer: Answer, limit: RateLimit) -> str | None:
+    """By what an answer says, as the integration describes it, that there were too many calls; "" for a status or an expression."""
+    if limit.limited.statuses or limit.limited.path:
+        document = document_of(answer) if limit.limited.path else None
+        if signals(limit.limited, answer, document):
+            return shown(limit.limited.path, paths.extract(document, limit.limited.path)) if limit.limited.path else ""
+    return "" if limit.limited_expression and _evaluated(limit.limited_expression, answer) else None
 
 
 def _is_hidden_limit(answer: Answer) -> bool:
@@ -181,8 +191,24 @@ def own_wait(answer: Answer, limit: RateLimit, *, now: datetime) -> float | None
     found += [wait for name in limit.reset_headers if (wait := until(answer.headers.get(name), now=now))]
     if limit.body and (text := _in_body(answer, limit.body)):
         found.append(until(text, now=now) if limit.body.kind == "at" else retry_after(text, now=now))
-    found.append(reset(limits.retry_after(answer, limit), now=now))
+    for expression, read_time in ((limit.wait_expression, retry_after), (limit.reset_expression, until)):
+        value = _evaluated(expression, answer) if expression else None
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            found.append(read_time(str(value), now=now))
     return max((wait for wait in found if wait is not None), default=None)
+
+
+def _evaluated(expression: str, answer: Answer) -> Any:
+    """What an expression over an answer gives; None also where it cannot be evaluated."""
+    values: dict[str, Any] = {"status": answer.status, "headers": {name.lower(): value for name, value in answer.headers}}
+    if _OF_BODY.search(expression):
+        with suppress(ValueError):
+            values["body"] = answer.json()
+        values["response"] = dict(values)
+    try:
+        return formulas.evaluate(expression, values)
+    except formulas.FormulaError:
+        return None
 
 
 def until(value: str, *, now: datetime) -> float | None:

@@ -60,7 +60,7 @@ def rule_on(answer: Answer, rules: Rules) -> Ruling | None:
     """The ruling of the first rule that fits, then of the error expression; None where nothing is said of such an answer."""
     if not rules:
         return None
-    document = _document(answer, rules.types)
+    document = document_of(answer, rules.types)
     for rule in rules.rules:
         decided = _fits(rule, answer, document)
         if decided is not None:
@@ -103,9 +103,10 @@ def said_in(document: Any, depth: int = 0) -> str:
     return ""
 
 
-def _document(answer: Answer, types: MediaTypes) -> Any:
+def document_of(answer: Answer, types: MediaTypes | None = None) -> Any:
+    """An answer as values, None where it cannot be read as any."""
     try:
-        return media.value_of(answer, types, plain_text=True)
+        return media.value_of(answer, types or MediaTypes(), plain_text=True)
     except ValueError:
         return None
 
@@ -142,15 +143,14 @@ def _search(pattern: str, text: str) -> str | None:
 def _message(rule: ErrorRule, answer: Answer, document: Any) -> str:
     if rule.message:
         try:
-            return expressions.render(rule.message, values_for(answer, document)).strip()
+            return expressions.render(rule.message, _values(answer, document)).strip()
         except (expressions.MissingValue, ValueError):
             pass  # a vendor's body without that value: what it says otherwise has to do
     found = paths.extract(document, rule.message_path) if rule.message_path else paths.MISSING
     return said_in([found])[:_SHOWN] if isinstance(found, str | dict | list) else ""
 
 
-def values_for(answer: Answer, document: Any) -> dict[str, Any]:
-    """What expressions over an answer read: `response` (members of the body, body, status, headers), `status`, `headers` in lower case."""
+def _values(answer: Answer, document: Any) -> dict[str, Any]:
     head: dict[str, Any] = {"status": answer.status, "headers": {name.lower(): value for name, value in answer.headers}}
     response = {"body": document, "data": document, **head, **document} if isinstance(document, dict) else document
     return {"response": response, **head}
@@ -159,7 +159,7 @@ def values_for(answer: Answer, document: Any) -> dict[str, Any]:
 def _by_expression(expression: str, answer: Answer, document: Any) -> Ruling | None:
     """A failure where the expression has a value. An object may say a `status` and a `message` of its own."""
     try:
-        value = expressions.value_of(expression, values_for(answer, document))
+        value = expressions.value_of(expression, _values(answer, document))
     except ValueError:
         return None
     if isinstance(value, str):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import regex
 from pydantic import BeforeValidator, Field, field_validator
 
-from integrations import expressions
-from integrations.definition.parts import HeaderName, Part, Path, Template, choice
+from integrations.definition.parts import Formula, HeaderName, Part, Path, choice
 from integrations.definition.statuses import StatusPatterns, names
 from integrations.definition.tokens import Signal
 
@@ -42,9 +41,10 @@ class RateLimit(Part):
     or milliseconds since 1970, or a date); of several the longest wait counts. `remaining_header` names the header that
     says 0 when nothing is left. `statuses` (429, 503, 5xx) replace those that are repeated otherwise.
 
-    `limited` describes further answers that mean too many calls, whatever their status. What neither a header nor a path
-    says an expression may, over `headers`, `status` and `response`: `is_rate_limited` gives a value for such an answer,
-    `retry_after` the seconds to wait, or a moment or a date, `remaining` how many calls are left.
+    `limited` describes further answers that mean too many calls, whatever their status: statuses, a path and values.
+    JSONata over `status`, `headers` (names in lower case) and `body` says the rest: `limited_expression` whether an answer, of whatever
+    status, means that there were too many calls; `wait_expression` how many seconds to wait, `reset_expression` from when on calls
+    are welcome.
     """
 
     retry_after_headers: list[HeaderName] = Field(default_factory=list, max_length=10)
@@ -53,24 +53,9 @@ class RateLimit(Part):
     statuses: StatusPatterns = Field(default_factory=list)
     body: BodyWait | None = None
     limited: Signal = Field(default_factory=Signal)
-    is_rate_limited: Template = ""
-    retry_after: Template = ""
-    remaining: Template = ""
-
-    @field_validator("is_rate_limited", mode="before")
-    @classmethod
-    def _as_usual(cls, value: Any) -> Any:
-        """Seed documents write a plain true: limits are told as usual."""
-        return "" if value is True or (isinstance(value, str) and value.strip().lower() == "true") else value
-
-    @field_validator("is_rate_limited", "retry_after", "remaining")
-    @classmethod
-    def _is_expression(cls, value: str) -> str:
-        if value and expressions.parse(value).is_plain:
-            raise ValueError(
-                "An expression stands in {{ and }}, for example {{headers.retry-after}}. The name of a header has a field of its own."
-            )
-        return value
+    limited_expression: Formula = ""
+    wait_expression: Formula = ""
+    reset_expression: Formula = ""
 
     @field_validator("limited")
     @classmethod

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from integrations.definition import Definition
+from integrations.definition import Definition, RateLimit
 from integrations.operation import Operation
 from integrations.truto.access import CLIENT_FIELDS
-from integrations.truto.paging import rate_limit_written
+from integrations.truto.paging import EXPRESSIONS
 from integrations.truto.reading import read
 from integrations.truto.secrets import masked
 
@@ -95,7 +95,7 @@ def _anew(definition: Definition, operations: list[Operation], label: str) -> di
     found |= _access(definition)
     if pagination := _pagination(definition.pagination):
         found["pagination"] = pagination
-    if limit := rate_limit_written(definition.rate_limit):
+    if limit := _rate_limit(definition.rate_limit):
         found["rate_limit"] = limit
     if definition.error_expression:
         found["error_expression"] = definition.error_expression
@@ -191,7 +191,22 @@ def _pagination(pagination: Any) -> dict[str, Any] | None:
             return {"format": "cursor", "config": {"cursor_path": pagination.next_page_key, "is_link": True, **size}}
         case "range":
             return {"format": "range", "config": {"range_unit": pagination.range_unit}}
+        case "expression":
+            written = {f"{theirs}_expression": getattr(pagination, ours) for ours, theirs in EXPRESSIONS.items()}
+            return {"format": "dynamic", "config": {**{name: text for name, text in written.items() if text}, **size}}
     return None
+
+
+def _rate_limit(limit: RateLimit) -> dict[str, Any]:
+    reset = limit.remaining_header or next(iter(limit.reset_headers), "") or limit.reset_expression
+    told = {
+        "retry_after_header_expression": next(iter(limit.retry_after_headers), "") or limit.wait_expression,
+        "rate_limit_header_expression": reset,
+    }
+    if not (limit.limited_expression or any(told.values())):
+        return {}
+    told["retry_after_header_expression"] = told["retry_after_header_expression"] or "Retry-After"
+    return {"is_rate_limited": limit.limited_expression or True, **{name: text for name, text in told.items() if text}}
 
 
 def _resource_of(operation: Operation) -> tuple[str, str]:
@@ -221,6 +236,6 @@ def _method(operation: Operation) -> dict[str, Any]:
         found["pagination"] = None
     elif operation.pagination:
         found["pagination"] = _pagination(operation.pagination)
-    if operation.rate_limit and (limit := rate_limit_written(operation.rate_limit)):
+    if operation.rate_limit and (limit := _rate_limit(operation.rate_limit)):
         found["rate_limit"] = limit
     return found

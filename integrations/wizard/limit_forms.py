@@ -12,12 +12,13 @@ from integrations.definition import BodyWait, Part, RateLimit, Signal
 from integrations.forms import RefusableForm
 from integrations.models import Integration
 from integrations.wizard.base_forms import StepForm
-from integrations.wizard.inputs import text
+from integrations.wizard.inputs import lines, text
 from integrations.wizard.setting_fields import LinesField, NumbersField, WordsField, option
 
 # Parts of a rate limit, whose fields begin with these words.
-PARTS: Final[dict[str, type[Part]]] = {"body": BodyWait, "limited": Signal}
-FOLDED: Final = (
+_PARTS: Final[dict[str, type[Part]]] = {"body": BodyWait, "limited": Signal}
+_PLAIN: Final = ("remaining_header", "retry_after_headers", "reset_headers", "statuses")
+_FOLDED: Final = (
     (
         "Too many calls, said in another way",
         "For vendors that turn a call away without status 429: a status of their own, or a value in the body, even with status 200.",
@@ -26,9 +27,8 @@ FOLDED: Final = (
     ("A time in the text of the answer", "For vendors that say it nowhere else.", ("body_path", "body_pattern", "body_kind")),
     (
         "Expressions over the answer",
-        "For what neither the name of a header nor a path says. {{headers.…}} (names in lower case), {{status}} and {{response.…}} read the "
-        "answer; between the braces may stand a JSONata expression. Of several waits the longest counts.",
-        ("is_rate_limited", "retry_after", "remaining"),
+        "For what neither the name of a header nor a path says.",
+        ("limited_expression", "wait_expression", "reset_expression"),
     ),
 )
 
@@ -70,6 +70,24 @@ class RateLimitForm(RefusableForm):
         help_text="A regular expression whose first group is the time. Empty: the whole text.",
     )
     body_kind = option("The time is", {"after": "How long to wait, in seconds", "at": "The moment from which calls are welcome"}, "")
+    limited_expression = forms.CharField(
+        required=False,
+        label="Too many calls, as an expression",
+        widget=lines(placeholder='status = 200 and body.error.code = "RATE"', rows="2"),
+        help_text="JSONata over status, headers (names in lower case) and body, for vendors that say it with any other status.",
+    )
+    wait_expression = forms.CharField(
+        required=False,
+        label="Seconds to wait, as an expression",
+        widget=lines(placeholder="$number(headers.`x-retry-in-ms`) / 1000", rows="2"),
+        help_text="Gives the seconds until the next call. Of several times the longest counts.",
+    )
+    reset_expression = forms.CharField(
+        required=False,
+        label="Moment of the next call, as an expression",
+        widget=lines(placeholder="$number(headers.`x-plan-reset`)", rows="2"),
+        help_text="Gives the moment from which calls are welcome: seconds or milliseconds since 1970, or a date.",
+    )
     limited_statuses = NumbersField(
         label="Fail status codes",
         help_text="Statuses that mean too many calls, besides 429. With a path, only where the path fits as well.",
@@ -84,35 +102,18 @@ class RateLimitForm(RefusableForm):
         label="Fail values",
         help_text="What stands at that path then, one a line, compared exactly. Empty: anything but false, 0 and empty.",
     )
-    is_rate_limited = forms.CharField(
-        required=False,
-        label="Is rate limited",
-        widget=text(placeholder='{{status = 403 and headers."x-quota" = "0"}}'),
-        help_text="Gives a value for an answer that was one call too many; nothing, false or 0 for any other.",
-    )
-    retry_after = forms.CharField(
-        required=False,
-        label="Retry after expression",
-        widget=text(placeholder="{{response.error.wait}}"),
-        help_text="Gives the seconds to wait, or the moment from which calls are welcome: a date, or seconds since 1970.",
-    )
-    remaining = forms.CharField(
-        required=False,
-        label="Rate limit expression",
-        widget=text(placeholder="{{response.quota.left}}"),
-        help_text="Gives how many calls are left. A refused call with 0 was one too many.",
-    )
 
     def json_name(self, field: str) -> str:
         part, _, rest = field.partition("_")
-        return f"rateLimit.{part}.{to_camel(rest)}" if part in PARTS else f"rateLimit.{to_camel(field)}"
+        inner = part in _PARTS and rest in _PARTS[part].model_fields
+        return f"rateLimit.{part}.{to_camel(rest)}" if inner else f"rateLimit.{to_camel(field)}"
 
     @staticmethod
     def shown_limit(limit: RateLimit) -> dict[str, Any]:
         """The values of the inputs."""
-        plain = {name: getattr(limit, name) for name in RateLimit.model_fields if name not in PARTS}
-        parts = {name: getattr(limit, name).model_dump() if getattr(limit, name) else {} for name in PARTS}
-        return plain | {f"{part}_{name}": parts[part].get(name, "") for part, model in PARTS.items() for name in model.model_fields}
+        plain = {name: getattr(limit, name) for name in RateLimit.model_fields if name not in _PARTS}
+        parts = {name: getattr(limit, name).model_dump() if getattr(limit, name) else {} for name in _PARTS}
+        return plain | {f"{part}_{name}": parts[part].get(name, "") for part, model in _PARTS.items() for name in model.model_fields}
 
     def clean(self) -> dict[str, Any]:
         values = dict(self.cleaned_data)
@@ -125,15 +126,15 @@ class RateLimitForm(RefusableForm):
     def limit(self) -> dict[str, Any]:
         """What was entered, as JSON."""
         sent = self.cleaned_data
-        found = {to_camel(name): sent[name] for name in RateLimit.model_fields if name not in PARTS}
-        found |= {part: {name: sent[f"{part}_{name}"] for name in model.model_fields} for part, model in PARTS.items()}
+        found = {to_camel(name): sent[name] for name in RateLimit.model_fields if name not in _PARTS}
+        found |= {part: {name: sent[f"{part}_{name}"] for name in model.model_fields} for part, model in _PARTS.items()}
         body = {name: value for name, value in found["body"].items() if value}
         return found | {"body": body if sent["body_path"] else None}
 
     @property
     def plain_fields(self) -> list[Any]:
         """What a rate limit needs first."""
-        return [self[name] for name in ("remaining_header", "retry_after_headers", "reset_headers", "statuses")]
+        return [self[name] for name in _PLAIN]
 
     @property
     def folded(self) -> list[dict[str, Any]]:
@@ -145,7 +146,7 @@ class RateLimitForm(RefusableForm):
                 "items": [self[name] for name in names],
                 "open": any(self.initial.get(name) and name != "body_kind" for name in names) or any(self[name].errors for name in names),
             }
-            for title, help_text, names in FOLDED
+            for title, help_text, names in _FOLDED
         ]
 
 
@@ -164,7 +165,7 @@ class LimitsForm(RateLimitForm, StepForm):
             "Too many calls",
             "Junction waits as long as the vendor asks and then goes on by itself. Status 429, the header Retry-After and the usual rate limit "
             "headers are understood already; fill in only what this vendor does differently.",
-            ("remaining_header", "retry_after_headers", "reset_headers", "statuses"),
+            _PLAIN,
         ),
         (
             "Requests that must not happen twice",

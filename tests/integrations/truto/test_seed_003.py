@@ -101,27 +101,17 @@ def test_definition_says_what_the_document_says(api: Truto) -> None:
     assert definition.error_expression == "{{response.error}}"
 
 
-def test_limits_are_read_as_headers_or_as_expressions_for_all_and_for_one_method(api: Truto) -> None:
-    limit = {
-        "is_rate_limited": "{{status = 420}}",
-        "retry_after_header_expression": "$number(headers.`x-wait`) * 60",
-        "rate_limit_header_expression": "{{headers['X-Left']}}",
-    }
-    document = whole(rate_limit=limit)
-    document["resources"]["users"]["list"]["rate_limit"] = {"is_rate_limited": True, "retry_after_header_expression": "X-Wait"}
+def test_limit_of_one_method_is_that_of_its_action_and_comes_back(api: Truto) -> None:
+    document = whole()
+    document["resources"]["users"]["list"]["rate_limit"] = {"is_rate_limited": "status = 420", "retry_after_header_expression": "X-Wait"}
     body = made(api, document)
-    assert [note["path"] for note in body["unused"] if "rate_limit" in note["path"]] == []
     revision = Integration.objects.get(pk=body["id"]).working
-    got = revision.definition.rate_limit
-    assert (got.is_rate_limited, got.retry_after, got.remaining_header) == (
-        "{{status = 420}}",
-        "{{$number(headers.`x-wait`) * 60}}",
-        "X-Left",
-    )
     own = {action.operation.key: action.operation.rate_limit for action in revision.actions.all()}
-    assert {key: limit.retry_after_headers for key, limit in own.items() if limit} == {"users_list": ["X-Wait"]}
-    bad = whole(rate_limit={"is_rate_limited": "{{$sum(}}"})
-    assert [note["path"] for note in made(api, bad)["unused"] if "rate_limit" in note["path"]] == ["rate_limit.is_rate_limited"]
+    assert {key: (limit.limited_expression, limit.retry_after_headers) for key, limit in own.items() if limit} == {
+        "users_list": ("status = 420", ["X-Wait"])
+    }
+    assert len(own) > 1
+    assert body["config"]["resources"]["users"]["list"]["rate_limit"] == document["resources"]["users"]["list"]["rate_limit"]
 
 
 def test_small_document_asks_for_a_key(api: Truto) -> None:
