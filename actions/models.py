@@ -123,6 +123,13 @@ class Run(models.Model):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
+    class Blame(models.TextChoices):
+        """Who can mend a failure: whoever runs the action or owns the connection, whoever keeps the integration or this Junction, the vendor."""
+
+        YOU = "you", "You"
+        US = "us", "Us"
+        VENDOR = "vendor", "The vendor"
+
     class Removal(models.TextChoices):
         """Which rule of the installation removed the records."""
 
@@ -143,6 +150,13 @@ class Run(models.Model):
     state = models.CharField(max_length=20, choices=State.choices, default=State.QUEUED)
     verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
     message = models.TextField(blank=True, help_text="Why the run ended as it did, in a sentence.")
+    blame = models.CharField(max_length=10, blank=True, choices=Blame.choices, help_text="Who can mend a failure.")
+    cause = models.CharField(
+        max_length=60, blank=True, help_text="The failure as connections.answers.advice knows it; empty for one of its own."
+    )
+    failed_status = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="The vendor's status, where its answer ended the run."
+    )
     checkpoint = OrderedJSONField(null=True, blank=True)
     page_count = models.PositiveIntegerField(default=0)
     record_count = models.PositiveBigIntegerField(default=0)

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from connections import limit_sharing
-from connections.agents.ways import Way, check_holdable
+from connections.agents.ways import Way, check_holdable, check_network
 from connections.auth import scheme_of
 from connections.destinations import default_credentials, is_exposed
 from connections.models import Connection
@@ -57,6 +57,7 @@ def defaults_for(integration: Integration, definition: Definition, options: Conn
 def check_credentials(
     integration: Integration, definition: Definition, credentials: dict[str, str], way: Way, options: ConnectionOptions
 ) -> None:
+    check_network(way, options)
     if way.credential:
         check_holdable(definition)
         return

@@ -316,7 +316,12 @@ class Client:
 
     def _exchange(self, outgoing: Outgoing, base: str) -> Answer:
         origin = outgoing.credentials_origin or base
-        return self._transport.send(self._completed(outgoing), additions=self._additions(outgoing), credentials_origin=origin)
+        return self._transport.send(
+            self._completed(outgoing),
+            additions=self._additions(outgoing),
+            credentials_origin=origin,
+            drops_credentials=self.definition.skip_follow_authorization_header,
+        )
 
     def _completed(self, outgoing: Outgoing) -> Outgoing:
         """With the integration's parameters, where the request has none of that name."""

@@ -128,6 +128,8 @@ class _Judge:
         if cause == "clock":
             ahead = skew_of(self.answer, now)
             message += f" Its clock is {abs(ahead) / 60:.0f} minutes {'ahead of' if ahead > 0 else 'behind'} ours."
+        if cause == "redirect_elsewhere":
+            message += f" The call was redirected to {shown(self.answer.url)}, which is another server and did not get the credentials."
         return self._no(message, cause, reading.decided_by or f"status {self.status}", reading.blame, quotes=not reading.is_worded)
 
     def _page(self) -> TestResult | None:
@@ -141,12 +143,17 @@ class _Judge:
     def _unread(self) -> TestResult | None:
         """A body in another format than the integration says, or in none where the test has to look into it."""
         types = self.client.definition.media_types
+        if self.request.success_path and not self.answer.body.strip():
+            message = f"The server answered with an empty body ({self.status}), where the test looks for {self.request.success_path}."
+            return self._no(message, "empty", "an empty body", "us", quotes=False)
         if not (media.wanted(types, self.status) or self.request.success_path):
             return None
         try:
             media.value_of(self.answer, types)
         except ValueError as error:
             kind = self.answer.content_type or "none"
+            if "json" in kind and media.wanted(types, self.status) in ("", "json"):
+                return self._no(str(error), "invalid_json", f"Content-Type: {kind}", "vendor", quotes=False)
             return self._no(str(error), "media_type", f"Content-Type: {kind}", "us", quotes=False)
         return None
 

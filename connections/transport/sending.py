@@ -73,12 +73,13 @@ class Transport:
         additions: Additions | None = None,
         credentials_origin: str = "",
         same_origin_only: bool = False,
+        drops_credentials: bool = False,
     ) -> Answer:
         """The answer to a request, whatever its status, after at most MAX_REDIRECTS redirects. Raises TransportError.
 
         `additions` (the credentials) go only to `credentials_origin`, by default the origin of the request, also after
         redirects. With `same_origin_only` a redirect to another origin is an error; for requests that carry a secret
-        in their body.
+        in their body. With `drops_credentials` they follow no redirect at all.
         """
         extra = additions or Additions()
         home = credentials_origin or outgoing.url
@@ -99,7 +100,7 @@ class Transport:
                         return answer
                     hop = redirected(hop, response.status, target, same_origin_only=same_origin_only)
                     # A chain that has left does not get the credentials back: the other server wrote that URL.
-                    home = home if may_carry_credentials(target, home) else ""
+                    home = home if may_carry_credentials(target, home) and not drops_credentials else ""
             raise TransportError(
                 f"{shown(outgoing.url)} was redirected more than {MAX_REDIRECTS} times. Check the host and the base path.",
                 kind="redirects",
@@ -250,7 +251,7 @@ class Transport:
         """The same by an agent."""
         method, url = wire.method, wire.origin + wire.target
         headers = [(name, _text(value)) for name, value in wire.headers.items()]
-        raw = route.send(method, url, headers, wire.body, certificate=self._network.certificate, timeouts=timeouts)
+        raw = route.send(method, url, headers, wire.body, network=self._network, timeouts=timeouts)
         fields = urllib3.HTTPHeaderDict()
         for name, value in raw.headers:
             fields.add(name, value)

@@ -21,6 +21,7 @@ from integrations.definition.auth import (
     NoAuth,
     OAuth2Auth,
     Placement,
+    lies_in,
 )
 from integrations.definition.errors import BlameName, ErrorRule, ErrorRules, OutcomeName
 from integrations.definition.fields import ConnectionField
@@ -117,6 +118,7 @@ __all__ = [
     "header_name",
     "header_value",
     "json_path",
+    "lies_in",
     "missing",
     "names_status",
     "pagination_gaps",

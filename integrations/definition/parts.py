@@ -75,6 +75,20 @@ def origin(value: Any) -> Any:
     return re.sub(r"^(https://.*):443$|^(http://.*):80$", r"\1\2", absolute_url(text).lower())
 
 
+def domain_name(value: Any) -> Any:
+    """A domain as it is compared: lower case, without a star or dot in front."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower().removeprefix("*").strip(".")
+    try:
+        host, port = addresses.parse_host(text)
+    except ValueError:
+        port, host = 1, ""
+    if port or not host:
+        raise ValueError(f"{value.strip()[:200]} is no domain name. Write it without https://, port and path, for example example.com.")
+    return host
+
+
 def json_path(value: str) -> str:
     paths.check(value)
     return value
@@ -144,4 +158,5 @@ PageUrl = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: page_
 Params = Annotated[dict[str, str], AfterValidator(_templates)]
 """Parameters by name. A value may hold placeholders; one that is empty takes a parameter out that would be sent otherwise."""
 HeaderTemplates = Annotated[dict[str, str], AfterValidator(_header_templates)]
+DomainName = Annotated[str, Field(max_length=253), BeforeValidator(domain_name)]
 Origin = Annotated[str, Field(max_length=300), BeforeValidator(origin)]

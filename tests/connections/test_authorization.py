@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from connections import services
 from connections.checking import definition_of
 from connections.exchange import Outgoing
 from connections.models import Authorization, Connection, Credential, TokenEvent
@@ -20,6 +21,7 @@ from connections.tokens import stores
 from connections.tokens.grants import Held
 from integrations.models import Integration
 from tests.cast import Cast, MakeConnection, MakeIntegration
+from tests.connections.proxy import proxying
 from tests.pages import signed_in, text
 from tests.vendor.authorization import CLIENT_ID, CLIENT_SECRET
 from tests.vendor.client import call
@@ -111,6 +113,16 @@ def test_agreeing_gives_the_connection_a_token_that_works(connection: Connection
     page = browser.get(answer["Location"])
     assert "Main is authorized." in text(page)
     assert [grant.access in page.content.decode() for grant in vendor.agree.grants] == [False]
+
+
+def test_code_is_exchanged_on_the_way_that_the_connection_sets(connection: Connection, vendor: VendorServer, cast: Cast) -> None:
+    with proxying() as proxy:
+        services.change(connection=connection, options={"network": {"proxy": proxy.url}})
+        browser = signed_in(cast.carol)
+        browser.get(CALLBACK, decide(begin(browser, connection)))
+        exchanged = list(proxy.asked)
+        assert called(connection) == 200
+    assert exchanged == [f"127.0.0.1:{urlsplit(vendor.url).port}"]
 
 
 def test_token_is_renewed_by_the_rotating_refresh_token_without_a_rejected_call(

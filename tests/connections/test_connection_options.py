@@ -378,20 +378,6 @@ def test_proxy_sees_no_secret_of_a_vendor_with_tls_and_so_gets_the_stored_ones(
         services.change(connection=fresh(row), options={"network": {"proxy": "http://proxy.example.com", "verifyTls": False}})
 
 
-def test_code_is_exchanged_on_the_way_that_the_connection_sets(
-    make_integration: MakeIntegration, make_connection: MakeConnection, carol: User, slack: Any
-) -> None:
-    auth = {"type": "oauth2", "grantType": "authorization_code", "authUri": f"{slack[1].url}/a", "tokenUri": f"{slack[1].url}/t"}
-    row = make_connection(make_integration(base_uri=slack[1].url, auth=auth), credentials={"clientId": "id"})
-    with proxying() as proxy:
-        services.change(connection=row, credentials={"clientId": "id"}, options={"network": {"proxy": proxy.url}})
-        browser = signed_in(carol)
-        begun = browser.post(reverse("connection-authorize", args=[row.pk])).context["begun"]
-        browser.get("/oauth2/callback", {"state": dict(parse_qsl(urlsplit(begun.url).query))["state"], "code": "c"})
-        assert proxy.asked == [f"127.0.0.1:{slack[1].port}"]
-    assert slack[1].seen[-1].path == "/t"
-
-
 def test_owners_secrets_do_not_go_through_an_agent_of_somebody_else(
     make_integration: MakeIntegration, cast: Cast, make_connection: MakeConnection
 ) -> None:

@@ -144,7 +144,9 @@ def test_call_without_an_answer_says_why(make_integration: MakeIntegration, make
     assert (row.status, row.cause, row.error.startswith("The host name no-such-host.invalid cannot be resolved.")) == (None, "dns", True)
 
 
-def test_bodies_are_kept_to_the_first_kilobytes_and_whole_while_debugging(connection: Connection, server: Served, cast: Cast) -> None:
+def test_row_108_bodies_are_kept_to_the_first_kilobytes_and_whole_until_the_time_that_is_set(
+    connection: Connection, server: Served, cast: Cast
+) -> None:
     api, now = Api(cast.carol), timezone.now()
     send(connection, Outgoing("GET", f"{server.url}/long"))
     api("PATCH", f"connections/{connection.pk}", {"debugUntil": (now + timedelta(hours=1)).isoformat()})
