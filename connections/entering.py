@@ -9,13 +9,12 @@ from typing import Any
 
 from django.db.models import F
 
-from connections import connection_settings
+from connections import connection_settings, network_settings
 from connections.agents.ways import Way, way_of
 from connections.checking import check_credentials, defaults_for
 from connections.destinations import destinations_of
 from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential
-from connections.network_settings import options_of
 from connections.options import ConnectionOptions
 from connections.secrets import MASK, SecretError, open_sealed, seal
 from connections.tokens import stores
@@ -96,7 +95,7 @@ def keeps_token(
     if public != connection.settings or way != way_of(connection):
         return False
     goes_to = destinations_of(definition, merged, public)
-    if _is_read_anew(options, options_before or options_of(connection), goes_to):
+    if _is_read_anew(options, options_before or network_settings.options_of(connection), goes_to):
         return False
     return _outlives(definition, _changed(_stored(connection), merged))
 
@@ -137,7 +136,7 @@ def merged_values(
         any(may_carry_credentials(url, known) or url == known for known in before) for url in after
     ):
         sentence = _ELSEWHERE
-    elif _is_read_anew(options, options_before or options_of(connection), after):
+    elif _is_read_anew(options, options_before or network_settings.options_of(connection), after):
         sentence = _READ_ALONG
     again = sorted(name for name in stored if given.get(name, MASK) == MASK) if sentence else []
     if again:

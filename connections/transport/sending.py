@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from connections.agents.route import Route
 from connections.exchange import DEFAULT_PORTS, Additions, Answer, Exchange, Headers, Outgoing, TransportError, may_carry_credentials, shown
 from connections.network import Network
 from connections.transport import sockets, tunnels
@@ -24,9 +25,6 @@ from connections.transport.streams import ByAgent, Streamed, time_for_a_step
 from connections.transport.tls import tls_context
 from connections.transport.wire import CHUNK, Kept, WireError, head_of
 from connections.transport.wire import Exchange as Wired
-
-if TYPE_CHECKING:  # a route waits for its answer by the deadline of a socket, so that it imports this room
-    from connections.agents.route import Route
 
 MAX_REDIRECTS: Final = 5
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
