@@ -57,6 +57,7 @@ _WRITABLE = {
     "resultsKey",
     "errors",
     "errorExpression",
+    "rateLimit",
     "deprecated",
     "tags",
     "responseSchema",

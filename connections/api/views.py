@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.hal import array, page_of
-from connections import checking, limit_sharing, network_settings, services, trials, uninstalling
+from connections import checking, entering, limit_sharing, network_settings, services, trials, uninstalling
 from connections.agents.ways import chosen, way_of
 from connections.api.schema import (
     ConnectionDocument,
@@ -60,7 +60,7 @@ def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType 
         "revision": connection.revision.number if connection.revision else None,
         "revisionInUse": in_use.number if (in_use := connection.in_use) else None,
         "authType": definition.auth.type,
-        "credentialFields": services.stored_fields(connection),
+        "credentialFields": entering.stored_fields(connection),
         "settings": connection.settings,
         "options": network_settings.options_of(connection).dump(),
         "networkSecretFields": services.stored_network_secrets(connection),

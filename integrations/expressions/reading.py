@@ -16,7 +16,7 @@ DEEPEST: Final = 8  # calls inside calls
 _TOKENS = re.compile(
     r"""\s*(?:(?P<either>\|\|)|(?P<mark>[(),+])|"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<word>[A-Za-z_$][\w$@:/-]*(?:\.[\w$@:/-]+|\[\d+\])*)|(?P<number>\d+))"""
 )
-_JSONATA = re.compile(r"[$&?=<>\[{^%*:]|\s(?:and|or|in)\s")
+_JSONATA = re.compile(r"[$&?=<>\[{^%*:]|\s(?:and|or|in|[-+/])\s")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _NEWLINES = {"n": "\n", "t": "\t", "r": "\r"}
 

@@ -21,6 +21,7 @@ from actions import finalize
 from actions import services as action_services
 from connections import xml_bodies
 from connections.answers.outcomes import Outcome, read
+from connections.answers.rules import Rules
 from connections.checking import definition_of
 from connections.client import Client
 from connections.exchange import Answer, Headers, Outgoing
@@ -720,5 +721,5 @@ def test_answers_are_read_as_the_limit_of_the_integration_says(
     limit: dict[str, Any], status: int, headers: dict[str, str], body: str, outcome: Outcome, wait: float | None
 ) -> None:
     answer = Answer(status, "", Headers(headers.items()), body.encode(), "https://x.example")
-    found = read(answer, RateLimit.model_validate(limit), now=NOW)
+    found = read(answer, Rules(limit=RateLimit.model_validate(limit)), now=NOW)
     assert (found.outcome, found.wait) == (outcome, wait)

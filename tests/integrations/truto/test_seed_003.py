@@ -118,7 +118,7 @@ def test_what_is_not_used_is_listed(api: Truto) -> None:
     assert again["config"] == masked(odd)
     assert {note["path"] for note in again["unused"]} == {
         "surprise", "credentials.keka", "pagination", "resources.users.list.shape", "resources.users.list.examples",
-        "resources.users.list.rate_limit", "actions.hook", "webhook.signature_verification.config", "webhook.handle_verification", "icon",
+        "actions.hook", "webhook.signature_verification.config", "webhook.handle_verification", "icon",
     }  # fmt: skip
 
 
@@ -138,6 +138,19 @@ def test_definition_says_what_the_document_says(api: Truto) -> None:
     assert (paging.type, paging.page_param, paging.page_size_param) == ("page", "page", "per_page")
     assert (definition.rate_limit.retry_after_headers, definition.rate_limit.remaining_header) == (["Retry-After"], "X-RateLimit-Remaining")
     assert definition.error_expression == "{{response.error}}"
+
+
+def test_limit_of_one_method_is_that_of_its_action_and_comes_back(api: Truto) -> None:
+    document = whole()
+    document["resources"]["users"]["list"]["rate_limit"] = {"is_rate_limited": "status = 420", "retry_after_header_expression": "X-Wait"}
+    body = made(api, document)
+    revision = Integration.objects.get(pk=body["id"]).working
+    own = {action.operation.key: action.operation.rate_limit for action in revision.actions.all()}
+    assert {key: (limit.limited_expression, limit.retry_after_headers) for key, limit in own.items() if limit} == {
+        "users_list": ("status = 420", ["X-Wait"])
+    }
+    assert len(own) > 1
+    assert body["config"]["resources"]["users"]["list"]["rate_limit"] == document["resources"]["users"]["list"]["rate_limit"]
 
 
 def test_small_document_asks_for_a_key(api: Truto) -> None:
