@@ -81,13 +81,15 @@ class Action(models.Model):
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: Any) -> Self:
         """Runs of the user's organizations; those with another member's own connection show that member's data, and nobody else sees them."""
-        return self.filter(organization__in=Organization.objects.visible_to(user)).exclude(connection__in=_of_others(user))
+        return self.filter(organization__in=Organization.objects.visible_to(user)).exclude(
+            connection__in=Connection.objects.of_others(user)
+        )
 
     def usable_by(self, user: Any) -> Self:
         """Runs that the user may cancel and resume: by a role, or because the integration is shared with the person."""
         lent = Q(connection__integration__in=Integration.objects.lent_to(user), organization__in=Organization.objects.visible_to(user))
         usable = Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR)) | lent
-        return self.filter(usable).exclude(connection__in=_of_others(user))
+        return self.filter(usable).exclude(connection__in=Connection.objects.of_others(user))
 
     def with_records(self) -> Self:
         """Finished runs whose records are still there."""
@@ -96,12 +98,6 @@ class RunQuerySet(models.QuerySet["Run"]):
     def orphaned(self, now: Any) -> Self:
         """Unfinished runs that nobody holds: never started, or their worker's lease has run out."""
         return self.exclude(state=Run.State.FINISHED).filter(Q(lease_until=None) | Q(lease_until__lt=now))
-
-
-def _of_others(user: Any) -> models.QuerySet[Connection]:
-    """The connections that belong to another member alone; few, so that leaving them out is quicker than joining all."""
-    owned = Connection.objects.filter(owner__isnull=False).order_by()
-    return owned.exclude(owner=user.pk) if getattr(user, "pk", None) else owned
 
 
 class Run(models.Model):

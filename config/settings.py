@@ -206,6 +206,11 @@ HEALTH_CHECK_SECONDS = variable("HEALTH_CHECK_SECONDS", "3600", _count(0, 30 * 2
 # For how long the request log keeps what was sent and answered; 0: nothing is written down.
 REQUEST_LOG_DAYS = variable("REQUEST_LOG_DAYS", "7", _count(0, 3650))
 
+# --- webhooks (connections/webhooks/, connections/deliveries/) -------------------------------------------------------------
+
+# For how long what arrived and what was delivered is kept, days.
+WEBHOOK_KEEP_DAYS = variable("WEBHOOK_KEEP_DAYS", "30", _count(1, 3650))
+
 # --- authorization in the browser (connections/tokens/authorization.py) ----------------------------------------------------------
 
 # How long somebody may take on a vendor's page, until the answer is no longer accepted.

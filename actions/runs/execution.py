@@ -52,7 +52,7 @@ def execute(run_id: UUID) -> None:
     except (DatabaseError, OSError):
         logger.exception("Run %s could not be stored.", run_id)
         _could_not_store(lease, run_id)
-    except Exception:
+    except Exception:  # whatever it was: without a verdict the next worker would fetch the same page, and the next
         logger.exception("Run %s ended by a fault of Junction.", run_id)
         lease.finish(Verdict.FAILED, "Junction has a fault here; its log says more. The pages that were stored are complete.", OURS)
 

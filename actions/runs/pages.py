@@ -56,7 +56,7 @@ class Fetcher:
             if error.answer is None or not self._plan.strategy.ends_with(token, error.answer.status):
                 raise
             answer = error.answer
-        read = self._plan.read(answer, token["number"], types=client.definition.media_types)
+        read = self._plan.read(answer, token["number"], types=client.definition.media_types, sent=outgoing)
         return Fetched(outgoing, answer, read.rows, read.seen, results.lines_of(read.rows))
 
     def request(self, token: Token, client: Client) -> Outgoing:

@@ -63,9 +63,9 @@ class Walk:
 
     def to_the_end(self) -> None:
         """Walk until there is no next page, a limit is met, or something goes wrong. Raises what the exceptions of `execute` say."""
-        token: Token = self.run.checkpoint or self.strategy.first(self._page_size())
         try:
             self.lease.look()
+            token: Token = self.run.checkpoint or self.plan.first(self.run.inputs, self._page_size())
             if self._ends_before(token):
                 return
             self.unique = self._known_records()
@@ -80,7 +80,7 @@ class Walk:
         except DatabaseError:
             self.slots.release()
             raise
-        except BaseException as error:
+        except BaseException as error:  # also the end of the process; it is raised again once slots are free and pages stored
             self.slots.release()
             self.store.save()
             if isinstance(error, Cancelled):

@@ -150,18 +150,6 @@ def _values(answer: Answer, document: Any) -> dict[str, Any]:
     return {"response": response, **head}
 
 
-def value_in(answer: Answer, expression: str) -> str:
-    """What an expression gives for an answer, as text; "" for nothing."""
-    try:
-        document = answer.json()
-    except ValueError:
-        document = None
-    try:
-        return expressions.render(expression, _values(answer, document)).strip()
-    except (expressions.MissingValue, ValueError):
-        return ""
-
-
 def _by_expression(expression: str, answer: Answer, document: Any) -> Ruling | None:
     """A failure where the expression has a value. An object may say a `status` and a `message` of its own."""
     try:

@@ -21,7 +21,7 @@ class AuthField(serializers.JSONField):
     {
         "type": "object",
         "additionalProperties": True,
-        "description": "type is none, index, page, link, pointer or range; the other fields belong to it.",
+        "description": "type is none, index, page, link, pointer, range or expression; the other fields belong to it.",
     }
 )
 class PaginationField(serializers.JSONField):

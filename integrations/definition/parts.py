@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from integrations import addresses, expressions, paths
+from integrations import addresses, expressions, formulas, paths
 
 # RFC 9110: field names are tokens, field values hold no control characters.
 _TOKEN = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
@@ -115,6 +115,16 @@ def template(value: str) -> str:
     return value
 
 
+def formula(value: str) -> str:
+    """A JSONata expression, without the braces of a placeholder round it."""
+    text = value.strip()
+    if text.startswith("{{") and text.endswith("}}"):
+        text = text[2:-2].strip()
+    if text:
+        formulas.check(text)
+    return text
+
+
 def url_template(value: str) -> str:
     """A URL whose parts may be placeholders: `https://{{settings.region}}.example.com/token`."""
     if not value or expressions.parse(value).is_plain:
@@ -142,6 +152,7 @@ def _header_templates(value: dict[str, str]) -> dict[str, str]:
 
 
 Template = Annotated[str, Field(max_length=5000), BeforeValidator(lambda v: template(v) if isinstance(v, str) else v)]
+Formula = Annotated[str, Field(max_length=4000), BeforeValidator(lambda v: formula(v) if isinstance(v, str) else v)]
 UrlTemplate = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: url_template(v.strip()) if isinstance(v, str) else v)]
 PageUrl = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: page_url(v.strip()) if isinstance(v, str) else v)]
 Params = Annotated[dict[str, str], AfterValidator(_templates)]

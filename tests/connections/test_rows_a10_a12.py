@@ -348,10 +348,10 @@ class Limited:
     [
         ({}, Limited(429, Retry_After="1")),
         ({"retryAfterHeaders": ["X-Wait"]}, Limited(429, X_Wait="1")),  # the name of a header
-        ({"retryAfterExpression": "{{headers.x-wait}}"}, Limited(429, X_Wait="1")),  # an expression
-        ({"retryAfterExpression": "{{response.error.retry_in}}"}, Limited(429, {"error": {"retry_in": 1}})),
+        ({"waitExpression": "$number(headers.`x-wait`)"}, Limited(429, X_Wait="1")),  # an expression
+        ({"waitExpression": "body.error.retry_in"}, Limited(429, {"error": {"retry_in": 1}})),
         (
-            {"retryAfterExpression": "{{response.error.retry_in}}"},
+            {"waitExpression": "body.error.retry_in"},
             Limited(429, {"error": {"retry_in": 1}}, Retry_After="0"),
         ),  # the larger wins
         ({"remainingHeader": "X-Left"}, Limited(403, X_Left="0", Retry_After="1")),
@@ -376,7 +376,7 @@ def test_row_113_limit_is_told_by_the_name_of_a_header_or_by_an_expression(ran: 
         (
             {
                 "errors": [{"path": "error.code", "values": ["TOO_FAST"], "outcome": "rate_limited"}],
-                "rateLimit": {"retryAfterExpression": "{{response.error.wait}}"},
+                "rateLimit": {"waitExpression": "body.error.wait"},
             },
             Limited(200, {"error": {"code": "TOO_FAST", "wait": 1}}),
         ),
