@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('actions', '0007_runs_newest_first'),
+        ('actions', '0008_run_blame'),
         ('connections', '0011_webhooks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
