@@ -56,9 +56,15 @@ WAYS: dict[str, Callable[[str], tuple[dict[str, Any], dict[str, Any]]]] = {
         {"apiBaseUri": "https://{{settings.host}}", "auth": KEY, "connectionFields": [{"name": "host"}]},
         {"host": url.partition("://")[2]},
     ),
-    "base URI of the test": lambda url: ({"apiBaseUri": "https://api.example.com", "auth": KEY, "ping": {"baseUri": url, "uri": "/me"}}, {}),
+    "base URI of the test": lambda url: (
+        {"apiBaseUri": "https://api.example.com", "auth": KEY, "ping": {"baseUri": url, "uri": "/me"}},
+        {},
+    ),
     "token URL": lambda url: (
-        {"apiBaseUri": "https://api.example.com", "auth": {"type": "oauth2", "grantType": "client_credentials", "tokenUri": f"{url}/token"}},
+        {
+            "apiBaseUri": "https://api.example.com",
+            "auth": {"type": "oauth2", "grantType": "client_credentials", "tokenUri": f"{url}/token"},
+        },
         {},
     ),
     "login step": lambda url: (
@@ -94,7 +100,9 @@ def test_no_proxy_leads_to_a_private_address_and_is_none_itself(inside: Served, 
     assert (proxy.asked, inside.seen) == ([], [])
 
 
-@pytest.mark.parametrize("target", ["https://10.0.0.7/", "https://169.254.169.254/latest/meta-data", "http://[::ffff:10.0.0.7]/", "http://2130706434:1/"])
+@pytest.mark.parametrize(
+    "target", ["https://10.0.0.7/", "https://169.254.169.254/latest/meta-data", "http://[::ffff:10.0.0.7]/", "http://2130706434:1/"]
+)
 def test_no_redirect_leads_to_a_private_address(target: str, settings: Any) -> None:
     with serving(lambda to: to.reply(302, Location=target)) as server, Transport() as transport:
         settings.EGRESS_ALLOW = parse_networks("127.0.0.1/32")  # the server that redirects, and nothing else
@@ -107,7 +115,7 @@ def test_documents_and_public_keys_are_fetched_from_no_private_address(inside: S
     with pytest.raises(Refusal) as caught:
         fetching.fetch(at(inside.url) + "/openapi.json")
     assert "which is not a public address" in str(caught.value)
-    token = ".".join(["eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ", "e30", "c2ln"])
+    token = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.e30.c2ln"
     with pytest.raises(Unverified, match="which is not a public address"):
         public_keys.keys_for(at(inside.url) + "/jwks", token)
     assert inside.seen == []
