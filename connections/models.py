@@ -43,13 +43,13 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
     """What belongs to one member only that member uses; that it is there the organization's admins see as well."""
 
     def visible_to(self, user: Any) -> Self:
-        administered = Organization.objects.visible_to(user, Role.ADMIN)
+        administered = Organization.objects.reach(user, Role.ADMIN)
         if getattr(user, "is_authenticated", False) and Organization.objects.roots_of(user) == Organization.objects.roots_of(
             user, Role.ADMIN
         ):
-            return self.filter(organization__in=administered)  # an admin wherever the user sees anything
-        seen = Q(organization__in=Organization.objects.visible_to(user)) & _open_to(user)
-        return self.filter(seen | Q(organization__in=administered))
+            return self.filter(administered)  # an admin wherever the user sees anything
+        seen = Organization.objects.reach(user) & _open_to(user)
+        return self.filter(seen | administered)
 
     def deletable_by(self, user: Any) -> Self:
         """What the user uses, and as an admin what belongs to other members: somebody has to clear up after them."""

@@ -272,6 +272,7 @@ class RunDocument(serializers.Serializer):
     environment = serializers.CharField(help_text="Of the connection")
     revision = serializers.IntegerField(help_text="Of the integration, by which it runs")
     organization = serializers.UUIDField(help_text="For whom it runs")
+    schedule = serializers.UUIDField(allow_null=True, help_text="That started it, null for a person's run")
     mapping = ObjectField(allow_null=True, help_text="id and label of the customer that the organization is at the vendor")
     inputs = ObjectField()
     pageSize = serializers.IntegerField(allow_null=True)

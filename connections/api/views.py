@@ -36,7 +36,7 @@ from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role, look_up_revisions
 from integrations.permissions import integration_for, organization_for, running_for, signed_in
-from integrations.refusals import Invalid
+from integrations.refusals import Invalid, check_known
 
 WRITABLE = {
     "integration", "organization", "environment", "revision", "name", "credentials", "settings", "isDefault", "options",
@@ -360,9 +360,7 @@ def _unchanged(request: Request, connection: Connection) -> None:
 
 def _payload(request: Request) -> dict[str, Any]:
     payload = json_object(request)
-    unknown = sorted(set(payload) - WRITABLE - READ_ONLY)
-    if unknown:
-        raise Invalid({name: ["This field is not known."] for name in unknown})
+    check_known(payload, {*WRITABLE, *READ_ONLY})
     for name in ("credentials", "settings", "options", "networkSecrets"):
         if payload.get(name) is not None and not isinstance(payload[name], dict):
             raise Invalid({name: ["Enter an object."]})
