@@ -241,9 +241,9 @@ class Bench:
 
     def ours(self, latency: int, pages: int, kind: str, concurrency: int) -> Result:
         arguments = (self.url(latency, pages, kind), kind, str(pages), str(ROOT), str(concurrency))
-        return self._median(lambda: self._run(sys.executable, OURS, *arguments, pages=pages, environment=self._installation()))
+        return self._median(lambda: self._run(sys.executable, OURS, *arguments, pages=pages, environment=self.installation()))
 
-    def _installation(self) -> dict[str, str]:
+    def installation(self) -> dict[str, str]:
         """A fresh database, and a Valkey that all runs of the benchmark share."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         environment = {**os.environ, "DATA_DIR": str(folder), "EGRESS_ALLOW": "loopback", "VALKEY": "", "PYTHONWARNINGS": "ignore"}

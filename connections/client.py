@@ -117,6 +117,8 @@ class Client:
         """Have the request log say what the calls are for. For a client of a stored connection."""
         if self._connection is not None:
             self._log = partial(request_log.keep, self._connection.pk, label=label)
+            # A test shows what it sent, whether or not it is logged.
+            self.journal.is_read = bool(django_settings.REQUEST_LOG_DAYS) or label.source != "run"
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
         if not self._same:

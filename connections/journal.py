@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from connections.exchange import Answer, Exchange, Headers, Outgoing, Pairs
 from connections.redaction import MASK, may_hold, redact
@@ -25,6 +26,7 @@ SPARE: Final = 1024  # bytes beyond what is kept, so that a secret at the edge i
 MOST: Final = 1000  # exchanges that wait; a client whose journal nobody takes keeps the last ones
 # A member of a JSON object, or a field of a form, that is named like a secret, whatever it holds.
 _MEMBER: Final = re.compile(r'"([^"\\\n]{1,80})"(\s*:\s*)"([^"\\]*(?:\\.[^"\\]*)*)("?)', re.DOTALL)
+_NAME: Final = re.compile(r'"(?=([^"\\\n]{1,80})"\s*:\s*")')  # of a member whose value is a text
 _FIELD: Final = re.compile(r"(?<![^&\s])([\w.\[\]%-]{1,80})=([^&\s]+)")
 _TEXTUAL: Final = re.compile(
     r"^(text/|application/(.*\+)?(json|xml|x-www-form-urlencoded|x-ndjson|ndjson|jsonl|graphql|javascript)|multipart/|$)"
@@ -73,17 +75,20 @@ class _Noted:
 
 
 class Journal:
-    """Exchanges that wait to be taken; several threads may add. `keeps_bytes` is how much of a body is kept."""
+    """Exchanges that wait to be taken; several threads may add. `keeps_bytes` is how much of a body is kept. One that nobody
+    reads (not `is_read`) keeps nothing."""
 
     def __init__(self) -> None:
         self.keeps_bytes = KEPT_BYTES
+        self.is_read = True
         self._waiting: deque[_Noted] = deque(maxlen=MOST)
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def add(self, exchange: Exchange, secrets: list[str], *, for_token: bool) -> None:
-        self._waiting.append(_noted(exchange, secrets, for_token, self.keeps_bytes))
+        if self.is_read:
+            self._waiting.append(_noted(exchange, secrets, for_token, self.keeps_bytes))
 
     def last(self) -> Entry | None:
         """The newest exchange; it stays here."""
@@ -120,8 +125,9 @@ def _entry(noted: _Noted, keeps: int) -> Entry:
     status, headers, got, got_size = noted.answered or (None, Headers(), b"", 0)
     error, hidden = noted.exchange.error, noted.secrets
     # One look at all of the text; most of it holds no secret but in headers that are masked by their names.
-    plain = "\n".join([url, *(value for name, value in (*asked, *headers) if not _is_secret(name))])
-    shown = hidden if may_hold(plain, hidden) else []
+    shown: tuple[str, ...] = ()
+    if hidden and may_hold("\n".join([url, *(value for name, value in (*asked, *headers) if not _is_secret(name))]), hidden):
+        shown = tuple(hidden)
     return Entry(
         at=datetime.fromtimestamp(noted.exchange.at, UTC),
         method=method,
@@ -131,20 +137,22 @@ def _entry(noted: _Noted, keeps: int) -> Entry:
         error=mended(redact(error.message, hidden)) if error else "",
         cause=error.cause if error else "",
         for_token=noted.for_token,
-        request_headers=_headers(asked, shown),
+        request_headers=list(_headers(tuple(asked), shown)),
         request_body=NOT_KEPT if noted.for_token and sent else _body(sent, sent_size, asked, hidden, keeps),
         request_size=sent_size,
-        answer_headers=_headers(headers, shown),
+        answer_headers=list(_headers(tuple(headers), shown)),
         answer_body=NOT_KEPT if noted.for_token and got else _body(got, got_size, headers, hidden, keeps),
         answer_size=got_size,
     )
 
 
-def _headers(headers: Headers, secrets: list[str]) -> Pairs:
-    return [(name, mended(_header(name, value, secrets))) for name, value in headers]
+@lru_cache(maxsize=64)
+def _headers(headers: tuple[tuple[str, str], ...], secrets: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Fields without secrets; those of one run's requests are the same each time."""
+    return tuple((name, mended(_header(name, value, secrets))) for name, value in headers)
 
 
-def _header(name: str, value: str, secrets: list[str]) -> str:
+def _header(name: str, value: str, secrets: Sequence[str]) -> str:
     """The value of a header; one that is named like a secret is masked but for its scheme."""
     if not _is_secret(name):
         return redact(value, secrets)
@@ -152,16 +160,17 @@ def _header(name: str, value: str, secrets: list[str]) -> str:
     return f"{scheme} {MASK}" if blank and re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{1,20}", scheme) else MASK
 
 
-def _url(url: str, secrets: list[str]) -> str:
-    parts = urlsplit(redact(url, secrets))
-    if not parts.query:
-        return urlunsplit(parts._replace(fragment=""))
+def _url(url: str, secrets: Sequence[str]) -> str:
+    """Without a fragment, and without the values of parameters that are named like secrets."""
+    address, mark, query = (redact(url, secrets) if secrets else url).partition("#")[0].partition("?")
+    if not mark:
+        return address
     pieces = [
-        f"{name}={MASK}" if mark and _is_secret(unquote_plus(name)) else piece
-        for piece in parts.query.split("&")
-        for name, mark, _ in [piece.partition("=")]
+        f"{name}={MASK}" if equals and _is_secret(unquote_plus(name)) else piece
+        for piece in query.split("&")
+        for name, equals, _ in [piece.partition("=")]
     ]
-    return urlunsplit(parts._replace(query="&".join(pieces), fragment=""))
+    return f"{address}?{'&'.join(pieces)}"
 
 
 def _body(content: bytes, size: int, headers: Headers, secrets: list[str], keeps: int) -> str:
@@ -176,7 +185,10 @@ def _body(content: bytes, size: int, headers: Headers, secrets: list[str], keeps
     if size > len(content):
         # The beginning of a secret may be all that is left of it at the edge.
         text = text[: min(keeps, max(0, len(text) - 3 * max(map(len, secrets), default=0)))]
-    text = _FIELD.sub(_masked_field, text) if kind == FORM_TYPE else _MEMBER.sub(_masked_member, text)
+    if kind == FORM_TYPE:
+        text = _FIELD.sub(_masked_field, text)
+    elif any(map(_is_secret, set(_NAME.findall(text)))):  # most bodies have no such name, and finding that out is cheaper
+        text = _MEMBER.sub(_masked_member, text)
     return mended(text[:keeps])
 
 
