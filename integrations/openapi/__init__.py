@@ -1,13 +1,15 @@
 """API descriptions (OpenAPI 3.0 and 3.1, Swagger 2.0; JSON or YAML) -> the draft of an integration.
 
-document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
+document.py    bytes -> document              content.py     bytes -> values
+limits.py      bounds of an import            yaml12.py      YAML as JSON-compatible values
 yaml_lines.py  YAML as programs write it      strict_json.py JSON as most files are
 files.py       the other files of a document  archive.py     zip
 wrapping.py    code and tabs round it         broken_json.py commas, brackets
 reference_repair.py the doctor for $ref       web_page.py    links to a document
 lint.py        faults of the document         rules.py       the rules, and patterns
 structure.py   against the meta-schema        remedies.py    how to mend what a linter finds
-references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
+references.py  where a $ref leads             schemas.py     schemas with references resolved, bounded
+swagger2.py    2.0 -> 3.0                     body_parameters.py bodies of Swagger 2.0
 servers.py     base URI                       security.py    authentication
 drafts.py      paths -> drafts                operations.py  drafts -> operations
 repair.py      the import doctor              schema_repair.py its part for schemas of bodies
@@ -26,9 +28,10 @@ from typing import Any
 from integrations.definition import Auth, Definition, Pagination
 from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, structure, swagger2
 from integrations.openapi.archive import Archive, is_archive
-from integrations.openapi.document import Document, DocumentError, Limits, describes_api, parse
+from integrations.openapi.document import Document, describes_api, parse
 from integrations.openapi.files import Files, Load, Unavailable, absent
 from integrations.openapi.findings import Finding, Repair, Report, listed, plain_text
+from integrations.openapi.limits import DocumentError, Limits
 from integrations.openapi.lint import Linter
 from integrations.openapi.references import References
 from integrations.operation import Operation

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integrations.openapi import body_parameters, repair
-from integrations.openapi.document import METHODS, DocumentError, Limits
+from integrations.openapi.document import METHODS
 from integrations.openapi.findings import Report, listed, pointer, shortened
+from integrations.openapi.limits import DocumentError, Limits
 from integrations.openapi.references import References
 
 SPECIFIC = "Describe it as the OpenAPI specification says, or add this action by hand."

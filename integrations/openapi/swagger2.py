@@ -13,18 +13,11 @@ from typing import Any
 import orjson
 
 from integrations.openapi import body_parameters
-from integrations.openapi.body_parameters import IN_BODY, texts
+from integrations.openapi.body_parameters import COLLECTIONS, IN_BODY, texts
 from integrations.openapi.document import METHODS
 from integrations.openapi.findings import Report, pointer
 from integrations.openapi.references import References
 
-# collectionFormat -> (style, explode) in the query; path and header know only the comma. Tabs have no style in 3.0.
-_STYLES: dict[str, tuple[str, bool]] = {
-    "csv": ("form", False),
-    "multi": ("form", True),
-    "ssv": ("spaceDelimited", False),
-    "pipes": ("pipeDelimited", False),
-}
 _FLOWS = {"implicit": "implicit", "password": "password", "application": "clientCredentials", "accessCode": "authorizationCode"}
 
 
@@ -148,7 +141,7 @@ class _Conversion:
         name = str(old.get("collectionFormat") or "csv")
         if old.get("in") in ("path", "header"):
             return "simple", False
-        if name not in _STYLES:
+        if name not in COLLECTIONS:
             self.report.repair(
                 "collection-format",
                 where,
@@ -156,7 +149,7 @@ class _Conversion:
                 "csv",
                 f"OpenAPI 3 has no array format {name[:50]!r}; the values are sent separated by commas.",
             )
-        return _STYLES.get(name, _STYLES["csv"])
+        return COLLECTIONS.get(name, COLLECTIONS["csv"])
 
     def response(self, response: Any, produces: list[str], where: str) -> Any:
         old = self.references.resolve(response, where)
