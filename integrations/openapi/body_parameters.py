@@ -43,7 +43,7 @@ def request_body(found: Placed, consumes: list[str], where: str, report: Report)
         return {
             "description": parameter.get("description") or "",
             "required": parameter.get("required") is True,
-            "content": {media: {"schema": schema or {}} for media in consumes or ["application/json"]},
+            "content": {media: {"schema": schema or {}} for media in consumes or ("application/json",)},
         }
     return _form(fields, consumes) if fields else None
 

@@ -67,11 +67,12 @@ def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str | byt
 def _strict(data: bytes, limits: Limits, report: Report) -> tuple[Any, bytes]:
     """What `content` gives, for JSON without a doubt. Raises Doubt."""
     _check_values(strict_json.most_values(data), limits)
-    root = strict_json.load(data)
+    numbered = strict_json.numbered(data)
+    root = strict_json.load(data, numbered)
     written = strict_json.compact(root, limits.max_depth)
     if written is None:
         _check_depth(root, limits)
-    if written is None or strict_json.may_repeat_keys(data, written):
+    if written is None or strict_json.may_repeat_keys(data, written, numbered):
         _report_duplicates(data.decode("utf-8-sig"), report)
     return root, data
 

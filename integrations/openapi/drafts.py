@@ -80,7 +80,7 @@ def _items(document: dict[str, Any], references: References, report: Report) -> 
 
 
 def _draft(item: _Item, name: str, usual: dict[int, dict[str, Any]], references: References, report: Report) -> Draft | None:
-    where, method = pointer(name, base=item.where), name.upper()
+    where, method = f"{item.where}/{name}", name.upper()
     declared = item.content[name]
     raw = references.resolve(declared, where)
     if raw is None:

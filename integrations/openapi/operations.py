@@ -17,6 +17,7 @@ from integrations.openapi import drafts, paging, repair
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
 from integrations.openapi.limits import Limits
+from integrations.openapi.nodes import Nodes
 from integrations.openapi.reference_repair import Held
 from integrations.openapi.references import References
 from integrations.openapi.schema_repair import SchemaDoctor
@@ -46,7 +47,8 @@ class Answer:
 
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
     """Every operation with the answer that it promises, in the order of the document."""
-    schemas = Schemas(references)
+    nodes = Nodes(references)
+    schemas, bodies = Schemas(nodes), Schemas(nodes)  # those of bodies are mended
     keys, parameters, doctor = repair.Keys(report), _Parameters(schemas, report), SchemaDoctor(report)
     found = list(drafts.read(document, references, limits, report))
     for draft in found:
@@ -61,7 +63,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
         if names[name] > 1:
             name = f"{shortened(name, 100)} ({draft.method} {shortened(draft.path, 90)})"
         try:
-            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, schemas, share, report)
+            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, schemas, bodies, share, report)
         except ValidationError as error:
             sentence = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             report.find(
@@ -105,11 +107,11 @@ def humanised(identifier: str) -> str:
 
 
 def _operation(
-    draft: Draft, known: dict[str, str], parameters: _Parameters, schemas: Schemas, share: int, report: Report
+    draft: Draft, known: dict[str, str], parameters: _Parameters, schemas: Schemas, bodies: Schemas, share: int, report: Report
 ) -> tuple[Operation, Answer]:
     """The operation of a draft with `known` key and name, and its answer. Raises pydantic's ValidationError if it cannot be expressed."""
     raw = draft.raw
-    answer = _answer(draft, schemas.references)
+    answer = _answer(draft, schemas.nodes.references)
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
         response = draft.schemas["response"] = schemas.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
@@ -119,7 +121,7 @@ def _operation(
         method=draft.method,
         path=draft.path,
         parameters=parameters.of(draft),
-        body=_body(draft, schemas, _budget(share, _MAX_BODY_VALUES), report),
+        body=_body(draft, bodies, _budget(share, _MAX_BODY_VALUES), report),
         response_schema=response or None,
         tags=[str(tag) for tag in raw["tags"] if isinstance(tag, str | int)][:50] if isinstance(raw.get("tags"), list) else [],
         deprecated=raw.get("deprecated") is True,
@@ -305,7 +307,7 @@ def _sends_nothing(method: str, schema: dict[str, Any]) -> bool:
 
 def _body(draft: Draft, schemas: Schemas, values: int, report: Report) -> Body | None:
     raw, where = draft.raw.get("requestBody"), f"{draft.where}/requestBody"
-    resolved = schemas.references.resolve(raw, where)
+    resolved = schemas.nodes.references.resolve(raw, where)
     if not isinstance(resolved, dict):
         return Body() if isinstance(raw, dict) else None  # in another file: a body of unknown shape
     content = resolved.get("content")
@@ -315,7 +317,7 @@ def _body(draft: Draft, schemas: Schemas, values: int, report: Report) -> Body |
         report.repair("request-body", where, None, JSON_TYPE, "The body has no media type; it was taken as JSON.")
         return Body(required=required, description=description)
     media_type = min((str(key) for key in content), key=_rank)  # min keeps the document's order among equals
-    media = schemas.references.resolve(content[media_type], pointer("content", media_type, base=where))
+    media = schemas.nodes.references.resolve(content[media_type], pointer("content", media_type, base=where))
     declared = media.get("schema") if isinstance(media, dict) else None
     schema = schemas.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
     if not required and _sends_nothing(draft.method, schema):
