@@ -180,6 +180,8 @@ def _operations(three: dict[str, Any], references: References, limits: Limits, r
             "The document describes webhooks only: calls that the vendor makes, and none that can be made to the vendor. "
             "Choose the file that lists the paths of the API."
         )
+    if not found and (lost := [finding for finding in report.findings if finding.rule == "operation"]):
+        raise DocumentError(f"None of the operations can be used. {lost[0].message} {lost[0].remedy}")
     if not found:
         raise DocumentError("The document describes no operation: its paths are empty. Choose the file that lists the paths of the API.")
     return found, paging.settle(found, suggestions, report)

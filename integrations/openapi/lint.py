@@ -22,6 +22,7 @@ _LOUD = re.compile(rb'"pattern":|"required":\[|"#/paths/')
 # Bounds of the walk: far beyond any description, they keep a hostile document from filling memory.
 _MAX_NODES = 2_000_000
 _MAX_CHILDREN = 100_000
+_MAX_REQUIRED = 5_000
 
 
 # Where a node is: (token, trail of the object around it), from the inside out. Cheap to extend, written out only when something is found.
@@ -182,7 +183,7 @@ def _required(node: dict[str, Any], trail: Trail, report: Report) -> None:
         return
     if any(key in node for key in ("$ref", "allOf", "oneOf", "anyOf", "patternProperties")):
         return
-    for n, name in enumerate(required):
+    for n, name in enumerate(required[:_MAX_REQUIRED]):
         if isinstance(name, str) and name not in properties:
             _breach(
                 rules.REQUIRED,

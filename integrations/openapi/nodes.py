@@ -8,6 +8,8 @@ from integrations.openapi.findings import shortened
 from integrations.openapi.references import References
 
 _DESCRIPTION = 500
+_MAX_REQUIRED = 1000  # names: more than any schema keeps properties
+MAX_ENUM = 1000  # values: of a longer list nothing is kept, so that none of its values is refused
 # What of a schema is kept: enough to build forms, check inputs and find results; examples and vendor extensions are not.
 _PLAIN = frozenset({
     "type", "format", "title", "default", "const", "nullable", "readOnly", "writeOnly", "deprecated", "minimum", "maximum",
@@ -91,9 +93,9 @@ def copy_kept(schema: dict[str, Any], out: dict[str, Any]) -> tuple[str, ...]:
                 out[key] = shortened(value, _DESCRIPTION)
         elif key == "required":
             if isinstance(value, list):
-                out[key] = list(dict.fromkeys(name for name in value if isinstance(name, str)))
+                out[key] = list(dict.fromkeys(name for name in value[:_MAX_REQUIRED] if isinstance(name, str)))
         elif key == "enum":
-            if isinstance(value, list):
+            if isinstance(value, list) and len(value) <= MAX_ENUM:
                 out[key] = value
         elif key == "example" and value is not None and not isinstance(value, dict | list):
             out[key] = shortened(value, _DESCRIPTION) if isinstance(value, str) else value

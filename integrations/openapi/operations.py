@@ -17,7 +17,7 @@ from integrations.openapi import drafts, paging, repair
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
 from integrations.openapi.limits import Limits
-from integrations.openapi.nodes import Nodes
+from integrations.openapi.nodes import MAX_ENUM, Nodes
 from integrations.openapi.reference_repair import Held
 from integrations.openapi.references import References
 from integrations.openapi.schema_repair import SchemaDoctor
@@ -244,11 +244,11 @@ def _enum(schema: dict[str, Any], kind: str) -> list[Any]:
         kind = _type(items)
     if values is None and "const" in schema:
         values = [schema["const"]]
-    if not isinstance(values, list):
+    if not isinstance(values, list) or len(values) > MAX_ENUM:
         return []
-    flat = [item for value in values[:1000] for item in (value if isinstance(value, list) else [value])]
+    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
     fitting = [value for value in flat if value is None or _is_of(value, kind)]
-    return fitting[:1000] if any(value is not None for value in fitting) else []
+    return fitting if any(value is not None for value in fitting) and len(fitting) <= MAX_ENUM else []
 
 
 def _is_of(value: Any, kind: str) -> bool:

@@ -235,5 +235,5 @@ def _place(trail: Keys) -> str:
     place = ""
     while trail:
         token, trail = trail
-        place = pointer(token) + place
+        place = f"/{token}{place}" if token.__class__ is int or token.isalnum() else pointer(token) + place
     return place
