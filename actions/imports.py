@@ -176,7 +176,7 @@ def execute(import_id: UUID) -> None:
         _ended(work.mine(), State.CANCELLED)
     except Refusal as refusal:
         work.fail(refusal.message)
-    except Exception:
+    except Exception:  # whatever it was: without an end the next worker would take the same document up, and the next
         logger.exception("Import %s ended by a fault of Junction.", import_id)
         work.fail("Junction has a fault here; its log says more. Tell your administrator which document it was.")
 

@@ -13,6 +13,7 @@ from integrations.json_text import dump
 
 COLUMNS: Final = (
     "page", "method", "url", "tokenIn", "tokenOut", "status", "attempts", "records", "dropped", "bytes", "hash", "milliseconds", "fetchedAt",
+    "outcome", "blame", "message",
 )  # fmt: skip
 BARS: Final = 60  # of the chart; a longer run has several pages to a bar
 
@@ -33,13 +34,47 @@ def row(page: Page) -> dict[str, Any]:
         "hash": page.digest,
         "milliseconds": page.elapsed_ms,
         "fetchedAt": page.fetched_at,
+        "outcome": "stored",
+        "blame": "",
+        "message": "",
     }
 
 
+def failure(run: Run) -> dict[str, Any] | None:
+    """The line of the page at which a run failed: the vendor's status if it answered, who can mend it, and why; None for any other run."""
+    if run.verdict != Run.Verdict.FAILED:
+        return None
+    return {
+        "page": run.page_count + 1,
+        "method": run.action.method,
+        "url": "",
+        "tokenIn": run.checkpoint,
+        "tokenOut": None,
+        "status": run.failed_status,
+        "attempts": None,
+        "records": 0,
+        "dropped": 0,
+        "bytes": 0,
+        "hash": "",
+        "milliseconds": None,
+        "fetchedAt": run.finished_at,
+        "outcome": "failed",
+        "blame": run.blame,
+        "message": run.message,
+    }
+
+
+def last_line(run: Run) -> int:
+    """The number of the last line."""
+    return run.page_count + (run.verdict == Run.Verdict.FAILED)
+
+
 def rows(run: Run, *, after: int = 0) -> Iterator[dict[str, Any]]:
-    """The lines of all pages after this one, in order, read as a stream."""
+    """The lines of all pages after this one, in order, read as a stream; the last line of a run that failed is that of the failure."""
     pages = run.pages.filter(number__gt=after).order_by("number")
-    return (row(page) for page in pages.iterator(chunk_size=500))
+    yield from (row(page) for page in pages.iterator(chunk_size=500))
+    if (failed := failure(run)) and failed["page"] > after:
+        yield failed
 
 
 def as_json(run: Run) -> Iterator[bytes]:

@@ -81,13 +81,15 @@ class Action(models.Model):
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: Any) -> Self:
         """Runs of the user's organizations; those with another member's own connection show that member's data, and nobody else sees them."""
-        return self.filter(organization__in=Organization.objects.visible_to(user)).exclude(connection__in=_of_others(user))
+        return self.filter(organization__in=Organization.objects.visible_to(user)).exclude(
+            connection__in=Connection.objects.of_others(user)
+        )
 
     def usable_by(self, user: Any) -> Self:
         """Runs that the user may cancel and resume: by a role, or because the integration is shared with the person."""
         lent = Q(connection__integration__in=Integration.objects.lent_to(user), organization__in=Organization.objects.visible_to(user))
         usable = Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR)) | lent
-        return self.filter(usable).exclude(connection__in=_of_others(user))
+        return self.filter(usable).exclude(connection__in=Connection.objects.of_others(user))
 
     def with_records(self) -> Self:
         """Finished runs whose records are still there."""
@@ -96,12 +98,6 @@ class RunQuerySet(models.QuerySet["Run"]):
     def orphaned(self, now: Any) -> Self:
         """Unfinished runs that nobody holds: never started, or their worker's lease has run out."""
         return self.exclude(state=Run.State.FINISHED).filter(Q(lease_until=None) | Q(lease_until__lt=now))
-
-
-def _of_others(user: Any) -> models.QuerySet[Connection]:
-    """The connections that belong to another member alone; few, so that leaving them out is quicker than joining all."""
-    owned = Connection.objects.filter(owner__isnull=False).order_by()
-    return owned.exclude(owner=user.pk) if getattr(user, "pk", None) else owned
 
 
 class Run(models.Model):
@@ -127,6 +123,13 @@ class Run(models.Model):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
+    class Blame(models.TextChoices):
+        """Who can mend a failure: whoever runs the action or owns the connection, whoever keeps the integration or this Junction, the vendor."""
+
+        YOU = "you", "You"
+        US = "us", "Us"
+        VENDOR = "vendor", "The vendor"
+
     class Removal(models.TextChoices):
         """Which rule of the installation removed the records."""
 
@@ -147,6 +150,13 @@ class Run(models.Model):
     state = models.CharField(max_length=20, choices=State.choices, default=State.QUEUED)
     verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
     message = models.TextField(blank=True, help_text="Why the run ended as it did, in a sentence.")
+    blame = models.CharField(max_length=10, blank=True, choices=Blame.choices, help_text="Who can mend a failure.")
+    cause = models.CharField(
+        max_length=60, blank=True, help_text="The failure as connections.answers.advice knows it; empty for one of its own."
+    )
+    failed_status = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="The vendor's status, where its answer ended the run."
+    )
     checkpoint = OrderedJSONField(null=True, blank=True)
     page_count = models.PositiveIntegerField(default=0)
     record_count = models.PositiveBigIntegerField(default=0)

@@ -36,7 +36,9 @@ def run_for(user: Any, key: Any, *, use: bool = False) -> Run:
 
 def schedule_for(user: Any, key: Any, *, use: bool = False) -> Schedule:
     """The schedule that the user sees; with `use` one that the user may change."""
-    rows = Schedule.objects.select_related("connection__integration", "organization", "owner", "last_run", "clock")
+    rows = Schedule.objects.select_related(
+        "connection__integration", "connection__organization", "connection__revision", "organization", "owner", "last_run", "clock"
+    )
     found = rows.visible_to(user).filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Http404

@@ -93,10 +93,12 @@ def name_of(run_id: UUID, number: int, holder: str) -> str:
 
 
 class Writer:
-    """Writes pieces: on the local disk at once, to a service by threads, while the caller goes on. Close it at the end."""
+    """Writes pieces: into the local disk's cache at once; to a service, or down to the disk itself, by threads while the caller goes on.
+    Close it at the end."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pieces") if _is_remote() else None
+        waits = _is_remote() or getattr(storage(), "fsync", False)
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pieces") if waits else None
 
     def write(self, name: str, data: bytes) -> Future[int]:
         """Pack and write a piece; its size in bytes, or `StorageFailure`, is the result."""
@@ -216,7 +218,7 @@ def _told(what: str) -> Iterator[None]:
     """Turn whatever a storage raises into a `StorageFailure`: each library has errors of its own, and they may quote addresses."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # boto3, botocore and urllib3 share no base, and other storages may be plugged in
         logger.exception("A piece could not be %s.", what)
         raise StorageFailure(_sentence(error, what)) from None
 

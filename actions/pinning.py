@@ -7,8 +7,10 @@ from typing import Any
 
 from actions.history import Difference, difference
 from connections.auth import scheme_of
-from connections.client import CallError, destinations_of, opened
+from connections.destinations import destinations_of
 from connections.models import Connection
+from connections.opening import opened
+from connections.retries import CallError
 from connections.values import SECRET_FIELD
 from integrations.models import Revision
 

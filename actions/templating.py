@@ -63,7 +63,7 @@ def dressed(
 def _values(values: Mapping[str, Any], inputs: Mapping[str, Any], page: PageRequest, pagination: Part) -> dict[str, Any]:
     credentials, settings = values.get("credentials") or {}, values.get("settings") or {}
     placed = {**dict(page.params), **dict(page.headers), **page.path, **page.body}
-    position = dict(placed)
+    position = {**page.values, **placed}
     for setting, names in _ROLES.items():
         known = getattr(pagination, setting, "")
         if known in placed:

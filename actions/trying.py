@@ -18,8 +18,10 @@ from actions.records import ResultsKeyError, records
 from actions.runs import Plan
 from actions.suggesting import Change, Comparison
 from connections import media
-from connections.client import CallError, Client
+from connections.bodies import text_of
+from connections.client import Client
 from connections.exchange import Answer, Outgoing
+from connections.retries import CallError
 from connections.transport import TransportError
 from integrations.definition import Definition, NoPagination, PagePagination, Pagination, pagination_gaps
 from integrations.openapi import paging
@@ -129,20 +131,21 @@ class _Trier:
         plan = self._plan(pagination)
         attempt = Attempt(pagination)
         comparison, guard = Comparison(), Guard()
-        token: Token = plan.strategy.first(self._size(pagination))
         try:
+            token: Token = plan.first(self.inputs, self._size(pagination))
             for number in range(1, PAGES + 1):
                 if repeat := guard.before(plan.strategy.position(token)):
                     end = plan.strategy.ends_by_repeating(token, repeat)
                     return self._ended(attempt, comparison, end) if end else self._failed(attempt, comparison, repeat.message)
-                answer = self._send(attempt, plan.request_by(self.client, self.inputs, token))
+                outgoing = plan.request_by(self.client, self.inputs, token)
+                answer = self._send(attempt, outgoing)
                 judged = self.client.judge(answer, self.client.rules_for(self.operation))
                 if not judged.is_fine and not (answer.status >= 400 and plan.strategy.ends_with(token, answer.status)):
                     return self._failed(attempt, comparison, judged.message)
                 if finds_records and number == 1:
                     attempt.pagination = pagination = self._with_records(pagination, answer)
                     plan = self._plan(pagination)
-                read = plan.read(answer, number)
+                read = plan.read(answer, number, sent=outgoing)
                 self._note(attempt, read, comparison)
                 step = plan.strategy.advance(token, read.seen)
                 if repeat := guard.after(plan.strategy.position(token), read.rows):
@@ -276,8 +279,8 @@ class _Trier:
 
     def _position(self, position: dict[str, Any]) -> str:
         """Where the next page is: a number, a cursor, or a URL without secrets."""
-        value = next(iter(position.values()), "")
-        text = self.client.bare(value) if isinstance(value, str) and "://" in value else str(value)
+        value = next((value for value in position.values() if value not in ("", {})), "")
+        text = self.client.bare(value) if isinstance(value, str) and "://" in value else text_of(value)
         return mended(self.client.redact(text))[:500]
 
     def _failed(self, attempt: Attempt, comparison: Comparison, message: str) -> Attempt:

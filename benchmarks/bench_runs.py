@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 import venv
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,9 @@ class Bench:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         self.server = subprocess.Popen([sys.executable, __file__, "--serve", str(self.port)])
+        while True:
+            with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self.port)):
+                break
         self.broker: subprocess.Popen[bytes] | None = None
         self.dlt = self._peers() if peers else None
 

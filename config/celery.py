@@ -18,7 +18,7 @@ if BROKER_URL.startswith("unix://"):
     BROKER_URL = BROKER_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
 
 # One worker serves all of them; an installation that grows starts another one with `--queues tokens`.
-QUEUES = ("runs", "tokens", "imports")
+QUEUES = ("runs", "tokens", "imports", "webhooks")
 
 app = Celery("junction")
 app.conf.update(
@@ -34,7 +34,11 @@ app.conf.update(
     broker_transport_options={"visibility_timeout": 3600},
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="runs",
-    task_routes={"connections.tasks.*": {"queue": "tokens"}},
+    task_routes={
+        "connections.tasks.*": {"queue": "tokens"},
+        "connections.deliveries.tasks.*": {"queue": "webhooks"},
+        "connections.webhooks.tasks.*": {"queue": "webhooks"},
+    },
     # Processes, because a run decodes and packs what it fetches, and one that crashes takes no other run along. A run
     # mostly waits for the vendor, so that there are more of them than cores.
     worker_pool="prefork",
@@ -58,6 +62,8 @@ app.conf.update(
             "schedule": 3600,
             "options": {"expires": 3600},
         },
+        "hand-out-deliveries": {"task": "connections.deliveries.tasks.hand_out", "schedule": 5, "options": {"expires": 5}},
+        "trim-deliveries": {"task": "connections.deliveries.tasks.trim", "schedule": 3600, "options": {"expires": 3600}},
         "recover-runs": {
             "task": "actions.tasks.recover_runs",
             "schedule": settings.RUN_RECOVER_SECONDS,
@@ -80,4 +86,4 @@ app.conf.update(
     # Reads these and what people schedule from the database, and sees a change within five seconds.
     beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
 )
-app.autodiscover_tasks(["connections", "actions"])
+app.autodiscover_tasks(["connections", "connections.deliveries", "actions"])

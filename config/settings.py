@@ -206,7 +206,12 @@ HEALTH_CHECK_SECONDS = variable("HEALTH_CHECK_SECONDS", "3600", _count(0, 30 * 2
 # For how long the request log keeps what was sent and answered; 0: nothing is written down.
 REQUEST_LOG_DAYS = variable("REQUEST_LOG_DAYS", "7", _count(0, 3650))
 
-# --- authorization in the browser (connections/authorization.py) ----------------------------------------------------------
+# --- webhooks (connections/webhooks/, connections/deliveries/) -------------------------------------------------------------
+
+# For how long what arrived and what was delivered is kept, days.
+WEBHOOK_KEEP_DAYS = variable("WEBHOOK_KEEP_DAYS", "30", _count(1, 3650))
+
+# --- authorization in the browser (connections/tokens/authorization.py) ----------------------------------------------------------
 
 # How long somebody may take on a vendor's page, until the answer is no longer accepted.
 AUTHORIZATION_SECONDS = variable("AUTHORIZATION_SECONDS", "600", _seconds)
@@ -321,7 +326,7 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
-    "connections.lane.ProxyLaneMiddleware",  # first: what it answers needs nothing of what follows
+    "connections.proxy.lane.ProxyLaneMiddleware",  # first: what it answers needs nothing of what follows
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "integrations.middleware.AddressMiddleware",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from connections.client import CallError, Client
+from connections.client import Client
 from connections.exchange import Outgoing
+from connections.retries import CallError
 from connections.transport import TransportError
 from integrations import paths
 from integrations.definition import AccountRequest, Ping

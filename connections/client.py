@@ -14,43 +14,30 @@ from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings as django_settings
 
-from connections import outcomes, rates, request_log, tokens
+from connections import rates, request_log
 from connections.agents.route import MARK, Route
-from connections.agents.services import route_of
+from connections.answers import outcomes
+from connections.answers.outcomes import Outcome, Reading
+from connections.answers.rules import Rules, rules_of, said_in
 from connections.auth import Credentials, scheme_of
 from connections.callers import Caller, reads_caller
-from connections.destinations import base_known, base_of, called_at, default_credentials, destinations_of, lacks
-from connections.exchange import Additions, Answer, Outgoing, shown, with_query, without_query
-from connections.grants import Held, Issuer, secrets_in
+from connections.destinations import base_of, lacks
+from connections.exchange import Additions, Answer, Outgoing, with_query, without_query
 from connections.journal import DEBUG_BYTES, KEPT_BYTES, Entry, Journal
 from connections.models import Connection
 from connections.network import Network
-from connections.network_settings import network_of, options_of
-from connections.outcomes import Outcome, Reading
 from connections.redaction import holds, redact
-from connections.retries import CallError, Limited, repeated
-from connections.rules import Rules, rules_of, said_in
-from connections.secrets import SecretError, open_sealed
-from connections.token_answers import Token, TokenError, signals
+from connections.retries import CallError, repeated
+from connections.secrets import SecretError
+from connections.tokens import stores
+from connections.tokens.answers import Token, TokenError, signals
+from connections.tokens.grants import Held, Issuer, secrets_in
 from connections.transport import Digest, Exchange, Streamed, Transport, TransportError
 from connections.values import of_request, values_of
 from integrations import expressions
 from integrations.definition import Definition, DigestAuth, TokenPart
 from integrations.definition.parts import CONTROL
 from integrations.operation import Operation
-
-__all__ = [
-    "CallError",
-    "Caller",
-    "Client",
-    "Limited",
-    "base_of",
-    "called_at",
-    "client_for",
-    "default_credentials",
-    "destinations_of",
-    "opened",
-]
 
 T = TypeVar("T")
 # Not looked up by `reverse`: that loads every view of the application, a second's work and 20 MB that a worker does not need.
@@ -66,7 +53,7 @@ class Client:
         definition: Definition,
         credentials: Credentials,
         settings: Mapping[str, Any],
-        store: tokens.TokenStore,
+        store: stores.TokenStore,
         network: Network | None = None,
         route: Route | None = None,
         caller: Caller | None = None,
@@ -196,7 +183,7 @@ class Client:
         self._token()
         return self._values(**self._of_caller)
 
-    def use(self, store: tokens.TokenStore) -> None:
+    def use(self, store: stores.TokenStore) -> None:
         """Take the tokens from a store."""
         self._store = store
         with suppress(SecretError):  # said when a token is needed
@@ -319,7 +306,12 @@ class Client:
 
     def _exchange(self, outgoing: Outgoing, base: str) -> Answer:
         origin = outgoing.credentials_origin or base
-        return self._transport.send(self._completed(outgoing), additions=self._additions(outgoing), credentials_origin=origin)
+        return self._transport.send(
+            self._completed(outgoing),
+            additions=self._additions(outgoing),
+            credentials_origin=origin,
+            drops_credentials=self.definition.skip_follow_authorization_header,
+        )
 
     def _completed(self, outgoing: Outgoing) -> Outgoing:
         """With the integration's parameters, where the request has none of that name."""
@@ -460,64 +452,3 @@ def _at_once(act: Callable[[], T]) -> T:
 def redirect_uri() -> str:
     """Junction's own address for the answers of vendors' authorization pages; the one to register there."""
     return f"{django_settings.PUBLIC_URL}/{CALLBACK_PATH}"
-
-
-def client_for(
-    connection: Connection, definition: Definition, *, caller: Caller | None = None, transport: Transport | None = None
-) -> Client:
-    """The client of a stored connection. Raises `CallError` if its secrets cannot be opened, or may not be sent there.
-
-    `caller` is on whose behalf it calls; by default the connection's organization, and no person.
-    """
-    credentials = opened(connection, definition)
-    definition = options_of(connection).over(definition)
-    check_destinations(connection, definition, credentials)
-    try:
-        network = network_of(connection)
-    except SecretError as error:
-        raise CallError(str(error)) from None
-    client = Client(
-        definition=definition,
-        credentials=credentials,
-        settings=connection.settings,
-        store=tokens.MemoryTokens(definition.auth),
-        network=network,
-        route=route_of(connection),
-        caller=caller or Caller(connection.organization),
-        transport=transport,
-    )
-    client.of_connection(connection)
-    client.use(tokens.StoredTokens(connection.pk, definition.auth, by_refresh=client.issuer.renews_by_refresh))
-    client.keep_to(
-        rates.gate_of(
-            base_known(definition, credentials, connection.settings),
-            credentials,
-            per_minute=connection.requests_per_minute,
-            agent=str(connection.agent_id or ""),
-        )
-    )
-    return client
-
-
-def opened(connection: Connection, definition: Definition, *, defaults: dict[str, str] | None = None) -> dict[str, str]:
-    """A connection's credentials over the integration's `defaults`, which are read where they are not given. Raises `CallError`."""
-    try:
-        own = open_sealed(connection.credential.sealed, context=connection.credential.context)
-        opens_trust = options_of(connection).network.opens_trust
-        if defaults is None or opens_trust:
-            defaults = default_credentials(connection.integration_id, definition, opens_trust=opens_trust)
-        return {**defaults, **own}
-    except SecretError as error:
-        raise CallError(str(error)) from None
-
-
-def check_destinations(connection: Connection, definition: Definition, credentials: Credentials) -> None:
-    """Refuse to send what the owner entered for one server to another that a new revision names. Raises `CallError`."""
-    if not connection.destinations:
-        return
-    new = sorted(set(destinations_of(definition, credentials, connection.settings)) - set(connection.destinations))
-    if new:
-        raise CallError(
-            f"The integration was changed: credentials would now go to {', '.join(shown(url) for url in new)}. "
-            "Nothing is sent there until somebody who uses this connection agrees to it on its page."
-        )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connections.secrets import MASK
-from connections.values import SECRET_FIELD
+from connections.values import SECRET_FIELD, chosen_servers
 from integrations.addresses import parse_base_uri
 from integrations.definition import ConnectionField, Definition
 from integrations.refusals import Invalid
@@ -46,6 +46,8 @@ def checked(
             hidden[SECRET_FIELD + name] = text
         else:
             public[name] = text
+    if not errors and definition.valid_domain_names:
+        errors = {name: [sentence] for name, sentence in chosen_servers(definition, public).items()}
     if errors:
         raise Invalid(errors)
     return public, hidden

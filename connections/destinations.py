@@ -11,10 +11,10 @@ from connections.callers import ROOTS, said_of
 from connections.models import DefaultCredential
 from connections.retries import CallError
 from connections.secrets import open_sealed
-from connections.values import SECRET_FIELD, destinations, values_of
+from connections.values import SECRET_FIELD, destinations, strays, values_of
 from integrations import expressions
 from integrations.addresses import parse_base_uri
-from integrations.definition import Definition, OAuth2Auth
+from integrations.definition import Definition, OAuth2Auth, lies_in
 
 
 def destinations_of(definition: Definition, credentials: Credentials, settings: Mapping[str, Any]) -> list[str]:
@@ -60,9 +60,10 @@ def base_of(definition: Definition, values: Mapping[str, Any]) -> str:
     """
     if definition.has_placeholders:
         try:
-            return str(parse_base_uri(_with_scheme(expressions.render_url(definition.api_base_uri, values))))
+            found = str(parse_base_uri(_with_scheme(expressions.render_url(definition.api_base_uri, values))))
         except ValueError as error:
             raise CallError(f"The settings of the connection make no address to call. {error}") from None
+        return _within(definition, found)
     if not definition.host_at_connect:
         return definition.api_base_uri
     address = values.get("settings", {}).get("baseUri")
@@ -71,7 +72,14 @@ def base_of(definition: Definition, values: Mapping[str, Any]) -> str:
             "The integration now asks each connection for the address of its own server, and this one has none. Add it to the connection."
         )
     own = parse_base_uri(str(address))
-    return f"{own.origin}{own.path or definition.base.path}"
+    return _within(definition, f"{own.origin}{own.path or definition.base.path}")
+
+
+def _within(definition: Definition, base: str) -> str:
+    """The base URI, if the connection may choose it. Raises `CallError`."""
+    if definition.valid_domain_names and not lies_in(base, definition.valid_domain_names):
+        raise CallError(strays(base, definition.valid_domain_names))
+    return base
 
 
 def called_at(definition: Definition, settings: Mapping[str, Any]) -> str:

@@ -12,9 +12,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from integrations import json_text
 from integrations.definition import BlameName
 from integrations.storable import mended
 
@@ -173,9 +175,7 @@ class Answer:
         for mark, marked in _MARKS:
             if self.body.startswith(mark):
                 return marked
-        message = Message()
-        message["Content-Type"] = self.headers.get("Content-Type") or "text/plain"
-        for name in (message.get_content_charset(), self.fallback_charset):
+        for name in (_declared_charset(self.headers.get("Content-Type")), self.fallback_charset):
             if name and is_charset(name):
                 return name
         return "utf-8"
@@ -193,8 +193,7 @@ class Answer:
 
     def _read_json(self) -> Any:
         try:
-            # NaN and Infinity are no JSON, but some servers write them; as text nothing of the page is lost.
-            document = json.loads(self.body, parse_constant=str)
+            document = json_text.load(self.body)
             return mended(document) if _UNSTORABLE.search(self.body) else document
         except UnicodeDecodeError:
             return self._json_in_charset()
@@ -232,6 +231,14 @@ class Exchange:
     elapsed_ms: int
     answer: Answer | None = field(default=None, repr=False)
     error: TransportError | None = None
+
+
+@lru_cache(maxsize=256)
+def _declared_charset(content_type: str) -> str | None:
+    message = Message()
+    message["Content-Type"] = content_type or "text/plain"
+    found = message.get_content_charset()
+    return str(found) if found else None
 
 
 def is_charset(name: str) -> bool:

@@ -10,16 +10,16 @@ from typing import Any
 
 from django import forms
 
-from connections import authorization
 from connections.agents.forms import WAY_FIELDS, WayFields
 from connections.auth import CredentialField, scheme_of
 from connections.auth.tokens import PASTED
+from connections.checking import LIMIT_FIELDS, NAME_LENGTH
 from connections.limit_sharing import FIELD as SHARES
 from connections.models import Agent, Connection
 from connections.option_forms import OptionFields, UnshownText
 from connections.options import ConnectionOptions
 from connections.rates import DEFAULT_CONCURRENCY, MAX_CONCURRENCY
-from connections.services import LIMIT_FIELDS, NAME_LENGTH
+from connections.tokens import authorization
 from integrations.definition import ConnectionField, Definition
 from integrations.forms import RefusableForm
 from integrations.organizations.environments import Known

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from connections import services
+from connections import checking, trials
 from connections.models import Connection
 from connections.network_settings import options_of
 from integrations.refusals import Refusal
@@ -47,11 +47,11 @@ def check_batch(ids: Iterable[Any]) -> Counter[str]:
     found: Counter[str] = Counter()
     for row in Connection.objects.filter(pk__in=list(ids), state__in=_STATES).select_related("integration", "organization", "credential"):
         try:
-            definition = services.definition_of(row)
+            definition = checking.definition_of(row)
             if definition.ping is None and options_of(row).ping is None:
                 found["without a test"] += 1
                 continue
-            result = services.tested(row, reason="schedule", user=None)
+            result = trials.tested(row, reason="schedule", user=None)
         except Refusal as refusal:
             logger.warning("Connection %s could not be tested: %s", row.pk, refusal)
             found["refused"] += 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from connections.models import Connection
-from connections.rates import DEFAULT_CONCURRENCY, Slots
+from connections.network_settings import options_of
+from connections.rates import DEFAULT_CONCURRENCY, Level, Slots
 from integrations.permissions import is_uuid
 from integrations.refusals import Invalid
 
@@ -44,6 +45,16 @@ def slots_of(connection: Connection, *, holder: str) -> Slots:
     """The slots that a run of this connection uses: its own, or those of the connection that it borrows from."""
     lender = connection.shares_limit_of or connection
     return Slots(str(lender.pk), lender.concurrency or DEFAULT_CONCURRENCY, holder=holder)
+
+
+def level_of(connection: Connection) -> Level | None:
+    """How many requests at once the vendor takes at the moment, where the connection whose limit holds recovers by itself."""
+    lender = connection.shares_limit_of or connection
+    pace = options_of(lender).pace
+    if not pace.auto_recover:
+        return None
+    limit = lender.concurrency or DEFAULT_CONCURRENCY
+    return Level(str(lender.pk), min(limit, pace.target_concurrency or limit))
 
 
 def lenders(connection: Connection | None, organization: Any) -> list[Connection]:

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from connections.agent_models import Agent, AgentCode, AgentInstance
 from connections.choosing.models import Override
+from connections.deliveries.models import Delivery, DeliveryAttempt, DeliveryTarget
 from connections.mapping.models import MappedOrganization, Mapping, MappingOption
 from integrations.models import Integration, Organization, Revision, Role, User
 from integrations.models.environment import PRODUCTION, SLUG_LENGTH
@@ -24,6 +25,9 @@ __all__ = [
     "Connection",
     "Credential",
     "DefaultCredential",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryTarget",
     "MappedOrganization",
     "Mapping",
     "MappingOption",
@@ -52,6 +56,11 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
     def belonging_to(self, user: Any, integration: Integration) -> Self:
         """The integration's connections that a member goes by: the one's own, or those of all members, as its mode says."""
         return self.filter(integration=integration, owner=user.pk if integration.is_per_user and user is not None else None)
+
+    def of_others(self, user: Any) -> Self:
+        """Those that belong to another member alone; few, so that leaving them out is quicker than joining all."""
+        owned = self.filter(owner__isnull=False).order_by()
+        return owned.exclude(owner=user.pk) if getattr(user, "pk", None) else owned
 
     def usable_by(self, user: Any) -> Self:
         """Connections that the user may edit, test and run with: by a role, or because the integration is shared with the person."""

@@ -81,8 +81,10 @@ def checked(
         found = _taken_apart(secrets[PFX], merged.get("passphrase", ""))
         network = {**network, "clientCertificate": found[0]}
         merged |= {"clientKey": found[1], "passphrase": ""}
+    pace = given.get("pace")
+    merged_pace = {**present.get("pace", {}), **(pace or {})} if isinstance(pace or {}, dict) else pace
     try:
-        options = ConnectionOptions.model_validate({**present, **given, "network": network})
+        options = ConnectionOptions.model_validate({**present, **given, "network": network, "pace": merged_pace})
     except ValidationError as error:
         raise Invalid({f"options.{where}".rstrip("."): sentences for where, sentences in problems(error).items()}) from None
     merged = {name: value for name, value in merged.items() if value}

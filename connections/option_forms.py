@@ -22,6 +22,7 @@ from integrations.wizard.rows import PairRows, PairsField
 from integrations.wizard.setting_fields import LinesField, YesNoField
 
 HEADERS, PING, MEDIA, NETWORK, SECRETS = "options.headers", "options.ping.", "options.mediaTypes.", "options.network.", "networkSecrets."
+PACE: Final = "options.pace."
 _STORED: Final = "Stored. Leave empty to keep it."
 
 
@@ -147,6 +148,18 @@ def option_fields(definition: Definition, options: ConnectionOptions, stored: Co
             help_text="Calls go through it by CONNECT. A user name may stand before the host: http://user@proxy.example.com:3128.",
         ),
         f"{SECRETS}proxyPassword": _secret("Password of the proxy", "proxyPassword", stored, ""),
+        f"{PACE}autoRecover": YesNoField(
+            label="Recover by itself",
+            initial=options.pace.auto_recover,
+            help_text="With Yes half as many requests are sent at once when the vendor says that there were too many, and then one more every 10 seconds.",
+        ),
+        f"{PACE}targetConcurrency": forms.CharField(
+            required=False,
+            label="Requests at once to return to",
+            initial=options.pace.target_concurrency,
+            widget=text(placeholder="25", inputmode="numeric"),
+            help_text="1 to 50, and never more than Requests at once under Limits. Empty: as many as stand there.",
+        ),
     }  # fmt: skip
     return found
 
@@ -193,6 +206,7 @@ class OptionFields(forms.Form):
             self._group("Connection test", ping_note, (PING,), present.ping is not None),
             self._group("Formats", "In which format bodies are sent and read, where it differs from what the integration says.", (MEDIA,), present.media_types != none.media_types),
             self._group("Network", "Certificates, TLS and a proxy, for servers of your own and vendors that want a certificate.", (NETWORK, SECRETS), present.network != none.network, insecure),
+            self._group("Pace", "What happens when the vendor says that there are too many requests.", (PACE,), present.pace != none.pace),
         ]  # fmt: skip
 
     def _group(self, title: str, note: str, starts: tuple[str, ...], used: bool, warning: str = "") -> OptionGroup:
@@ -208,7 +222,7 @@ class OptionFields(forms.Form):
             found["headers"] = self._value(HEADERS) or {}
         if f"{PING}method" in self.data:
             found["ping"] = self._ping()
-        for start, key in ((MEDIA, "mediaTypes"), (NETWORK, "network")):
+        for start, key in ((MEDIA, "mediaTypes"), (NETWORK, "network"), (PACE, "pace")):
             names = [name for name in self._option_names if name.startswith(start) and name in self.data]
             if names:
                 present = self._options.dump()[key]

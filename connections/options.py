@@ -59,9 +59,22 @@ class NetworkOptions(Part):
         return not self.verify_tls or bool(self.authorities)
 
 
+class PaceOptions(Part):
+    """With `auto_recover` a connection sends half as many requests at once when the vendor says that there were too many, and
+    step by step more again, up to `target_concurrency` (1 to 50; None: all that it may send at once)."""
+
+    auto_recover: bool = False
+    target_concurrency: Annotated[int, Field(ge=1, le=50)] | None = None
+
+    @field_validator("target_concurrency", mode="before")
+    @classmethod
+    def _empty(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+
 class ConnectionOptions(Part):
     """Headers that go along with every call; a test of its own (None: the integration's); formats, "" as the integration says;
-    the way to the server.
+    the way to the server; how its speed recovers.
 
     Where the integration's test lives on another server it stays there: whoever connects must not have the owner's
     secrets sent elsewhere.
@@ -71,6 +84,7 @@ class ConnectionOptions(Part):
     ping: Ping | None = None
     media_types: MediaTypes = Field(default_factory=MediaTypes)
     network: NetworkOptions = Field(default_factory=NetworkOptions)
+    pace: PaceOptions = Field(default_factory=PaceOptions)
 
     @model_validator(mode="after")
     def _stays_with_the_api(self) -> Self:

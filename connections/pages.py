@@ -15,12 +15,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from connections import limit_sharing, request_log, services, uninstalling, upkeep
+from connections import checking, limit_sharing, request_log, services, trials, uninstalling
 from connections.agents.forms import way_initial
 from connections.agents.ways import CLOUD, chosen, way_of
 from connections.auth import scheme_of
-from connections.authorization import needs_browser
-from connections.client import Caller, called_at, default_credentials, redirect_uri
+from connections.callers import Caller
+from connections.client import redirect_uri
+from connections.destinations import called_at, default_credentials
 from connections.forms import ConnectionForm
 from connections.log_pages import DEBUG
 from connections.models import Agent, Connection
@@ -28,6 +29,8 @@ from connections.network_settings import options_of
 from connections.permissions import connection_for, may_delete, may_use
 from connections.ping import TestResult
 from connections.secrets import SecretError
+from connections.tokens import upkeep
+from connections.tokens.authorization import needs_browser
 from integrations.definition import Definition
 from integrations.models import Integration, Organization, User
 from integrations.organizations import environments
@@ -56,7 +59,7 @@ def connection_list(request: HttpRequest) -> HttpResponse:
     page = page_of(ordered, request.GET.get("page"), PER_PAGE)
     waiting = [row.pk for row in page if row.needs_authorization]
     usable = Connection.objects.usable_by(request.user).filter(pk__in=waiting).select_related("integration", "revision")
-    reconnect = {row.pk for row in usable if needs_browser(services.definition_of(row))}
+    reconnect = {row.pk for row in usable if needs_browser(checking.definition_of(row))}
     context = {
         "page": page,
         "several": has_several(request),
@@ -73,8 +76,8 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
     integration = _connectable(request, slug)
     context: dict[str, Any] = {"integration": integration}
     try:
-        services.check_installable(integration, current(request), signed_in(request))
-        definition = services.definition_of(integration)
+        checking.check_installable(integration, current(request), signed_in(request))
+        definition = checking.definition_of(integration)
         context |= {"definition": definition, "needs_browser": needs_browser(definition), "redirect_uri": redirect_uri()}
         form = _form(request, integration, definition)
     except Refusal as refusal:
@@ -110,7 +113,7 @@ def connection_new(request: HttpRequest, slug: str) -> HttpResponse:
 def connection_detail(request: HttpRequest, pk: Any) -> HttpResponse:
     """What is known of a connection; whoever may use it edits it here."""
     connection = connection_for(request.user, pk, use=request.method == "POST")
-    definition = services.definition_of(connection)
+    definition = checking.definition_of(connection)
     context = {
         "connection": connection,
         "integration": connection.integration,
@@ -262,7 +265,7 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
         initial={
             "name": connection.name,
             **{f"settings.{name}": value for name, value in connection.settings.items()},
-            **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+            **{name: getattr(connection, column) for name, (column, _) in checking.LIMITS.items()},
             limit_sharing.FIELD: connection.shares_limit_of_id,
             "below": connection.below,
             **way_initial(way_of(connection)),
@@ -284,7 +287,7 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
 def _tried(request: HttpRequest, integration: Integration, organization: Organization, connection: Connection | None) -> HttpResponse:
     context: dict[str, Any] = {"connection": connection}
     try:
-        form = _form(request, integration, services.definition_of(connection or integration), connection)
+        form = _form(request, integration, checking.definition_of(connection or integration), connection)
         context["result"] = _test(form, integration, Caller(organization, signed_in(request)), connection)
         if connection:
             connection.refresh_from_db()
@@ -305,9 +308,9 @@ def _test(form: ConnectionForm, integration: Integration, caller: Caller, connec
         own, secrets = services.merged_options(connection, options, secrets)
         same = own == options_of(connection) and not form.network_secrets and way == before
         if not credentials and same and form.settings_unchanged(connection.settings):
-            return services.test(connection=connection, user=caller.user)
-        settings, credentials = services.merged_values(connection, services.definition_of(connection), credentials, settings, way)
-    return services.try_out(
+            return trials.test(connection=connection, user=caller.user)
+        settings, credentials = services.merged_values(connection, checking.definition_of(connection), credentials, settings, way)
+    return trials.try_out(
         integration=integration,
         caller=caller,
         credentials=credentials,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from connections import bodies, media, rules
-from connections.advice import advice_for, cause_of, is_page, skew_of
-from connections.client import CallError, Client
+from connections import bodies, media
+from connections.answers import rules
+from connections.answers.advice import advice_for, cause_of, is_page, skew_of
+from connections.answers.outcomes import Outcome
+from connections.client import Client
 from connections.exchange import Answer, Outgoing, shown
 from connections.journal import Entry
-from connections.outcomes import Outcome
+from connections.retries import CallError
 from connections.transport import TransportError
 from integrations import paths
 from integrations.definition import BlameName, Ping
@@ -24,7 +26,7 @@ class TestResult:
     """`status` is the vendor's HTTP status, None where no answer came; `elapsed_ms` the time of the request.
 
     `sent` is the request as it went out and what came back, without secrets. `decided_by` names the part of the answer
-    that decided, `cause` the failure as `connections.advice` knows it, `blame` who can mend it.
+    that decided, `cause` the failure as `connections.answers.advice` knows it, `blame` who can mend it.
     """
 
     ok: bool
@@ -126,6 +128,8 @@ class _Judge:
         if cause == "clock":
             ahead = skew_of(self.answer, now)
             message += f" Its clock is {abs(ahead) / 60:.0f} minutes {'ahead of' if ahead > 0 else 'behind'} ours."
+        if cause == "redirect_elsewhere":
+            message += f" The call was redirected to {shown(self.answer.url)}, which is another server and did not get the credentials."
         return self._no(message, cause, reading.decided_by or f"status {self.status}", reading.blame, quotes=not reading.is_worded)
 
     def _page(self) -> TestResult | None:
@@ -139,12 +143,17 @@ class _Judge:
     def _unread(self) -> TestResult | None:
         """A body in another format than the integration says, or in none where the test has to look into it."""
         types = self.client.definition.media_types
+        if self.request.success_path and not self.answer.body.strip():
+            message = f"The server answered with an empty body ({self.status}), where the test looks for {self.request.success_path}."
+            return self._no(message, "empty", "an empty body", "us", quotes=False)
         if not (media.wanted(types, self.status) or self.request.success_path):
             return None
         try:
             media.value_of(self.answer, types)
         except ValueError as error:
             kind = self.answer.content_type or "none"
+            if "json" in kind and media.wanted(types, self.status) in ("", "json"):
+                return self._no(str(error), "invalid_json", f"Content-Type: {kind}", "vendor", quotes=False)
             return self._no(str(error), "media_type", f"Content-Type: {kind}", "us", quotes=False)
         return None
 

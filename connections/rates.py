@@ -28,6 +28,7 @@ MAX_REQUESTS_PER_MINUTE: Final = 60_000
 SLOT_SECONDS: Final = 30  # a slot whose holder has not renewed it for so long is free again
 RENEW_SECONDS: Final = 5
 LOOK_SECONDS: Final = 1  # between two looks at what other workers were told; the vendor tells each of them too
+RECOVER_SECONDS: Final = 10  # without a complaint, after which a connection that recovers by itself sends one more at once
 CIRCUIT_FAILURES: Final = 8  # calls in a row that failed by the network or by a fault of the server
 CIRCUIT_SECONDS: Final = 30  # for which the host is then left alone
 
@@ -67,6 +68,24 @@ return count
 _BLOCK: Final = """
 local before = tonumber(redis.call('GET', KEYS[1]) or '0')
 if tonumber(ARGV[1]) > before then redis.call('SET', KEYS[1], ARGV[1], 'PX', math.ceil(tonumber(ARGV[2]) * 1000)) end
+"""
+
+
+# KEYS: level. ARGV: now, target, seconds for one more, whether to halve it. Gives the level.
+_LEVEL: Final = """
+local found = redis.call('HMGET', KEYS[1], 'level', 'at')
+local now, target, step = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local level, at = target, 0
+if found[1] then
+  at = tonumber(found[2])
+  level = math.min(target, tonumber(found[1]) + math.floor((now - at) / step))
+end
+if ARGV[4] == '1' and now - at >= 1 then
+  level = math.max(1, math.floor(level / 2))
+  redis.call('HSET', KEYS[1], 'level', level, 'at', ARGV[1])
+  redis.call('EXPIRE', KEYS[1], math.ceil(step * target) + 60)
+end
+return level
 """
 
 
@@ -117,6 +136,34 @@ class Slots:
     def release(self) -> None:
         if self._asked:
             self.take(0)
+
+
+class Level:
+    """How many requests at once a vendor takes, as it shows: half as many each time that it says too many, one more each
+    RECOVER_SECONDS after that, up to `target`; the same for all runs and workers of a connection."""
+
+    def __init__(self, connection: str, target: int) -> None:
+        self._target = target
+        self._key = f"level:{connection}"
+        self._looked = float("-inf")
+        self._known = target
+
+    def now(self) -> int:
+        """1 to `target`."""
+        if time.monotonic() - self._looked > LOOK_SECONDS:
+            self._looked = time.monotonic()
+            with suppress(redis.RedisError):
+                self._known = int(_ask(_LEVEL, [self._key], time.time(), self._target, RECOVER_SECONDS, 0))
+        return self._known
+
+    def lower(self) -> int:
+        """The vendor said that there were too many; how many it is now. What several answers say at once counts once."""
+        self._looked = time.monotonic()
+        try:
+            self._known = int(_ask(_LEVEL, [self._key], time.time(), self._target, RECOVER_SECONDS, 1))
+        except redis.RedisError:
+            self._known = max(1, self._known // 2)
+        return self._known
 
 
 class Gate:

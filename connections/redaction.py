@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
+
+from junction_agent.encoded import cores
 
 MASK = "•••"
 # Shorter ones stand in innocent words, and hiding those would make a message unreadable without hiding anything.
@@ -56,7 +57,7 @@ def _may_hold(text: str, secrets: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=128)
 def _search_for(secrets: tuple[str, ...]) -> tuple[list[str], list[str], re.Pattern[str]]:
     """Texts of which a text with a secret holds one, as they are and in lower case, and the pattern of what is replaced."""
-    exact = [form for secret in secrets for form in (*_plain(secret), *(core for n in range(3) for core in _cores(secret, n)[0]))]
+    exact = [form for secret in secrets for form in (*_plain(secret), *(core for n in range(3) for core in cores(secret, n)[0]))]
     folded = [form.lower() for secret in secrets for form in _encoded(secret)]
     return exact, folded, re.compile("|".join(form for secret in secrets for form in _forms(secret)))
 
@@ -83,16 +84,7 @@ def _base64_patterns(secret: str, offset: int) -> list[str]:
 
     The characters at both ends also depend on the neighbours; they stand as a wildcard.
     """
-    cores, length = _cores(secret, offset)
+    known, length = cores(secret, offset)
     before = "[A-Za-z0-9+/_-]" if offset else ""
     after = "[A-Za-z0-9+/_-]={0,2}" if length % 3 else ""
-    return [before + re.escape(text) + after for text in cores]
-
-
-def _cores(secret: str, offset: int) -> tuple[set[str], int]:
-    """The characters of Base64 that depend on the secret alone, in both alphabets; and the length of what was encoded."""
-    raw = b"\0" * offset + secret.encode()
-    whole = base64.b64encode(raw).decode()
-    # Six bits per character: where a byte of a neighbour shares a character with one of ours, that character is unknown.
-    core = whole[(0, 2, 3)[offset] : len(raw) * 8 // 6]
-    return {core, core.translate(str.maketrans("+/", "-_"))}, len(raw)
+    return [before + re.escape(text) + after for text in known]

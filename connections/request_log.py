@@ -17,6 +17,7 @@ from django.utils import timezone
 from connections.journal import Entry
 from connections.models import Connection, LoggedRequest
 from connections.redaction import MASK
+from integrations.statements import insert_each
 
 logger = logging.getLogger(__name__)
 
@@ -42,34 +43,30 @@ def keep(connection_id: UUID, entries: list[Entry], label: Label) -> None:
     rows = [_row(connection_id, entry, label) for entry in entries]
     try:
         with transaction.atomic():
-            LoggedRequest.objects.bulk_create(rows, batch_size=200)
+            insert_each(LoggedRequest, _COLUMNS, rows)
     except DatabaseError:
         logger.warning("%s requests of connection %s could not be logged.", len(rows), connection_id, exc_info=True)
 
 
-def _row(connection_id: UUID, entry: Entry, label: Label) -> LoggedRequest:
-    return LoggedRequest(
-        connection_id=connection_id,
-        at=entry.at,
-        source=LoggedRequest.Source.TOKEN if entry.for_token else label.source,
-        subject=label.subject[:200],
-        subject_id=label.subject_id,
-        run_id=label.run_id,
-        method=entry.method[:10],
-        url=entry.url,
-        status=entry.status,
-        error=entry.error,
-        cause=entry.cause,
-        elapsed_ms=entry.elapsed_ms,
-        request_size=entry.request_size,
-        answer_size=entry.answer_size,
-        content={
-            "requestHeaders": entry.request_headers,
-            "requestBody": entry.request_body,
-            "answerHeaders": entry.answer_headers,
-            "answerBody": entry.answer_body,
-        },
-    )
+_COLUMNS: Final = (
+    "connection", "at", "source", "subject", "subject_id", "run_id", "method", "url",
+    "status", "error", "cause", "elapsed_ms", "request_size", "answer_size", "content",
+)  # fmt: skip
+
+
+def _row(connection_id: UUID, entry: Entry, label: Label) -> tuple[Any, ...]:
+    """The values of _COLUMNS."""
+    source = str(LoggedRequest.Source.TOKEN if entry.for_token else label.source)
+    content = {
+        "requestHeaders": entry.request_headers,
+        "requestBody": entry.request_body,
+        "answerHeaders": entry.answer_headers,
+        "answerBody": entry.answer_body,
+    }
+    return (
+        connection_id, entry.at, source, label.subject[:200], label.subject_id, label.run_id, entry.method[:10], entry.url,
+        entry.status, entry.error, entry.cause, entry.elapsed_ms, entry.request_size, entry.answer_size, content,
+    )  # fmt: skip
 
 
 def is_debugged(connection: Connection) -> bool:

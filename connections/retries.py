@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 
-from connections import outcomes
+from connections.answers import outcomes
+from connections.answers.advice import cause_of
+from connections.answers.outcomes import Outcome, Reading
 from connections.exchange import Answer, Outgoing, TransportError
-from connections.outcomes import Outcome, Reading
 from connections.rates import Gate
 from integrations.definition import BlameName
 
@@ -18,7 +20,7 @@ ATTEMPTS = 4  # of one request, the first included
 class CallError(Exception):
     """A call ended without a usable answer. The message is a sentence without secrets; `status` is the vendor's, if it answered.
 
-    `blame` says who can mend it, None where nobody knows; `cause` is what `connections.advice` knows it by, "" for no answer of these.
+    `blame` says who can mend it, None where nobody knows; `cause` is what `connections.answers.advice` knows it by, "" for no answer of these.
     """
 
     def __init__(
@@ -84,9 +86,19 @@ def repeated(
                 raise Limited(_sentence(reading, answer, said), wait=wait or 0, status=answer.status, answer=answer)
             if attempt == ATTEMPTS or not safe:
                 message = _sentence(reading, answer, said) + (_doubt(outgoing) if again and not safe else "")
-                raise CallError(message, status=answer.status, answer=dataclasses.replace(answer, attempts=attempt), blame=reading.blame)
+                raise CallError(
+                    message,
+                    status=answer.status,
+                    answer=dataclasses.replace(answer, attempts=attempt),
+                    blame=reading.blame,
+                    cause=_cause(reading, answer, outgoing),
+                )
         pause(wait if wait is not None else outcomes.FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
     raise AssertionError("the last attempt returns or raises")
+
+
+def _cause(reading: Reading, answer: Answer, outgoing: Outgoing) -> str:
+    return cause_of(answer, asked=outgoing.url, now=datetime.now(UTC)) or ("rule" if reading.ruled else "")
 
 
 def _ended(answer: Answer, reading: Reading, attempt: int) -> Answer:

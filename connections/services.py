@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import EllipsisType
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.utils import timezone
 
-from connections import connection_settings, limit_sharing, network_settings, states, tokens
-from connections.agents.ways import CLOUD, Way, check_holdable, way_of
-from connections.auth import scheme_of
-from connections.client import Caller, CallError, Client, client_for, default_credentials, destinations_of, opened
+from connections import connection_settings, limit_sharing, network_settings
+from connections.agents.ways import CLOUD, Way, way_of
+from connections.checking import (
+    check_credentials,
+    check_installable,
+    checked_below,
+    checked_debug,
+    checked_limits,
+    checked_name,
+    defaults_for,
+    definition_of,
+)
+from connections.destinations import default_credentials, destinations_of
 from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential, DefaultCredential
 from connections.network_settings import options_of
+from connections.opening import opened
 from connections.options import ConnectionOptions
-from connections.ping import TestResult, ping
-from connections.rates import MAX_CONCURRENCY, MAX_REQUESTS_PER_MINUTE
-from connections.request_log import Label
+from connections.retries import CallError
 from connections.secrets import MASK, SecretError, open_sealed, seal
-from connections.values import SECRET_FIELD
+from connections.tokens import stores
 from integrations import audit
 from integrations.definition import Definition, OAuth2Auth
-from integrations.installing import why_not
 from integrations.models import Integration, Organization, User
 from integrations.models.environment import PRODUCTION
 from integrations.organizations import environments
-from integrations.refusals import Conflict, Invalid, Refusal
+from integrations.refusals import Invalid, Refusal
 
-NAME_LENGTH = 100
-LONGEST_DEBUG = timedelta(days=7)
 NOBODY_AGREED = "Nobody has agreed on the vendor's page yet. Authorize the connection."
-# How often a connection may call its vendor: JSON name, column, largest value.
-LIMITS = {"concurrency": ("concurrency", MAX_CONCURRENCY), "requestsPerMinute": ("requests_per_minute", MAX_REQUESTS_PER_MINUTE)}
-# The same with the connection whose limit is borrowed.
-LIMIT_FIELDS = (*LIMITS, limit_sharing.FIELD)
-
-
-def definition_of(source: Integration | Connection) -> Definition:
-    """The definition by which a connection calls: that of the revision to which it is pinned, else the newest finalized one, which is
-    also what a new connection of an integration gets.
-    """
-    current = source.in_use if isinstance(source, Connection) else source.current
-    if current is None:
-        raise Conflict("This integration is a draft. It can be connected once it is finalized and published.")
-    return current.definition
 
 
 def create(
@@ -73,14 +63,14 @@ def create(
     """
     check_installable(integration, organization, user)
     definition = definition_of(integration)
-    name = _checked_name(name)
+    name = checked_name(name)
     environment = environments.checked(organization, environment)
     settings, hidden = connection_settings.checked(definition, settings or {}, whole=True, by_agent=way.agent is not None)
     own, network = network_settings.checked(options or {}, network_secrets or {}, present={}, stored={})
     credentials = {**credentials, **hidden}
-    _check_credentials(integration, definition, credentials, way, own)
-    goes_to = destinations_of(definition, {**_defaults(integration, definition, own), **credentials}, settings)
-    credentials, held = tokens.pasted(definition.auth, credentials)
+    check_credentials(integration, definition, credentials, way, own)
+    goes_to = destinations_of(definition, {**defaults_for(integration, definition, own), **credentials}, settings)
+    credentials, held = stores.pasted(definition.auth, credentials)
     with transaction.atomic():
         _one_at_a_time(organization.pk)
         others = Connection.objects.belonging_to(user, integration).filter(organization=organization, environment=environment)
@@ -98,19 +88,19 @@ def create(
             options=_kept(own),
             destinations=goes_to,
             is_default=is_default,
-            below=_checked_below(below or Connection.Below.NOBODY),
+            below=checked_below(below or Connection.Below.NOBODY),
             created_by=user,
             agent=way.agent,
             agent_credential=way.credential,
             **_first_state(definition, held),
-            **_checked_limits(limits or {}),
+            **checked_limits(limits or {}),
         )
         limit_sharing.check(connection)
         _save(connection)
         row = Credential(connection=connection, sealed=seal(credentials, context=f"credential:{connection.pk}"))
         row.network_sealed = seal(network, context=row.context) if network else ""
         if held:
-            row.token_sealed = tokens.sealed(connection.pk, held)
+            row.token_sealed = stores.sealed(connection.pk, held)
         row.save(force_insert=True)
         _record(connection, "created", after={**facts(connection), "credentials": sorted(credentials)}, user=user)
     return connection
@@ -160,7 +150,7 @@ def change(
     with transaction.atomic():
         before = facts(Connection.objects.select_related("integration", "owner", "revision").get(pk=connection.pk))
         if name is not None:
-            connection.name = _checked_name(name)
+            connection.name = checked_name(name)
         own = _change_options(connection, options, network_secrets)
         if own is None:
             own = options_of(connection)
@@ -170,11 +160,11 @@ def change(
         way = way or way_of(connection)
         if credentials is not None or settings is not None or moved:
             settings, merged = merged_values(connection, definition, credentials or {}, settings or {}, way)
-            _check_credentials(connection.integration, definition, merged, way, own)
-            defaults = _defaults(connection.integration, definition, own)
+            check_credentials(connection.integration, definition, merged, way, own)
+            defaults = defaults_for(connection.integration, definition, own)
             connection.destinations = destinations_of(definition, {**defaults, **merged}, settings)
-            merged, held = tokens.pasted(definition.auth, merged)
-            token = tokens.kept_columns(connection.pk, held) if held else tokens.FORGOTTEN
+            merged, held = stores.pasted(definition.auth, merged)
+            token = stores.kept_columns(connection.pk, held) if held else stores.FORGOTTEN
             stays = settings == connection.settings and not moved and not held
             if stays and (not credentials or _outlives(definition, set(credentials))):
                 token = {}
@@ -197,13 +187,13 @@ def change(
                     is_default=True,
                 ).exclude(pk=connection.pk).update(is_default=False)
             connection.is_default = is_default
-        for field, value in _checked_limits(limits or {}).items():
+        for field, value in checked_limits(limits or {}).items():
             setattr(connection, field, value)
         if not isinstance(debug_until, EllipsisType):
-            connection.debug_until = _checked_debug(debug_until)
+            connection.debug_until = checked_debug(debug_until)
         limit_sharing.check(connection)
         if below is not None:
-            connection.below = _checked_below(below)
+            connection.below = checked_below(below)
         _save(connection)
         _record(connection, "changed", before=before, after=facts(connection))
         if entered := sorted(field for field, value in (credentials or {}).items() if value != MASK):
@@ -310,58 +300,6 @@ def delete(*, connection: Connection) -> None:
         connection.delete()
 
 
-def test(*, connection: Connection, user: User | None = None) -> TestResult:  # noqa: PT028 - a service, no test of pytest
-    """Test a stored connection on a person's behalf and remember the outcome."""
-    return tested(connection, reason="test", user=user)
-
-
-def tested(connection: Connection, *, reason: str, user: User | None) -> TestResult:
-    """Test a stored connection and remember the outcome. `reason` is what the event says when its state changes."""
-    try:
-        with client_for(connection, definition_of(connection), caller=Caller(connection.organization, user)) as client:
-            client.belongs_to(Label("check" if reason == "schedule" else "test"))
-            result = ping(client)
-    except CallError as error:
-        result = TestResult(False, None, error.message, cause=error.cause, blame=error.blame)
-    now, state = timezone.now(), Connection.State
-    if result.ok:
-        states.become(connection.pk, state.WORKING, result.message, reason=reason, tested_at=now)
-    elif result.reauthorize:
-        states.become(connection.pk, state.REAUTHORIZE, result.message, reason=reason, tested_at=now)
-    else:
-        states.become(connection.pk, state.FAILING, result.message, reason=reason, tested_at=now, unless=[state.REAUTHORIZE])
-    return result
-
-
-def try_out(
-    *,
-    integration: Integration,
-    caller: Caller,
-    credentials: dict[str, str],
-    settings: dict[str, Any],
-    options: ConnectionOptions | None = None,
-    network_secrets: dict[str, str] | None = None,
-    way: Way = CLOUD,
-) -> TestResult:
-    """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
-    check_installable(integration, caller.organization, caller.user)
-    definition, own = definition_of(integration), options or ConnectionOptions()
-    try:
-        with unsaved_client(
-            integration=integration,
-            definition=own.over(definition),
-            credentials=credentials,
-            settings=settings,
-            options=own,
-            network_secrets=network_secrets,
-            caller=caller,
-            way=way,
-        ) as client:
-            return ping(client)
-    except CallError as error:
-        return TestResult(False, error.status, error.message, cause=error.cause, blame=error.blame)
-
-
 def agree_to_destinations(*, connection: Connection) -> Connection:
     """The owner agrees to where a changed integration sends the credentials."""
     definition = definition_of(connection)
@@ -385,36 +323,6 @@ def new_destinations(connection: Connection, *, kept: DefaultCredential | Ellips
     except (Refusal, CallError, SecretError):
         return []
     return sorted(set(found) - set(connection.destinations))
-
-
-def unsaved_client(
-    *,
-    integration: Integration,
-    definition: Definition,
-    credentials: dict[str, str],
-    settings: dict[str, Any],
-    options: ConnectionOptions | None = None,
-    network_secrets: dict[str, str] | None = None,
-    caller: Caller | None = None,
-    way: Way = CLOUD,
-) -> Client:
-    """A client with credentials that are not saved, also of a draft. Raises `Invalid` where they cannot even be sent, and `CallError`."""
-    own = options or ConnectionOptions()
-    settings, hidden = connection_settings.checked(definition, settings, whole=True, by_agent=way.agent is not None)
-    credentials = {**credentials, **hidden}
-    _check_credentials(integration, definition, credentials, way, own)
-    together, held = tokens.pasted(definition.auth, {**_defaults(integration, definition, own), **credentials})
-    network = network_settings.as_network(own.network, network_secrets or {})
-    store = tokens.MemoryTokens(definition.auth, held)
-    return Client(
-        definition=definition,
-        credentials=together,
-        settings=settings,
-        store=store,
-        network=network,
-        caller=caller,
-        route=way.route,
-    )
 
 
 def merged_options(
@@ -453,89 +361,10 @@ def _untested(connection: Connection) -> tuple[str, str]:
     return Connection.State.UNTESTED, ""
 
 
-def draft_client(*, connection: Connection, definition: Definition, user: User | None = None) -> Client:
-    """A client of a stored connection that follows a draft. Raises `Conflict` where the draft would send its secrets elsewhere
-    than the definition for which they were entered, and `CallError` if they cannot be opened."""
-    entered_for = definition_of(connection)
-    credentials = opened(connection, entered_for)
-    new, agreed = (set(destinations_of(one, credentials, connection.settings)) for one in (definition, entered_for))
-    if new - agreed or definition.auth != entered_for.auth:
-        raise Conflict(
-            "The draft changes the host or the authentication, and a connection's credentials were entered for what is finalized. "
-            "Enter credentials here instead."
-        )
-    client = client_for(connection, definition, caller=Caller(connection.organization, user))
-    client.belongs_to(Label("trial"))
-    return client
-
-
 def set_default_credentials(*, integration: Integration, secrets: dict[str, str]) -> None:
     """Keep secrets that came with an integration, for connections that enter none."""
     context = DefaultCredential(integration=integration).context
     DefaultCredential.objects.update_or_create(integration=integration, defaults={"sealed": seal(secrets, context=context)})
-
-
-def check_installable(integration: Integration, organization: Organization, user: User | None = None) -> None:
-    """Refuse drafts, hidden and deprecated integrations, those of organizations that are not above, and those not shared."""
-    if reason := why_not(integration, organization, user):
-        raise Conflict(f"{integration} cannot be connected. {reason}")
-
-
-def _defaults(integration: Integration, definition: Definition, options: ConnectionOptions) -> dict[str, str]:
-    try:
-        return default_credentials(integration.pk, definition, opens_trust=options.network.opens_trust)
-    except SecretError as error:
-        raise Refusal(str(error)) from None
-
-
-def _check_credentials(
-    integration: Integration, definition: Definition, credentials: dict[str, str], way: Way, options: ConnectionOptions
-) -> None:
-    if way.credential:
-        check_holdable(definition)
-        return
-    own = {name: value for name, value in credentials.items() if not name.startswith(SECRET_FIELD)}
-    errors = scheme_of(definition.auth).check({**_defaults(integration, definition, options), **own})
-    if errors:
-        raise Invalid({f"credentials.{field}".rstrip("."): sentences for field, sentences in errors.items()})
-
-
-def _checked_name(name: str) -> str:
-    value = " ".join(str(name).split())
-    if not value:
-        raise Invalid({"name": ["Enter a name by which you will know this connection, for example Production."]})
-    if len(value) > NAME_LENGTH:
-        raise Invalid({"name": [f"At most {NAME_LENGTH} characters; this name has {len(value)}."]})
-    return value
-
-
-def _checked_limits(given: dict[str, Any]) -> dict[str, Any]:
-    """The columns for limits by their JSON names."""
-    found: dict[str, Any] = {}
-    for name, value in given.items():
-        if name == limit_sharing.FIELD:
-            found["shares_limit_of"] = limit_sharing.found(value)
-            continue
-        column, largest = LIMITS[name]
-        text = "" if value is None else str(value).strip()
-        if isinstance(value, bool) or (text and not (text.isascii() and text.isdecimal() and len(text) < 9 and 1 <= int(text) <= largest)):
-            raise Invalid({name: [f"Enter a whole number from 1 to {largest:,}, or leave it empty."]})
-        found[column] = int(text) if text else None
-    return found
-
-
-def _checked_debug(until: datetime | None) -> datetime | None:
-    """The end of capturing whole bodies: nobody needs it for longer than a week, and it fills the disk."""
-    now = timezone.now()
-    if until is not None and not now < until <= now + LONGEST_DEBUG:
-        raise Invalid({"debugUntil": [f"Choose a time to come, at most {LONGEST_DEBUG.days} days from now."]})
-    return until
-
-
-def _checked_below(value: Any) -> str:
-    if value not in Connection.Below.values:
-        raise Invalid({"below": [f"Use one of: {', '.join(Connection.Below.values)}."]})
-    return str(value)
 
 
 def _one_at_a_time(organization_id: UUID) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from connections import upkeep
 from connections.models import Connection
+from connections.tokens import upkeep
 from integrations.models import Integration, Organization, User
 from integrations.refusals import Conflict
 

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from connections import log_pages, pages, token_pages
+from connections import log_pages, pages
 from connections.agents import endpoint
 from connections.agents import pages as agent_pages
 from connections.client import CALLBACK_PATH
+from connections.tokens import pages as token_pages
 
 urlpatterns = [
     path("integrations/<slug:slug>/connect/", pages.connection_new, name="connection-new"),

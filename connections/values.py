@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from connections.exchange import Outgoing, origin_of
 from integrations import expressions
-from integrations.definition import Definition
+from integrations.definition import Definition, lies_in
 
 SECRET_FIELD = "settings."  # in front of the name of a connection field that is a secret and lies among the credentials
 
@@ -25,6 +25,34 @@ def values_of(definition: Definition, credentials: Mapping[str, str], settings: 
         "settings": {**own, **{name: value for name, value in settings.items() if value != ""}, **hidden, **kept},
         **more,
     }
+
+
+def strays(url: str, domains: list[str]) -> str:
+    """What is wrong with a server that a connection chose."""
+    where = urlsplit(url).hostname or url.partition("?")[0]
+    return f"{where} is not in {' or '.join(domains)}: the integration sends its credentials nowhere else. Correct the address."
+
+
+def chosen_servers(definition: Definition, settings: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with the servers that settings choose, by the setting; where the integration names valid domains."""
+    found: dict[str, str] = {}
+    for url in (definition.api_base_uri, *definition.auth_urls):
+        names = sorted(path for path in expressions.paths_of([url]) if path.startswith("settings."))
+        at_connect = url == definition.api_base_uri and definition.host_at_connect
+        if not (at_connect or names):
+            continue
+        where = "settings.baseUri" if at_connect else names[0]
+        try:
+            chosen = str(settings.get("baseUri", "")) if at_connect else expressions.render_url(url, values_of(definition, {}, settings))
+        except expressions.MissingValue:
+            continue  # a secret, or what comes with a token: looked at when it is known
+        except ValueError as error:
+            found[where] = str(error)
+            continue
+        whole = chosen if "://" in chosen else f"https://{chosen}"
+        if chosen and not lies_in(whole, definition.valid_domain_names):
+            found[where] = strays(whole, definition.valid_domain_names)
+    return found
 
 
 def stamp() -> dict[str, Any]:

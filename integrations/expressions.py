@@ -290,8 +290,12 @@ def _read(inside: str, shown: str) -> Node:
     except ValueError:
         if not shown.startswith("{{") or not _JSONATA.search(inside):
             raise
-    formulas.check(inside.strip())
-    return Formula(inside.strip())
+    source = inside.strip()
+    try:
+        formulas.check(source)
+    except formulas.NoFormula as error:
+        raise ValueError(f"{{{{{source[:80]}}}}} is neither a name nor a JSONata expression: {error.why}.") from None
+    return Formula(source)
 
 
 class _Reader:

@@ -31,6 +31,14 @@ class FormulaError(Exception):
     """An expression could not be evaluated; the message says why."""
 
 
+class NoFormula(ValueError):
+    """A text is no expression; `why` says where it ends to be one."""
+
+    def __init__(self, source: str, why: str) -> None:
+        super().__init__(f"{source[:80]} is no JSONata expression: {why}.")
+        self.why = why
+
+
 class _Pattern:
     """What JSONata asks of a regular expression, with an end."""
 
@@ -69,7 +77,10 @@ def check(source: str) -> None:
 def evaluate(source: str, values: Any) -> Any:
     """The value of an expression as JSON, None where there is none. Raises `FormulaError`."""
     try:
-        found = _of(source).evaluate(values)
+        compiled = _of(source)
+        # The library counts the time from when the bounds are set; and a name that an expression sets stays in its frame, the empty one.
+        compiled.environment.set_runtime_bounds(MILLISECONDS, DEEPEST)
+        found = compiled.evaluate(values, {})
     except (ValueError, TimeoutError, RecursionError, ArithmeticError, MemoryError, jsonata.JException) as error:
         raise FormulaError(f"The expression {source[:80]} cannot be evaluated: {_said(error)}.") from None
     except Exception as error:
@@ -89,9 +100,9 @@ def _of(source: str) -> jsonata.Jsonata:
         if len(source) > LONGEST:
             raise ValueError(f"An expression has at most {LONGEST:,} characters; this one has {len(source):,}.")
         try:
-            found = jsonata.Jsonata(source, _Pattern, MILLISECONDS, DEEPEST)
+            found = jsonata.Jsonata(source, _Pattern)
         except (jsonata.JException, RecursionError) as error:
-            raise ValueError(f"{{{{{source[:80]}}}}} is neither a name nor a JSONata expression: {_said(error)}.") from None
+            raise NoFormula(source, _said(error)) from None
         found.register_lambda("pad", _pad)
         found.register_lambda("eval", _no_eval)
         _compiled.kept[source] = found

@@ -7,6 +7,9 @@ from typing import Any
 
 import orjson
 
+_LONG = b"0" * 20  # digits; 64 bits have fewer
+_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+
 
 def dump(value: Any, *, indent: bool = False) -> bytes:
     """`value` as JSON in UTF-8, in the order it has; what JSON does not know is written as text.
@@ -19,6 +22,19 @@ def dump(value: Any, *, indent: bool = False) -> bytes:
     except TypeError:
         separators = None if indent else (",", ":")
         return json.dumps(value, default=str, ensure_ascii=False, indent=2 if indent else None, separators=separators).encode()
+
+
+def load(data: bytes) -> Any:
+    """JSON as a server wrote it: numbers of any length as they are, NaN and Infinity, which are no JSON, as texts.
+
+    orjson would make a fraction of a whole number beyond 64 bits. Raises ValueError, UnicodeDecodeError and RecursionError.
+    """
+    if _LONG not in data.translate(_AS_ZEROS):
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass  # the standard library knows more encodings, and is asked what is wrong
+    return json.loads(data, parse_constant=str)
 
 
 def same(one: Any, other: Any) -> bool:

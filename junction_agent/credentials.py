@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
 
+from junction_agent.encoded import cores
+
 Pairs = list[tuple[str, str]]
+SHORTEST = 4  # letters of a part of a Base64 text that is taken for a secret; fewer stand in innocent words
+
+
+def _lower_hex(text: str) -> str:
+    return re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), text)
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,11 @@ class Credential:
     def secrets(self) -> list[str]:
         """Every way in which the secret may come back."""
         basic = [base64.b64encode(f"{self.username}:{self.value}".encode()).decode()] if self.username else []
-        plain = [self.value, json.dumps(self.value)[1:-1], quote(self.value, safe=""), quote_plus(self.value)]
-        return sorted({*plain, *basic}, key=len, reverse=True)
+        plain = [self.value, json.dumps(self.value)[1:-1], json.dumps(self.value, ensure_ascii=False)[1:-1], html.escape(self.value)]
+        coded = [quote(self.value, safe=""), quote(self.value), quote_plus(self.value)]
+        # Inside the Base64 of a longer text, as in a token that a server makes of what it was sent.
+        inside = [core for offset in range(3) for core in cores(self.value, offset)[0] if len(core) >= SHORTEST]
+        return sorted({*plain, *coded, *(_lower_hex(text) for text in coded), *basic, *inside}, key=len, reverse=True)
 
 
 class Mask:

@@ -8,14 +8,18 @@ exactly that address.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 PORTS = {"https": 443, "http": 80}
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?")
+# By these a request says that another method is meant than the one in its first line, and many frameworks go by them.
+OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -75,25 +79,37 @@ class Target:
 class Policy:
     rules: tuple[Rule, ...]
 
-    def targets(self, method: str, url: str) -> list[Target]:
-        """The addresses to try for a request, in order. Raises `Refused`, and OSError where a name cannot be resolved."""
+    def targets(self, method: str, url: str, headers: Iterable[tuple[str, str]] = ()) -> list[Target]:
+        """The addresses to try for a request, in order. Raises `Refused`, and OSError where a name cannot be resolved.
+
+        Headers may name another host or another method, by which the server goes then: they have to be allowed as well.
+        """
         scheme, host, port, path = parts_of(url)
-        named = [rule for rule in self.rules if rule.names(host, port, scheme)]
-        if not named:
-            raise Refused(f"The agent's file allows no requests to {host} on port {port}. Add the host to its [[allow]] if it should.")
-        fitting = [rule for rule in named if rule.lets(method, path)]
-        if not fitting:
-            raise Refused(f"The agent's file does not allow {method} {path} on {host}. Add method and path to its [[allow]] if it should.")
+        fields = [(name.lower(), value.strip()) for name, value in headers]
+        methods = [method, *(value.upper() for name, value in fields if name in OVERRIDES)]
+        hosts = [host, *(_host_in(value) for name, value in fields if name == "host")]
+        fitting = [self._fitting(name, port, scheme, methods, path) for name in dict.fromkeys(hosts)]
         found = []
         for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             if family not in (socket.AF_INET, socket.AF_INET6):
                 continue
             plain = _plain(str(address[0]))
-            if any(rule.covers(plain) for rule in fitting):
+            if all(any(rule.covers(plain) for rule in rules) for rules in fitting):
                 found.append(Target(scheme, host, port, family, address))
         if not found:
             raise Refused(f"{host} leads to an address that no [[allow]] of the agent's file covers, so the agent does not connect.")
         return found
+
+    def _fitting(self, host: str, port: int, scheme: str, methods: Sequence[str], path: str) -> list[Rule]:
+        """The rules by which a host may be called so, whatever its address is. Raises `Refused`."""
+        named = [rule for rule in self.rules if rule.names(host, port, scheme)]
+        if not named:
+            raise Refused(f"The agent's file allows no requests to {host} on port {port}. Add the host to its [[allow]] if it should.")
+        fitting = [rule for rule in named if all(rule.lets(method, path) for method in methods)]
+        if not fitting:
+            asked = " as ".join(dict.fromkeys(methods))
+            raise Refused(f"The agent's file does not allow {asked} {path} on {host}. Add method and path to its [[allow]] if it should.")
+        return fitting
 
 
 def parts_of(url: str) -> tuple[str, str, int, str]:
@@ -109,10 +125,19 @@ def parts_of(url: str) -> tuple[str, str, int, str]:
     return scheme, host, port or PORTS[scheme], parts.path or "/"
 
 
+def _host_in(field: str) -> str:
+    """The host that a Host header names; its port says nothing about where the request goes. Raises `Refused`."""
+    if not _HOST.fullmatch(field):
+        raise Refused("The Host header of the request is not valid.")
+    return parts_of(f"http://{field}/")[1]
+
+
 def _is_ambiguous(path: str) -> bool:
-    """Whether a path holds dots, backslashes or encoded slashes, which lead around a pattern on some servers."""
+    """Whether a path holds dots (also before a semicolon, which Java servers cut off), backslashes, encoded slashes, control
+    characters or bytes that are no UTF-8: they lead around a pattern on some servers."""
     plain, low = unquote(path), path.lower()
-    return bool({".", ".."} & set(plain.split("/"))) or "\\" in plain or "\0" in plain or "%2f" in low or "%25" in low
+    dots = {".", ".."} & {segment.partition(";")[0] for segment in plain.split("/")}
+    return bool(dots) or "\\" in plain or "\ufffd" in plain or not plain.isprintable() or "%2f" in low or "%25" in low
 
 
 def host_matches(host: str, port: int, scheme: str, entries: Sequence[str]) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import platform
 import random
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -26,6 +27,7 @@ FIRST_PAUSE = 1.0  # seconds after Junction could not be reached; doubled each t
 LONGEST_PAUSE = 60.0
 LEAVE_SECONDS = 5.0  # for requests on their way, when the agent is to end
 IDLE_BEAT = 25.0  # seconds between two signs of life without work; with work Junction says how many
+SPARE_BYTES = 1024  # of a message's head, for what stands beside the headers of an answer
 ROOM_PAUSES = (0.05, 1.0)  # between two looks whether a slow caller has taken something: the first one, the longest
 
 
@@ -187,10 +189,8 @@ class Agent:
         url, headers = credential.put_on(request.url, request.headers)
         # What comes back compressed could hide the secret.
         headers = [pair for pair in headers if pair[0].lower() != "accept-encoding"] + [("Accept-Encoding", "identity")]
-        changed = Request(
-            request.method, url, headers, request.body, request.has_body, request.certificate, request.connect_seconds, request.read_seconds
-        )
-        return changed, Mask(credential.secrets)
+        # Who may pretend to be a server that gets the agent's own secret is said by the agent's file alone.
+        return replace(request, url=url, headers=headers, authorities="", minimum_tls=""), Mask(credential.secrets)
 
     def _made(self, job: Job, request: Request, mask: Mask) -> None:
         targets = self._vendors.targets(request)
@@ -210,8 +210,13 @@ class Agent:
 
     def _pass_on(self, job: Job, answered: Answered, mask: Mask) -> None:
         """Send the answer to Junction, no faster than its reader takes it."""
-        head = [(name, mask.text(value)) for name, value in answered.headers]
-        meta: dict[str, Any] = {"head": {"status": answered.status, "reason": answered.reason, "headers": head}}
+        head = [(mask.text(name), mask.text(value)) for name, value in answered.headers]
+        meta: dict[str, Any] = {"head": {"status": answered.status, "reason": mask.text(answered.reason), "headers": head}}
+        if len(json.dumps(meta)) > protocol.MAX_HEAD_BYTES - SPARE_BYTES:
+            raise ExchangeError(
+                f"The headers of the answer are larger than {protocol.MAX_HEAD_BYTES // 1024} KiB, which no server should send.",
+                kind="too_large", sent=True, permanent=True,
+            )  # fmt: skip
         number, ended = 0, False
         for piece in answered.pieces():
             if job.cancelled.is_set():

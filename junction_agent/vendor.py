@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import select
 import socket
 import ssl
@@ -22,8 +23,15 @@ from junction_agent.policy import Policy, Target
 IDLE_SECONDS = 20.0  # for which a connection is kept for the next request
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _OWN = frozenset(
-    {"connection", "content-length", "host", "keep-alive", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"}
-)
+    {
+        "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
+# RFC 9110: a name with a blank, or a value of two lines, is a second header for some servers, and could be a second request.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class ExchangeError(Exception):
@@ -39,12 +47,19 @@ class ExchangeError(Exception):
 
 @dataclass(frozen=True)
 class Request:
+    """What Junction asks for. `certificate` with its key and `passphrase` are shown to the server; `authorities` are trusted
+    besides the agent's own, for this request only; all in PEM form. `minimum_tls` is 1.2 or 1.3, "" for the usual.
+    """
+
     method: str
     url: str
     headers: list[tuple[str, str]] = field(repr=False)
     body: bytes = field(repr=False)
     has_body: bool
     certificate: str = field(default="", repr=False)
+    passphrase: str = field(default="", repr=False)
+    authorities: str = field(default="", repr=False)
+    minimum_tls: str = ""
     connect_seconds: float = 10.0
     read_seconds: float = 30.0
 
@@ -115,19 +130,23 @@ class Answered:
             self._socket.shutdown(socket.SHUT_RDWR)
 
 
+# Scheme, host and port, and what was trusted when the connection was made.
+Key = tuple[str, str, int, str, str]
+
+
 class Vendors:
     """Connections to the servers inside, kept open for a while. For all threads."""
 
     def __init__(self, policy: Policy, *, ca: str = "") -> None:
         self._policy = policy
         self._ca = ca
-        self._kept: dict[tuple[str, str, int], list[tuple[float, http.client.HTTPConnection]]] = defaultdict(list)
+        self._kept: dict[Key, list[tuple[float, http.client.HTTPConnection]]] = defaultdict(list)
         self._turn = threading.Lock()
 
     def targets(self, request: Request) -> list[Target]:
         """Where the request goes. Raises `Refused` and `ExchangeError`."""
         try:
-            return self._policy.targets(request.method, request.url)
+            return self._policy.targets(request.method, request.url, request.headers)
         except OSError as error:
             host = urlsplit(request.url).hostname
             later = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
@@ -141,7 +160,7 @@ class Vendors:
     @contextmanager
     def exchange(self, request: Request, targets: list[Target]) -> Iterator[Answered]:
         """The head of the answer; its body is read inside the block. Raises `ExchangeError`."""
-        key = (targets[0].scheme, targets[0].host, targets[0].port)
+        key = (targets[0].scheme, targets[0].host, targets[0].port, request.authorities, request.minimum_tls)
         connection, answered = self._sent(key, request, targets)
         try:
             yield answered
@@ -153,7 +172,7 @@ class Vendors:
                 answered.break_off()
                 connection.close()
 
-    def _sent(self, key: tuple[str, str, int], request: Request, targets: list[Target]) -> tuple[http.client.HTTPConnection, Answered]:
+    def _sent(self, key: Key, request: Request, targets: list[Target]) -> tuple[http.client.HTTPConnection, Answered]:
         kept = self._take(key) if request.method in SAFE and not request.certificate else None
         if kept:
             with suppress(ConnectionError, http.client.BadStatusLine):
@@ -172,7 +191,7 @@ class Vendors:
                 sent=True,
             ) from None
 
-    def _take(self, key: tuple[str, str, int]) -> http.client.HTTPConnection | None:
+    def _take(self, key: Key) -> http.client.HTTPConnection | None:
         with self._turn:
             while self._kept[key]:
                 since, connection = self._kept[key].pop()
@@ -204,12 +223,7 @@ class Vendors:
             raise _silent(request) from None
         except (http.client.InvalidURL, ValueError):
             connection.close()
-            raise ExchangeError(
-                f"A request to {request.shown} cannot be made: the URL or a header is not valid.",
-                kind="invalid",
-                sent=False,
-                permanent=True,
-            ) from None
+            raise _invalid(request) from None
         except http.client.HTTPException:
             connection.close()
             raise _no_http(request) from None
@@ -252,16 +266,22 @@ class Vendors:
         context = ssl.create_default_context()
         if self._ca:
             context.load_verify_locations(self._ca)
+        if request.authorities:
+            try:
+                context.load_verify_locations(cadata=request.authorities)
+            except (ssl.SSLError, ValueError):
+                raise _tls("The certificate authority of the connection cannot be read. Enter its certificate in PEM form.") from None
+        if request.minimum_tls in _VERSIONS:
+            context.minimum_version = _VERSIONS[request.minimum_tls]
         if request.certificate:
-            _present(context, request.certificate)
+            _present(context, request)
         try:
             return context.wrap_socket(raw, server_hostname=target.host)
         except ssl.SSLCertVerificationError as error:
-            raise ExchangeError(
+            raise _tls(
                 f"The agent does not trust the TLS certificate of {target.host}: {error.verify_message}. "
-                "Name its authority with vendor_ca in the agent's file.",
-                kind="tls", sent=False, permanent=True,
-            ) from None  # fmt: skip
+                "Name its authority with vendor_ca in the agent's file, or enter it on the connection under Network."
+            ) from None
         except TimeoutError:
             raise
         except OSError:
@@ -272,19 +292,22 @@ class Vendors:
             ) from None
 
 
-def _present(context: ssl.SSLContext, certificate: str) -> None:
-    """Show a client certificate; `certificate` is the certificate and its key in PEM form."""
+def _tls(sentence: str) -> ExchangeError:
+    return ExchangeError(sentence, kind="tls", sent=False, permanent=True)
+
+
+def _present(context: ssl.SSLContext, request: Request) -> None:
+    """Show the request's client certificate."""
     # The ssl module reads files only; this one is gone before the first byte is sent.
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(certificate)
+        file.write(request.certificate)
         file.flush()
         try:
-            context.load_cert_chain(file.name, password=lambda: "")
+            context.load_cert_chain(file.name, password=lambda: request.passphrase)
         except (OSError, ValueError):
-            raise ExchangeError(
-                "The client certificate or its key cannot be read. Enter both in PEM form, the key without a passphrase.",
-                kind="tls", sent=False, permanent=True,
-            ) from None  # fmt: skip
+            raise _tls(
+                "The client certificate or its key cannot be read. Enter both in PEM form; the key's passphrase, if it has one, has to be right."
+            ) from None
 
 
 def _silent(request: Request) -> ExchangeError:
@@ -306,18 +329,29 @@ def _broken(request: Request) -> ExchangeError:
 
 
 def request_of(meta: dict[str, Any], body: bytes) -> Request:
-    """The request in a message of Junction. Raises `protocol.Malformed`."""
+    """The request in a message of Junction. Raises `protocol.Malformed`, and `ExchangeError` for what must not go on a wire."""
     try:
         limits = meta.get("seconds") or {}
-        return Request(
+        found = Request(
             method=str(meta["method"]),
             url=str(meta["url"]),
             headers=[(str(name), str(value)) for name, value in meta["headers"]],
             body=body,
             has_body=bool(meta.get("hasBody")),
             certificate=str(meta.get("certificate") or ""),
+            passphrase=str(meta.get("passphrase") or ""),
+            authorities=str(meta.get("authorities") or ""),
+            minimum_tls=str(meta.get("minimumTls") or ""),
             connect_seconds=max(0.1, float(limits.get("connect", 10))),
             read_seconds=max(0.1, float(limits.get("read", 30))),
         )
     except (KeyError, TypeError, ValueError):
         raise protocol.Malformed from None
+    if not _TOKEN.fullmatch(found.method) or any(not _TOKEN.fullmatch(name) or _CONTROL.search(value) for name, value in found.headers):
+        raise _invalid(found)
+    return found
+
+
+def _invalid(request: Request) -> ExchangeError:
+    sentence = f"A request to {request.shown} cannot be made: the URL, the method or a header is not valid."
+    return ExchangeError(sentence, kind="invalid", sent=False, permanent=True)

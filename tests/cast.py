@@ -170,6 +170,7 @@ def make_connection(cast: Cast) -> MakeConnection:
         user: User | None = None,
         settings: dict[str, Any] | None = None,
         limits: dict[str, Any] | None = None,
+        **more: Any,
     ) -> Connection:
         return connections.create(
             organization=organization or cast.client_a,
@@ -179,6 +180,7 @@ def make_connection(cast: Cast) -> MakeConnection:
             credentials=credentials or {},
             settings=settings,
             limits=limits,
+            **more,
         )
 
     return make

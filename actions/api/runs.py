@@ -62,6 +62,9 @@ def represent(run: Run) -> dict[str, Any]:
         "verdict": run.verdict or None,
         "message": run.message,
         "error": run.message if run.verdict == Run.Verdict.FAILED else None,
+        "blame": run.blame or None,
+        "cause": run.cause or None,
+        "failedStatus": run.failed_status,
         "pages": run.page_count,
         "records": run.record_count,
         "uniqueBy": run.unique_by,
@@ -86,6 +89,7 @@ class RunFilters(Filters):
     environment = Exactly("connection__environment", "Slug of an environment, for example production")
     state = Choice("state", Run.State.choices)
     verdict = Choice("verdict", Run.Verdict.choices)
+    blame = Choice("blame", Run.Blame.choices)
     createdAfter = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte", help_text="From this moment on")
     createdBefore = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt", help_text="Before this moment")
     ordering = Order({"created_at": "createdAt", "finished_at": "finishedAt", "record_count": "records"})
@@ -265,7 +269,7 @@ class LedgerView(APIView):
             return download_ledger(run, asked)
         lines = list(islice(ledger.rows(run, after=after), LEDGER_PART))
         last = lines[-1]["page"] if lines else after
-        return Response({"pages": lines, "next": last if last < run.page_count else None})
+        return Response({"pages": lines, "next": last if last < ledger.last_line(run) else None})
 
 
 class RecordFormat(BaseContentNegotiation):

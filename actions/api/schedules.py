@@ -17,6 +17,7 @@ from actions.api.schema import ObjectField
 from actions.models import Schedule
 from actions.permissions import schedule_for
 from actions.schedules import services
+from actions.schedules.obstacles import action_of, obstacle
 from actions.schedules.timing import Timing
 from config.hal import array
 from integrations.api.listing import Filters, Flag, Order
@@ -31,6 +32,7 @@ _FIELDS = frozenset(
         "action",
         "connection",
         "organization",
+        "environment",
         "inputs",
         "pageSize",
         "maxPages",
@@ -51,6 +53,10 @@ class ScheduleRequest(serializers.Serializer):
     action = serializers.UUIDField(help_text="Cannot be changed later")
     connection = serializers.UUIDField(required=False, help_text="Left out: one is chosen now, as for a run")
     organization = serializers.CharField(required=False, help_text="Id or slug of whom it runs for; by default the connection's")
+    environment = serializers.CharField(
+        required=False,
+        help_text="In which one a connection is looked for; production if left out. A connection that is named is in one already",
+    )
     inputs = ObjectField(required=False, help_text="By parameter name; the body under body")
     pageSize = serializers.IntegerField(required=False, allow_null=True)
     maxPages = serializers.IntegerField(required=False, allow_null=True, help_text="Null: all pages. Left out: the default page limit")
@@ -67,6 +73,7 @@ class ScheduleDocument(serializers.Serializer):
     action = serializers.UUIDField()
     connection = serializers.UUIDField()
     organization = serializers.UUIDField()
+    environment = serializers.CharField(help_text="That of the connection")
     inputs = ObjectField()
     pageSize = serializers.IntegerField(allow_null=True)
     maxPages = serializers.IntegerField(allow_null=True)
@@ -77,18 +84,21 @@ class ScheduleDocument(serializers.Serializer):
     enabled = serializers.BooleanField()
     owner = serializers.CharField(allow_null=True)
     message = serializers.CharField(help_text="Why it did not run last time, or why it was switched off")
+    problem = serializers.CharField(allow_null=True, help_text="What would keep it from running now")
     nextAt = serializers.DateTimeField(allow_null=True)
     lastRun = serializers.UUIDField(allow_null=True)
     lastFiredAt = serializers.DateTimeField(allow_null=True)
 
 
 def represent(schedule: Schedule) -> dict[str, Any]:
+    found = obstacle(schedule, schedule.owner)
     return {
         "id": str(schedule.pk),
         "name": schedule.name,
         "action": str(schedule.action_uid),
         "connection": str(schedule.connection_id),
         "organization": str(schedule.organization_id),
+        "environment": schedule.connection.environment,
         "inputs": schedule.inputs,
         "pageSize": schedule.page_size,
         "maxPages": schedule.max_pages,
@@ -99,6 +109,7 @@ def represent(schedule: Schedule) -> dict[str, Any]:
         "enabled": schedule.is_enabled,
         "owner": schedule.owner.username if schedule.owner else None,
         "message": schedule.message,
+        "problem": found.sentence if found else None,
         "nextAt": schedule.next_at,
         "lastRun": str(schedule.last_run_id) if schedule.last_run_id else None,
         "lastFiredAt": schedule.last_fired_at,
@@ -122,7 +133,7 @@ class SchedulesView(APIView):
         tags=["schedules"],
     )
     def get(self, request: Request) -> Response:
-        rows = Schedule.objects.visible_to(request.user).select_related("owner", "clock__interval", "clock__crontab")
+        rows = Schedule.objects.visible_to(request.user).select_related(*services.SHOWN)
         return array(request, ScheduleFilters.narrow(request, rows), represent)
 
     @extend_schema(
@@ -174,7 +185,11 @@ class ScheduleView(APIView):
 
 def _checked(payload: dict[str, Any]) -> dict[str, Any]:
     errors = {name: ["This field is not known."] for name in sorted(set(payload) - _FIELDS)}
-    errors |= {name: ["Enter text."] for name in ("name", "cron", "timezone", "uniqueBy") if not isinstance(payload.get(name) or "", str)}
+    errors |= {
+        name: ["Enter text."]
+        for name in ("name", "environment", "cron", "timezone", "uniqueBy")
+        if not isinstance(payload.get(name) or "", str)
+    }
     if not isinstance(payload.get("enabled", True), bool):
         errors["enabled"] = ["Enter true or false."]
     if not isinstance(payload.get("inputs") or {}, dict):
@@ -189,20 +204,23 @@ def _checked(payload: dict[str, Any]) -> dict[str, Any]:
 
 def _present(schedule: Schedule, payload: dict[str, Any]) -> dict[str, Any]:
     """What a change leaves as it is; a new time replaces all of the old one."""
-    known = {name: value for name, value in represent(schedule).items() if name in _FIELDS}
+    known = {name: value for name, value in represent(schedule).items() if name in _FIELDS and name != "environment"}
+    if "environment" in payload and "connection" not in payload:
+        del known["connection"]  # it is looked for there
     return {name: value for name, value in known.items() if name not in _TIME or not _TIME & set(payload)}
 
 
 def _saved(request: Request, payload: dict[str, Any], schedule: Schedule | None) -> Schedule:
     user = signed_in(request)
     organization, connection = RunsView.for_whom(user, payload)
-    if schedule and services.action_of(schedule) is None:
+    if schedule and action_of(schedule) is None:
         raise Conflict("The action of this schedule is no longer part of the integration. Delete the schedule.")
     return services.save(
         schedule=schedule,
         action=RunsView.action_named(user, payload.get("action"), connection),
         connection=connection,
         organization=organization,
+        environment=payload.get("environment"),
         user=user,
         timing=Timing(payload.get("everyMinutes"), " ".join((payload.get("cron") or "").split()), payload.get("timezone") or "UTC"),
         name=payload.get("name") or "",

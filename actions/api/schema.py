@@ -280,6 +280,13 @@ class RunDocument(serializers.Serializer):
     verdict = serializers.ChoiceField(["complete", "truncated", "loop", "ambiguous", "failed", "cancelled"], allow_null=True)
     message = serializers.CharField()
     error = serializers.CharField(allow_null=True)
+    blame = serializers.ChoiceField(
+        ["you", "us", "vendor"],
+        allow_null=True,
+        help_text="Who can mend a failure: you, who run the action or own the connection; us, who keep the integration or this Junction; the vendor",
+    )
+    cause = serializers.CharField(allow_null=True, help_text="The failure in a word: a status, 5xx, dns, tls_expired, token …")
+    failedStatus = serializers.IntegerField(allow_null=True, help_text="The vendor's status, where its answer ended the run")
     pages = serializers.IntegerField()
     records = serializers.IntegerField()
     uniqueBy = serializers.CharField(help_text="The paths in a record that tell it apart. Empty: nothing is dropped")
@@ -307,14 +314,17 @@ class LedgerRow(serializers.Serializer):
     url = serializers.CharField(help_text="Without secrets")
     tokenIn = ObjectField(allow_null=True, help_text="What the page was asked for with")
     tokenOut = ObjectField(allow_null=True, help_text="Null on the last page")
-    status = serializers.IntegerField()
-    attempts = serializers.IntegerField()
+    status = serializers.IntegerField(allow_null=True, help_text="Null where no answer came")
+    attempts = serializers.IntegerField(allow_null=True)
     records = serializers.IntegerField()
     dropped = serializers.IntegerField(help_text="Records that came a second time")
     bytes = serializers.IntegerField(help_text="Of the records, uncompressed")
     hash = serializers.CharField(help_text="Of the records; empty for a page without any")
-    milliseconds = serializers.IntegerField()
+    milliseconds = serializers.IntegerField(allow_null=True)
     fetchedAt = serializers.DateTimeField()
+    outcome = serializers.ChoiceField(["stored", "failed"], help_text="The last line of a run that failed says where")
+    blame = serializers.ChoiceField(["", "you", "us", "vendor"], help_text="Who can mend a failure")
+    message = serializers.CharField(help_text="Why it failed")
 
 
 class LedgerDocument(serializers.Serializer):

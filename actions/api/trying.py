@@ -14,9 +14,11 @@ from actions import trying
 from actions.api.schema import TrialDocument, TrialRequest
 from actions.models import Action
 from actions.trying import Attempt, Look, Trial
-from connections import services as connections
-from connections.client import Caller, CallError, Client
+from connections import trials
+from connections.callers import Caller
+from connections.client import Client
 from connections.models import Connection
+from connections.retries import CallError
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.definition import LARGEST_PAGE_SIZE, PAGINATION, Definition, Pagination
@@ -142,7 +144,7 @@ def _client(request: Request, integration: Integration, definition: Definition, 
     key = payload.get("connection")
     if not key:
         credentials = payload.get("credentials") or {}
-        return connections.unsaved_client(
+        return trials.unsaved_client(
             integration=integration,
             definition=definition,
             credentials=credentials,
@@ -153,4 +155,4 @@ def _client(request: Request, integration: Integration, definition: Definition, 
     found = rows.filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Invalid({"connection": ["There is no such connection of this integration that you may use. Send its id, or credentials."]})
-    return connections.draft_client(connection=found, definition=definition, user=signed_in(request))
+    return trials.draft_client(connection=found, definition=definition, user=signed_in(request))

@@ -105,6 +105,8 @@ def window(run: Run, view: str, start: int) -> dict[str, Any]:
     if view == "pages":
         rows: list[Any] = list(run.pages.order_by("number")[start : start + WINDOW])
         found |= {"pages": rows, "chart": ledger.chart(run)}
+        if start + len(rows) == total:
+            found["failure"] = ledger.failure(run)
     else:
         try:
             rows = results.window(run, start, WINDOW)

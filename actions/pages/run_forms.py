@@ -18,6 +18,7 @@ from django.utils.text import Truncator
 from actions.examples import example, example_body
 from actions.inputs import convert, is_given
 from actions.models import Run, Schedule
+from actions.pagination import PaginationError
 from actions.requests import BODY, labelled
 from actions.runs import DEFAULT_LIMIT, PageLimit, Plan
 from connections.bodies import MULTIPART_TYPE, is_json, is_xml, text_of
@@ -224,7 +225,10 @@ def _is_set_by_paging(label: str, parameter: Parameter, plan: Plan) -> bool:
     place = "body" if label.startswith(f"{BODY}.") else parameter.place
     if (place, parameter.name) not in plan.strategy.sent_parameters():
         return False
-    first = plan.strategy.request(plan.strategy.first(1))
+    try:
+        first = plan.strategy.request(plan.first({}, 1))
+    except PaginationError:  # an expression that needs the inputs
+        return False
     sent_first = {*dict(first.params), *dict(first.headers), *first.path, *first.body}
     return parameter.name in sent_first or not parameter.required or is_given(parameter.default)
 

@@ -17,6 +17,7 @@ from actions.pages.runs import mapped_organizations, usable_connections
 from actions.pages.schedule_forms import ScheduleForm
 from actions.permissions import runnable_action, schedule_for
 from actions.schedules import services
+from actions.schedules.obstacles import action_of, obstacle
 from connections.choosing.walk import choose
 from connections.pages import organizations_at
 from integrations.permissions import integration_for, may_run, signed_in
@@ -30,10 +31,12 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
     """Schedules of the current organization and of those below it."""
     organizations = organizations_at(request)
     rows = Schedule.objects.visible_to(request.user).filter(organization__in=organizations)
-    rows = rows.select_related("connection__integration", "organization", "last_run", "owner", "clock__interval", "clock__crontab")
+    rows = rows.select_related(*services.SHOWN)
     usable = set(Schedule.objects.usable_by(request.user).values_list("pk", flat=True))
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "schedules/list.html", {"page": page, "several": len(organizations) > 1, "usable": usable})
+    lines = [(schedule, obstacle(schedule, schedule.owner)) for schedule in page]
+    context = {"page": page, "lines": lines, "several": len(organizations) > 1, "usable": usable}
+    return render(request, "schedules/list.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -47,7 +50,7 @@ def schedule_new(request: HttpRequest, slug: str, uid: Any) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def schedule_edit(request: HttpRequest, pk: Any) -> HttpResponse:
     schedule = schedule_for(request.user, pk, use=True)
-    action = services.action_of(schedule)
+    action = action_of(schedule)
     if action is None:
         messages.error(
             request, "The action of this schedule is no longer part of the integration. Delete the schedule, or add the action again."
@@ -59,7 +62,10 @@ def schedule_edit(request: HttpRequest, pk: Any) -> HttpResponse:
 @require_POST
 def schedule_switch(request: HttpRequest, pk: Any) -> HttpResponse:
     schedule = schedule_for(request.user, pk, use=True)
-    services.set_enabled(schedule=schedule, is_enabled=not schedule.is_enabled, user=signed_in(request))
+    try:
+        services.set_enabled(schedule=schedule, is_enabled=not schedule.is_enabled, user=signed_in(request))
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
     return redirect("schedule-list")
 
 
@@ -78,8 +84,9 @@ def _edited(request: HttpRequest, action: Action, schedule: Schedule | None) -> 
     organization = schedule.organization if schedule else request.organization  # type: ignore[attr-defined]
     choice = choose(organization=organization, integration=integration, user=signed_in(request), action=action.uid)
     connections = usable_connections(request, integration, choice)
-    if schedule and not any(row.pk == schedule.connection_id for row in connections):
-        connections = [schedule.connection, *connections]
+    own = schedule.connection if schedule else None
+    if own and own.owner_id in (None, signed_in(request).pk) and own not in connections:
+        connections = [own, *connections]
     context: dict[str, Any] = {"integration": integration, "action": action, "schedule": schedule}
     if not connections:
         return redirect("action-run", integration.slug, action.uid)  # whose page says how to connect

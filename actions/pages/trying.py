@@ -17,9 +17,11 @@ from actions.models import Action
 from actions.pages.try_forms import MOST_LISTED, TryForm
 from actions.trying import Trial
 from actions.wizard.forms import ActionEditor
-from connections import services as connections
-from connections.client import Caller, CallError, Client
+from connections import trials
+from connections.callers import Caller
+from connections.client import Client
 from connections.models import Connection
+from connections.retries import CallError
 from integrations import services as integrations
 from integrations.definition import PAGINATION, Definition, Pagination, problems
 from integrations.models import Integration, User
@@ -141,8 +143,8 @@ def _pagination(request: HttpRequest, definition: Definition, operation: Operati
 
 def _client(integration: Integration, definition: Definition, form: TryForm, user: User) -> Client:
     if form.connection:
-        return connections.draft_client(connection=form.connection, definition=definition, user=user)
-    return connections.unsaved_client(
+        return trials.draft_client(connection=form.connection, definition=definition, user=user)
+    return trials.unsaved_client(
         integration=integration,
         definition=definition,
         credentials=form.credentials,

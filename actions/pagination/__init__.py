@@ -8,6 +8,7 @@ To add a pagination type: a part in `integrations.definition`, a class here, and
 """
 
 from actions.pagination.counting import IndexStrategy, PageStrategy, RangeStrategy
+from actions.pagination.expressed import ExpressionStrategy
 from actions.pagination.following import LinkStrategy, PointerStrategy
 from actions.pagination.links import parse_links, resolve_link
 from actions.pagination.strategy import End, Next, NoStrategy, PageRequest, PageSeen, PaginationError, Strategy, Token
@@ -32,7 +33,7 @@ __all__ = [
 
 STRATEGIES: dict[str, type[Strategy]] = {
     strategy.pagination_type: strategy
-    for strategy in (NoStrategy, IndexStrategy, PageStrategy, LinkStrategy, PointerStrategy, RangeStrategy)
+    for strategy in (NoStrategy, IndexStrategy, PageStrategy, LinkStrategy, PointerStrategy, RangeStrategy, ExpressionStrategy)
 }
 
 

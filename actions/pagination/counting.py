@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import Any
+from typing import Any, TypeVar
 
-from actions.pagination.strategy import End, Next, P, PageRequest, PageSeen, Strategy, Token
+from actions.pagination.strategy import End, Next, P, PageRequest, PageSeen, PaginationError, Strategy, Token
+from integrations import paths
 from integrations.definition import IndexPagination, PagePagination, RangePagination
 
 # Past the last page servers answer with one of these instead of an empty page.
@@ -25,8 +26,11 @@ class _Counting(Strategy[P]):
         if self.ends_with(token, page.status):
             return self._end_by_status(token, page)
         counted = self._counted(token, page)
-        end = self._reached(token, counted, page)
-        return end or Next({**counted, **self.moved(token, page.count)})
+        return self._anew(token, counted, page) or self._reached(token, counted, page) or Next({**counted, **self.moved(token, page.count)})
+
+    def _anew(self, token: Token, counted: Token, page: PageSeen) -> Next | None:  # noqa: ARG002 - see _Windowing
+        """The start of the next window, where one more page would go beyond the one that the server allows."""
+        return None
 
     def _reached(self, token: Token, counted: Token, page: PageSeen) -> End | None:
         received, total, largest, more = counted["received"], counted["total"], token["largest"], self._more(page)
@@ -51,7 +55,41 @@ class _Counting(Strategy[P]):
         """The position after a page with `count` records."""
 
 
-class IndexStrategy(_Counting[IndexPagination]):
+W = TypeVar("W", bound=IndexPagination | PagePagination)
+
+
+class _Windowing(_Counting[W]):
+    """The token has `window` once the first one is over: the value that it begins with, and how many records had come before it."""
+
+    def position(self, token: Token) -> Any:
+        return {**super().position(token), **({"window": token["window"]} if "window" in token else {})}
+
+    def _anew(self, token: Token, counted: Token, page: PageSeen) -> Next | None:
+        size = self.pagination.window_size
+        before = token["window"]["before"] if "window" in token else 0
+        if not size or not page.count or counted["received"] - before + token["size"] <= size:
+            return None
+        if self._more(page) is False and self._flag_is_declared:
+            return None
+        value = paths.extract(page.last, self.pagination.window_path) if isinstance(page.last, dict | list) else None
+        if value in (None, "", paths.MISSING) or isinstance(value, dict | list):
+            raise PaginationError(
+                f"The window path {self.pagination.window_path} leads to nothing in the last record, so that the next window has no start. "
+                "Correct it in the pagination."
+            )
+        return Next({**counted, **self.start(), "window": {"from": value, "before": counted["received"]}})
+
+    def _reached(self, token: Token, counted: Token, page: PageSeen) -> End | None:
+        if "window" not in token:
+            return super()._reached(token, counted, page)
+        # A figure is about this window or about all of them: only an empty page, a flag or a status tells the end now.
+        return super()._reached(token, {name: part for name, part in counted.items() if name != "pages"} | {"total": None}, page)
+
+    def _window(self, token: Token) -> list[tuple[str, str, Any]]:
+        return [(self.pagination.window_location, self.pagination.window_param, token["window"]["from"])] if "window" in token else []
+
+
+class IndexStrategy(_Windowing[IndexPagination]):
     """The parameter counts records; it moves by what was received, because the server may give less than was asked for,
     unless the settings say otherwise."""
 
@@ -62,8 +100,10 @@ class IndexStrategy(_Counting[IndexPagination]):
 
     def request(self, token: Token) -> PageRequest:
         if token["number"] == 1 and not self.pagination.send_on_first_request:
-            return self._asks(*self._size(token))
-        return self._asks((self.pagination.index_location, self.pagination.index_param, token["index"]), *self._size(token))
+            return self._asks(*self._size(token), *self._window(token))
+        return self._asks(
+            (self.pagination.index_location, self.pagination.index_param, token["index"]), *self._size(token), *self._window(token)
+        )
 
     def moved(self, token: Token, count: int) -> Token:
         step = {"received": count, "size": token["size"], "one": 1}[self.pagination.increment]
@@ -74,7 +114,7 @@ class IndexStrategy(_Counting[IndexPagination]):
         return [(self.pagination.index_location, self.pagination.index_param), *super()._sends()]
 
 
-class PageStrategy(_Counting[PagePagination]):
+class PageStrategy(_Windowing[PagePagination]):
     """The parameter counts pages."""
 
     pagination_type = "page"
@@ -84,8 +124,10 @@ class PageStrategy(_Counting[PagePagination]):
 
     def request(self, token: Token) -> PageRequest:
         if token["number"] == 1 and not self.pagination.send_on_first_request:
-            return self._asks(*self._size(token))
-        return self._asks((self.pagination.page_location, self.pagination.page_param, token["page"]), *self._size(token))
+            return self._asks(*self._size(token), *self._window(token))
+        return self._asks(
+            (self.pagination.page_location, self.pagination.page_param, token["page"]), *self._size(token), *self._window(token)
+        )
 
     def moved(self, token: Token, count: int) -> Token:  # noqa: ARG002
         return {"page": token["page"] + 1}

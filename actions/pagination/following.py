@@ -13,7 +13,7 @@ from integrations import paths
 from integrations.definition import LinkPagination, PointerPagination
 
 
-class _Following(Strategy[P]):
+class Following(Strategy[P]):
     """A page may be empty and still name a next one, unless the settings take an empty page for the end."""
 
     def advance(self, token: Token, page: PageSeen) -> Next | End:
@@ -25,7 +25,7 @@ class _Following(Strategy[P]):
             return self._end(counted, "empty_page", "An empty page followed.", sure=not (more and self._flag_is_declared))
         if more is False and self._flag_is_declared:
             return self._end(counted, "no_more", "The server says that no page follows.")
-        following = self._following(page)
+        following = self._following(token, page)
         if following is None:
             return self._end_without(counted, sure=not (more and self._flag_is_declared))
         if "pages" in counted and token["number"] >= counted["pages"]:
@@ -33,7 +33,7 @@ class _Following(Strategy[P]):
         return Next({**counted, **following})
 
     @abstractmethod
-    def _following(self, page: PageSeen) -> Token | None:
+    def _following(self, token: Token, page: PageSeen) -> Token | None:
         """The next position, None where the answer names none. Raises PaginationError."""
 
     @abstractmethod
@@ -41,7 +41,7 @@ class _Following(Strategy[P]):
         """The end of a list whose last page names no next position."""
 
 
-class LinkStrategy(_Following[LinkPagination]):
+class LinkStrategy(Following[LinkPagination]):
     """The answer names the URL of the next page. The caller decides by its origin who gets the credentials."""
 
     pagination_type = "link"
@@ -56,7 +56,7 @@ class LinkStrategy(_Following[LinkPagination]):
         # The link holds its own query; a page size in a header or a body is no part of it and goes along.
         return replace(asked, params=[], url=token["url"], restore=self.pagination.restore_params)
 
-    def _following(self, page: PageSeen) -> Token | None:
+    def _following(self, token: Token, page: PageSeen) -> Token | None:  # noqa: ARG002
         link = self._in_header(page) if self.pagination.next_link_location == "header" else self._in_body(page)
         return {"url": resolve_link(link, page.url)} if link else None
 
@@ -92,7 +92,7 @@ class LinkStrategy(_Following[LinkPagination]):
         return found.strip()
 
 
-class PointerStrategy(_Following[PointerPagination]):
+class PointerStrategy(Following[PointerPagination]):
     """The answer holds a cursor. A page may be empty and still have one; null, "", false and 0 end the list."""
 
     pagination_type = "pointer"
@@ -104,7 +104,7 @@ class PointerStrategy(_Following[PointerPagination]):
         settings, cursor = self.pagination, token["cursor"]
         return self._asks(*self._size(token), *([(settings.after_location, settings.after_param, cursor)] if cursor is not None else []))
 
-    def _following(self, page: PageSeen) -> Token | None:
+    def _following(self, token: Token, page: PageSeen) -> Token | None:  # noqa: ARG002
         found = self._found(page)
         if isinstance(found, list):
             # A path over all records means the last one.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from actions import totals
 from actions.loops import Repeat
-from connections.exchange import Headers, Pairs
+from connections.exchange import Headers, Outgoing, Pairs
 from integrations.definition import NoPagination, Part
 
 P = TypeVar("P", bound=Part)
@@ -28,7 +28,7 @@ class PageRequest:
     """What a page adds to the request of an action, by place; or the whole URL, which then replaces that of the action.
 
     `body` holds values by their path in the body, `path` texts by the name of a placeholder. With a URL, `restore` says
-    that the parameters of the action's own query which it lacks are sent again.
+    that the parameters of the action's own query which it lacks are sent again. `values` only templates of the action read.
     """
 
     params: Pairs = field(default_factory=list)
@@ -37,12 +37,13 @@ class PageRequest:
     path: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     restore: bool = False
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class PageSeen:
     """What a strategy may know of an answer. `body` is the parsed body or None, `url` the one that was asked, `count` the
-    number of records, `last` the last of them."""
+    number of records, `last` the last of them, `sent` the request without credentials, where there was one."""
 
     status: int
     headers: Headers
@@ -50,6 +51,7 @@ class PageSeen:
     url: str
     count: int
     last: Any = None
+    sent: Outgoing | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,11 @@ class Strategy(ABC, Generic[P]):
     def __init__(self, pagination: P) -> None:
         self.pagination = pagination
 
-    def first(self, page_size: int) -> Token:
-        """The token of the first page, for pages of `page_size` records (the server may give fewer)."""
+    def first(self, page_size: int, about: Mapping[str, Any] | None = None) -> Token:  # noqa: ARG002 - see ExpressionStrategy
+        """The token of the first page, for pages of `page_size` records (the server may give fewer).
+
+        `about` is what an expression may read of the action's own request. Raises PaginationError.
+        """
         most = self._setting("max_page_size")
         size = min(page_size, most) if most else page_size
         return {"number": 1, "size": size, "received": 0, "largest": 0, "total": None, **self.start()}

@@ -12,9 +12,9 @@ from actions.models import Run
 from actions.pagination import PaginationError
 from actions.pieces import StorageFailure
 from actions.records import ResultsKeyError
-from actions.runs.leases import Lease, LeaseLost, claim
+from actions.runs.leases import OURS, Fault, Lease, LeaseLost, claim
 from actions.runs.walk import Walk
-from connections.client import CallError
+from connections.retries import CallError
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ def execute(run_id: UUID) -> None:
         lease.finish(
             Verdict.FAILED,
             f"{run.attempts - 1} workers ended while they fetched this page. It may be too large for the memory of a worker.",
+            OURS,
         )
         return
     try:
@@ -40,17 +41,20 @@ def execute(run_id: UUID) -> None:
     except LeaseLost:
         logger.warning("Run %s is held by another worker now; this one drops it.", run_id)
     except CallError as error:
-        lease.finish(Verdict.FAILED, error.message)
-    except (PaginationError, ResultsKeyError, requests.InputError) as error:
-        lease.finish(Verdict.FAILED, str(error))
+        # What nobody is blamed for is something that the connection or the inputs lack.
+        lease.finish(Verdict.FAILED, error.message, Fault(error.blame or "you", error.cause, error.status))
+    except requests.InputError as error:
+        lease.finish(Verdict.FAILED, str(error), Fault("you"))
+    except (PaginationError, ResultsKeyError) as error:
+        lease.finish(Verdict.FAILED, str(error), OURS)
     except StorageFailure as error:
-        lease.finish(Verdict.FAILED, f"{error.message} The pages before are complete. Resume the run when that is mended.")
+        lease.finish(Verdict.FAILED, f"{error.message} The pages before are complete. Resume the run when that is mended.", OURS)
     except (DatabaseError, OSError):
         logger.exception("Run %s could not be stored.", run_id)
         _could_not_store(lease, run_id)
-    except Exception:
+    except Exception:  # whatever it was: without a verdict the next worker would fetch the same page, and the next
         logger.exception("Run %s ended by a fault of Junction.", run_id)
-        lease.finish(Verdict.FAILED, "Junction has a fault here; its log says more. The pages that were stored are complete.")
+        lease.finish(Verdict.FAILED, "Junction has a fault here; its log says more. The pages that were stored are complete.", OURS)
 
 
 def _could_not_store(lease: Lease, run_id: UUID) -> None:
@@ -62,6 +66,7 @@ def _could_not_store(lease: Lease, run_id: UUID) -> None:
             Verdict.FAILED,
             "A page could not be stored: the disk of the database is full, or it does not answer. The pages before it are complete. "
             "Resume the run when that is mended.",
+            OURS,
         )
     except DatabaseError:
         logger.warning("Run %s has no verdict yet; it is taken up again when the database is back.", run_id)

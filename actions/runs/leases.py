@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from actions.models import Run
+from integrations.definition import BlameName
 from integrations.storable import mended
 
 logger = logging.getLogger(__name__)
@@ -68,9 +70,9 @@ class Lease:
             raise LeaseLost
         self._renewed = time.monotonic()
 
-    def finish(self, verdict: str, message: str) -> None:
-        """End the run, if it is still this worker's."""
-        if not self._mine().update(**finished(verdict, message)):
+    def finish(self, verdict: str, message: str, fault: Fault | None = None) -> None:
+        """End the run, if it is still this worker's. `fault` says of a failure whose it is."""
+        if not self._mine().update(**finished(verdict, message, fault)):
             logger.warning("Run %s was to end as %s, but is held by another worker.", self._run_id, verdict)
 
     def keep(self) -> None:
@@ -98,9 +100,24 @@ class Lease:
         return Run.objects.filter(pk=self._run_id, state=Run.State.RUNNING, lease_holder=self.holder)
 
 
-def finished(verdict: str, message: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Fault:
+    """Whose a failure is, by what `connections.answers.advice` knows it, and the vendor's status where its answer ended the run."""
+
+    blame: BlameName
+    cause: str = ""
+    status: int | None = None
+
+
+OURS: Final = Fault("us")
+
+
+def finished(verdict: str, message: str, fault: Fault | None = None) -> dict[str, Any]:
     """The columns of a run that has ended."""
     return {
+        "blame": fault.blame if fault else "",
+        "cause": fault.cause if fault else "",
+        "failed_status": fault.status if fault else None,
         "state": Run.State.FINISHED,
         "verdict": verdict,
         "message": mended(message),

@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 
 from actions import requests
 from actions.models import Action, Run
+from actions.pagination import PaginationError
 from actions.runs.caps import Caps
 from actions.runs.leases import lease_end
 from actions.runs.plans import DEFAULT_LIMIT, PageLimit, Plan, checked, needs_mapping, page_limit, plan_of
@@ -62,6 +63,8 @@ def start(
         raise Conflict(
             f"{action.name} is an action of another integration than the connection {connection.name}. Choose a connection of its own."
         )
+    if connection and connection.owner_id and connection.owner_id != user.pk:
+        raise Conflict(f"{connection} belongs to another member alone: {integration} is connected per user. Use a connection of your own.")
     if action.revision.finalized_at is None:
         raise Conflict("This action is part of a draft. It can be run once the draft is finalized.")
     organization = organization or (connection.organization if connection else None)
@@ -84,9 +87,11 @@ def start(
     mapped = mapping_of(organization, connection)
     plan = _plan(action, mapped, organization, inputs)
     try:
-        plan.request(inputs, plan.strategy.first(1), base="https://host.invalid", headers={})
+        plan.request(inputs, plan.first(inputs, 1), base="https://host.invalid", headers={})
     except requests.InputError as error:
         raise Invalid({f"inputs.{name}": sentences for name, sentences in error.fields.items()}) from None
+    except PaginationError as error:
+        raise Conflict(str(error)) from None
     run = Run.objects.create(
         action=action,
         connection=connection,
@@ -202,6 +207,9 @@ def resume(*, run: Run, more_pages: int | None = None, hand_over: bool = True) -
         state=Run.State.QUEUED,
         verdict="",
         message="",
+        blame="",
+        cause="",
+        failed_status=None,
         finished_at=None,
         cancel_requested=False,
         attempts=0,

@@ -9,18 +9,18 @@ from typing import Any
 from uuid import uuid5
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from actions import results
 from actions.models import Page, Run
 from actions.pagination import End, Next, PageSeen, Token
 from actions.runs.plans import Plan
-from connections import outcomes
-from connections.client import CallError, Client
+from connections.answers import outcomes
+from connections.client import Client
 from connections.exchange import Answer, Outgoing
+from connections.retries import CallError
+from integrations.statements import insert_each
 
-_JSON = frozenset({"token", "next_token"})
 # Under these names vendors keep what tells records apart.
 _ID_NAMES = ("id", "_id", "ID", "Id", "uuid", "guid", "uid", "key")
 
@@ -56,7 +56,7 @@ class Fetcher:
             if error.answer is None or not self._plan.strategy.ends_with(token, error.answer.status):
                 raise
             answer = error.answer
-        read = self._plan.read(answer, token["number"], types=client.definition.media_types)
+        read = self._plan.read(answer, token["number"], types=client.definition.media_types, sent=outgoing)
         return Fetched(outgoing, answer, read.rows, read.seen, results.lines_of(read.rows))
 
     def request(self, token: Token, client: Client) -> Outgoing:
@@ -116,27 +116,12 @@ def ledger_row(run: Run, token: Token, step: Next | End, fetched: Fetched, lines
 
 
 _NAMES = [column.name for column in fields(Row)]
-_COLUMNS = {column.name: column for column in Page._meta.concrete_fields}  # noqa: SLF001 - Django's own word for what is public
-_INSERT = "INSERT INTO {} ({}) VALUES ({})".format(  # noqa: S608 - names of our own columns
-    Page._meta.db_table,  # noqa: SLF001
-    ", ".join(str(_COLUMNS[name].column) for name in ("run", "fetched_at", *_NAMES)),
-    ", ".join(["%s"] * (2 + len(_NAMES))),
-)
 
 
 def insert(run: Run, rows: list[Row]) -> None:
-    """Store rows of the ledger. By hand: building model instances and their statement costs three times as much as a page's JSON."""
-    own = [_prepared("run", run.pk), _prepared("fetched_at", timezone.now())]
-    with connection.cursor() as cursor:
-        cursor.executemany(_INSERT, [[*own, *_values(row)] for row in rows])
-
-
-def _values(row: Row) -> list[Any]:
-    return [_prepared(name, getattr(row, name)) if name in _JSON else getattr(row, name) for name in _NAMES]
-
-
-def _prepared(name: str, value: Any) -> Any:
-    return _COLUMNS[name].get_db_prep_save(value, connection)
+    """Store rows of the ledger."""
+    now = timezone.now()
+    insert_each(Page, ["run", "fetched_at", *_NAMES], [[run.pk, now, *(getattr(row, name) for name in _NAMES)] for row in rows])
 
 
 def ids_digest(rows: list[Any]) -> str:

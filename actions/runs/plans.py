@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from django.conf import settings
 
-from actions import page_requests, reading, templating
+from actions import page_requests, reading, requests, templating
 from actions.models import Action
 from actions.pagination import Strategy, Token, strategy_of
 from actions.runs.unique import split
@@ -70,10 +70,20 @@ class Plan:
         types = client.definition.media_types
         return self.request(inputs, token, base=client.base, headers=dict(client.headers), values=values, types=types)
 
-    def read(self, answer: Answer, number: int, *, types: MediaTypes | None = None) -> reading.PageRead:
-        """The records of an answer. `types` are the formats of the connection. Raises `PaginationError` and `ResultsKeyError`."""
+    def first(self, inputs: Mapping[str, Any], page_size: int) -> Token:
+        """The token of the first page. Raises `PaginationError`."""
+        operation = self.operation
+        about = {
+            "query": {name: value for name, value in inputs.items() if name != requests.BODY},
+            "url": f"{self.definition.api_base_uri}{operation.path}",
+            "requestOptions": {"method": operation.method, "body": inputs.get(requests.BODY)},
+        }
+        return self.strategy.first(page_size, about)
+
+    def read(self, answer: Answer, number: int, *, types: MediaTypes | None = None, sent: Outgoing | None = None) -> reading.PageRead:
+        """The records of an answer to `sent`. `types` are the formats of the connection. Raises `PaginationError` and `ResultsKeyError`."""
         types = types or self.definition.media_types
-        return reading.page_of(answer, results_key=self.results_key, is_paged=self.is_paged, number=number, types=types)
+        return reading.page_of(answer, results_key=self.results_key, is_paged=self.is_paged, number=number, types=types, sent=sent)
 
 
 def plan_of(action: Action, mapped: Mapping[str, str] | None = None) -> Plan:

@@ -25,14 +25,17 @@ from actions.runs import ahead
 from actions.runs.caps import Caps
 from actions.runs.fetchers import Fetchers, Job
 from actions.runs.guards import Guards
-from actions.runs.leases import Cancelled, Lease, LeaseLost
+from actions.runs.leases import OURS, Cancelled, Lease, LeaseLost
 from actions.runs.pages import Fetched, Fetcher, ids_digest, ledger_row
 from actions.runs.plans import plan_of
 from actions.runs.store import Store
 from actions.runs.unique import Unique
-from connections.client import Caller, CallError, Client, Limited, client_for
-from connections.limit_sharing import slots_of
+from connections.callers import Caller
+from connections.client import Client
+from connections.limit_sharing import level_of, slots_of
+from connections.opening import client_for
 from connections.request_log import Label
+from connections.retries import CallError, Limited
 
 Verdict = Run.Verdict
 LOG_SECONDS = 1  # that requests wait at most for being written down, while pages come
@@ -56,12 +59,13 @@ class Walk:
         self.queue: deque[tuple[Any, bool, Job[Fetched]]] = deque()  # position, whether it was foreseen, and the job
         self._logged = time.monotonic()
         self.width = self.slots.limit if self._may_look_ahead else 1
+        self.level = level_of(run.connection) if self._may_look_ahead else None
 
     def to_the_end(self) -> None:
         """Walk until there is no next page, a limit is met, or something goes wrong. Raises what the exceptions of `execute` say."""
-        token: Token = self.run.checkpoint or self.strategy.first(self._page_size())
         try:
             self.lease.look()
+            token: Token = self.run.checkpoint or self.plan.first(self.run.inputs, self._page_size())
             if self._ends_before(token):
                 return
             self.unique = self._known_records()
@@ -76,7 +80,7 @@ class Walk:
         except DatabaseError:
             self.slots.release()
             raise
-        except BaseException as error:
+        except BaseException as error:  # also the end of the process; it is raised again once slots are free and pages stored
             self.slots.release()
             self.store.save()
             if isinstance(error, Cancelled):
@@ -160,14 +164,18 @@ class Walk:
         fetchers.wait(job, look)
         if isinstance(job.error, CallError) and (foreseen or isinstance(job.error, Limited)):
             # Of a page that was asked for early only a failure in its turn counts; the vendor may have had too much at once.
-            self.width = max(1, self.width // 2)
+            self._slow_down()
             if foreseen:
                 job = self._submit(fetchers, token)
                 fetchers.wait(job, look)
         fetched = job.result()
         if fetched.answer.attempts > 1:
-            self.width = max(1, self.width // 2)
+            self._slow_down()
         return fetched
+
+    def _slow_down(self) -> None:
+        """Fewer requests at once: for the rest of the run, or until the connection has recovered."""
+        self.width = min(self.width, self.level.lower()) if self.level else max(1, self.width // 2)
 
     def _submit(self, fetchers: Fetchers, token: Token) -> Job[Fetched]:
         if self.fetcher.is_kept_apart and not self.plan.definition.idempotency_header:
@@ -179,6 +187,8 @@ class Walk:
         """Have the page of `token` fetched while the one before is stored, and as many after it as can be foreseen and are allowed."""
         if self.queue and self.queue[0][0] != self.strategy.position(token):
             self._one_by_one()
+        if self.level:
+            self.width = self.level.now()
         # Twice as many as run at once, so that a slow page in front leaves no thread without work.
         depth = self.width if self.width == 1 else 2 * self.width
         depth = max(1, min(depth, settings.RUN_PREFETCH_BYTES // max(1, size), self.caps.pages_left(self.run.page_count + 1)))
@@ -200,7 +210,7 @@ class Walk:
         for _, _, job in self.queue:
             job.wanted = False
         self.queue.clear()
-        self.width = 1
+        self.width, self.level = 1, None
 
     @property
     def _may_look_ahead(self) -> bool:
@@ -238,6 +248,7 @@ class Walk:
                 Verdict.FAILED,
                 f"Outcome unknown: the worker ended after it had sent the {method} of page {token['number']} and before an answer came. "
                 "Look at the vendor whether it was done. If it was not, resume the run; an integration with an idempotency header needs no look.",
+                OURS,
             )
         return bool(repeat or self.run.sent_at)
 

@@ -8,22 +8,28 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from actions.schedules.timing import Timing
 from connections.models import Connection
-from integrations.models import Organization, Role
+from integrations.models import Integration, Organization, Role
 from integrations.ordered_json import OrderedJSONField
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
     def visible_to(self, user: Any) -> Self:
-        return self.filter(organization__in=Organization.objects.visible_to(user))
+        """Schedules of the user's organizations; as with runs, those with another member's own connection are that member's alone."""
+        return self.filter(organization__in=Organization.objects.visible_to(user)).exclude(
+            connection__in=Connection.objects.of_others(user)
+        )
 
     def usable_by(self, user: Any) -> Self:
-        """Schedules that the user may change: those of organizations in which the user runs."""
-        return self.filter(organization__in=Organization.objects.visible_to(user, Role.OPERATOR))
+        """Schedules that the user may change: by a role, or because the integration is shared with the person."""
+        lent = Q(connection__integration__in=Integration.objects.lent_to(user), organization__in=Organization.objects.visible_to(user))
+        usable = Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR)) | lent
+        return self.filter(usable).exclude(connection__in=Connection.objects.of_others(user))
 
 
 class Schedule(models.Model):

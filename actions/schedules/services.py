@@ -14,19 +14,22 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from actions import runs
 from actions.models import Action, Run, Schedule
 from actions.schedules import timing as times
+from actions.schedules.obstacles import GONE, Obstacle, action_of, obstacle
 from actions.schedules.timing import Timing
 from connections.models import Connection
 from integrations import audit
 from integrations.models import Organization, User
-from integrations.permissions import may_run
-from integrations.refusals import Invalid, Refusal
+from integrations.refusals import Conflict, Invalid, Refusal
 
 logger = logging.getLogger(__name__)
 
 FIRE: Final = "actions.tasks.fire_schedule"
 NAME_LENGTH: Final = 200
-GONE: Final = "Switched off: the action is no longer part of the integration."
-NOT_ALLOWED: Final = "Switched off: its owner may no longer run with this connection. Whoever may can save it again and becomes its owner."
+# What the list of schedules and the look at what keeps one from running read of each.
+SHOWN: Final = (
+    "organization", "owner", "last_run", "clock__interval", "clock__crontab", "connection__integration", "connection__organization",
+    "connection__revision",
+)  # fmt: skip
 STILL_RUNNING: Final = "Left out once, because the run before had not ended."
 
 
@@ -38,6 +41,7 @@ def save(
     user: User,
     timing: Timing,
     organization: Organization | None = None,
+    environment: Any = None,
     name: str = "",
     inputs: dict[str, Any] | None = None,
     page_size: int | None = None,
@@ -63,6 +67,7 @@ def save(
             action=action,
             connection=connection,
             organization=organization,
+            environment=environment,
             user=user,
             inputs=inputs or {},
             page_size=page_size,
@@ -85,8 +90,10 @@ def save(
 
 
 def set_enabled(*, schedule: Schedule, is_enabled: bool, user: User) -> Schedule:
-    """Switch a schedule on or off. Whoever switches it on becomes its owner."""
+    """Switch a schedule on or off. Whoever switches it on becomes its owner. Raises `Conflict` where it could not run in their name."""
     before = facts(schedule)
+    if is_enabled and (found := obstacle(schedule, user)) and not found.passes:
+        raise Conflict(f"It cannot be switched on. {found.sentence}")
     with transaction.atomic():
         schedule.is_enabled = is_enabled
         if is_enabled:
@@ -112,9 +119,7 @@ def remove_clock(schedule: Schedule) -> None:
 
 def fire(schedule_id: UUID) -> Run | None:
     """Start the run of a schedule whose time has come; None where it may or can not, which its row then says."""
-    schedule = (
-        Schedule.objects.select_related("organization", "connection__integration", "owner", "last_run").filter(pk=schedule_id).first()
-    )
+    schedule = Schedule.objects.select_related(*SHOWN).filter(pk=schedule_id).first()
     if schedule is None:
         PeriodicTask.objects.filter(name=_clock_name(schedule_id)).delete()
         logger.warning("The schedule %s is gone.", schedule_id)
@@ -137,11 +142,10 @@ def fire(schedule_id: UUID) -> Run | None:
 def _started(schedule: Schedule) -> tuple[Run | None, str, bool]:
     """The run, why there is none, and whether the schedule stays switched on."""
     organization, connection, owner = schedule.organization, schedule.connection, schedule.owner
-    if owner is None or not owner.is_active or not may_run(owner, organization, connection.integration):
-        return None, NOT_ALLOWED, False
-    action = action_of(schedule)
-    if action is None:
-        return None, GONE, False
+    found, action = obstacle(schedule, owner), action_of(schedule)
+    if found or owner is None or action is None:
+        found = found or Obstacle(GONE)
+        return None, found.message, found.passes
     if schedule.last_run and not schedule.last_run.is_finished:
         return None, STILL_RUNNING, True
     try:
@@ -158,12 +162,6 @@ def _started(schedule: Schedule) -> tuple[Run | None, str, bool]:
     except Refusal as refusal:
         return None, f"It could not be started. {refusal.message}", True
     return run, "", True
-
-
-def action_of(schedule: Schedule) -> Action | None:
-    """The action as the newest finalized revision has it."""
-    current = schedule.connection.integration.current
-    return current.actions.filter(uid=schedule.action_uid).first() if current else None
 
 
 def facts(schedule: Schedule) -> dict[str, Any]:

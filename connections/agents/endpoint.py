@@ -149,12 +149,12 @@ _ENROL = {"code": "code", "public_key": "publicKey", "proof": "proof", "host": "
 def poll(instance: AgentInstance, said: Meta, _: bytes) -> Answer:
     """A request for this agent; the question is held back for a while where there is none and a thread is free to wait."""
     services.note_seen(instance=instance, said=said)
-    found = jobs.taken(instance.agent_id, seconds=0)
+    found = jobs.taken(instance.agent_id, machine=instance.pk, seconds=0)
     if found is None and _held is not None and _held.acquire(blocking=False):
         try:
             if not connection.in_atomic_block:
                 connection.close()  # a thread that waits needs none
-            found = jobs.taken(instance.agent_id, seconds=protocol.HOLD_SECONDS)
+            found = jobs.taken(instance.agent_id, machine=instance.pk, seconds=protocol.HOLD_SECONDS)
         finally:
             _held.release()
         # It may have been revoked meanwhile; then the request goes to another one.
@@ -177,25 +177,24 @@ def beat(instance: AgentInstance, said: Meta, _: bytes) -> Answer:
     claims = said.get("jobs")
     if not isinstance(claims, dict) or len(claims) > 100:
         raise protocol.Malformed
-    return 200, {"gone": [job for job, claim in claims.items() if not jobs.keep(_id(job), str(claim))]}, b""
+    return 200, {"gone": [job for job, claim in claims.items() if not jobs.keep(_id(job), jobs.held_by(instance.pk, claim))]}, b""
 
 
 @_door
-def begin(_instance: AgentInstance, said: Meta, _: bytes) -> Answer:
+def begin(instance: AgentInstance, said: Meta, _: bytes) -> Answer:
     """It is about to send a request that must not be sent twice."""
-    return (200, {}, b"") if jobs.begin(_id(said.get("job")), str(said.get("claim"))) else GONE
+    return (200, {}, b"") if jobs.begin(*_work(instance, said)) else GONE
 
 
 @_door
-def part(_instance: AgentInstance, said: Meta, data: bytes) -> Answer:
+def part(instance: AgentInstance, said: Meta, data: bytes) -> Answer:
     """A part of an answer, or why there is none; the answer says for how many more there is room."""
     number = said.get("number")
     if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0):
         raise protocol.Malformed
     kept: Meta = {name: said[name] for name in ("head", "error", "end") if name in said}
     left = jobs.add(
-        _id(said.get("job")),
-        str(said.get("claim")),
+        *_work(instance, said),
         -1 if number is None else number,
         protocol.pack(kept, data),
         ended=said.get("end") is True,
@@ -204,10 +203,15 @@ def part(_instance: AgentInstance, said: Meta, data: bytes) -> Answer:
 
 
 @_door
-def room(_instance: AgentInstance, said: Meta, _: bytes) -> Answer:
+def room(instance: AgentInstance, said: Meta, _: bytes) -> Answer:
     """Whether the reader of an answer has taken something meanwhile."""
-    left = jobs.room(_id(said.get("job")), str(said.get("claim")))
+    left = jobs.room(*_work(instance, said))
     return (200, {"room": left}, b"") if left >= 0 else GONE
+
+
+def _work(instance: AgentInstance, said: Meta) -> tuple[str, str]:
+    """Which request a machine speaks of, and its claim to it. Raises `Malformed`."""
+    return _id(said.get("job")), jobs.held_by(instance.pk, said.get("claim"))
 
 
 def _id(job: Any) -> str:

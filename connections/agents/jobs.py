@@ -31,7 +31,8 @@ redis.call('HINCRBY', KEYS[1], 'claims', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 return redis.call('GET', KEYS[2])
 """
-# KEYS: job, answer. ARGV: now, claim, lease, ttl, what (keep, begin, room, part), number, part, ended. -1: not this claim's any more.
+# KEYS: job, answer. ARGV: now, claim, lease, ttl, what (keep, begin, room, part), number, part, ended, most parts that wait.
+# -1: not this claim's any more, or more than there was room for.
 _STEP: Final = """
 local found = redis.call('HMGET', KEYS[1], 'state', 'claim', 'wanted', 'next')
 if found[1] ~= 'claimed' or found[2] ~= ARGV[2] or tonumber(found[3]) < tonumber(ARGV[1]) then
@@ -43,7 +44,9 @@ redis.call('EXPIRE', KEYS[1], ARGV[4])
 if ARGV[5] == 'begin' then redis.call('HSET', KEYS[1], 'begun', 1) end
 if ARGV[5] == 'part' then
   local number, expected = tonumber(ARGV[6]), tonumber(found[4])
+  if number < 0 and ARGV[8] ~= '1' then return -1 end
   if number == expected or number < 0 then
+    if redis.call('LLEN', KEYS[2]) > tonumber(ARGV[9]) then return -1 end
     redis.call('RPUSH', KEYS[2], ARGV[7])
     redis.call('HSET', KEYS[1], 'next', expected + 1)
     if ARGV[8] == '1' then redis.call('HSET', KEYS[1], 'state', 'ended') end
@@ -146,7 +149,12 @@ class Offer:
 # --- the agent --------------------------------------------------------------------------------------------------------
 
 
-def taken(agent: Any, *, seconds: float) -> tuple[str, str, bytes] | None:
+def held_by(machine: Any, claim: Any) -> str:
+    """A claim as it is kept: what one machine was given is worth nothing to another one."""
+    return f"{machine}:{claim}"
+
+
+def taken(agent: Any, *, machine: Any, seconds: float) -> tuple[str, str, bytes] | None:
     """A request for this agent as (id, claim, message), waiting for one at most so long; None if none came."""
     end = time.monotonic() + seconds
     while True:
@@ -156,7 +164,7 @@ def taken(agent: Any, *, seconds: float) -> tuple[str, str, bytes] | None:
             return None
         job = (found[1] if isinstance(found, list | tuple) else found).decode()
         claim, keys = token_hex(8), _keys(job)
-        message: Any = _redis().eval(_TAKE, 2, *keys[:2], time.time(), claim, _lease(), KEPT_SECONDS)
+        message: Any = _redis().eval(_TAKE, 2, *keys[:2], time.time(), held_by(machine, claim), _lease(), KEPT_SECONDS)
         if message:
             return job, claim, open_bytes(message, context=_context(job))
 
@@ -178,14 +186,17 @@ def room(job: str, claim: str) -> int:
 
 
 def add(job: str, claim: str, number: int, part: bytes, *, ended: bool) -> int:
-    """Take a part of an answer; as `room`. The same part twice is one; a negative number fits always (a failure)."""
+    """Take a part of an answer; as `room`. The same part twice is one; a negative number (a failure, the last part) fits always.
+
+    Whoever sends more than there was room for is not listened to: the broker is everybody's.
+    """
     waiting = _step(job, claim, "part", number, seal_bytes(part, context=_context(job)), int(ended))
     return max(0, PARTS_WAITING - waiting) if waiting >= 0 else -1
 
 
 def _step(job: str, claim: str, what: str, *more: Any) -> int:
     keys = _keys(job)
-    arguments = [time.time(), claim, _lease(), KEPT_SECONDS, what, *(more or (0, b"", 0))]
+    arguments = [time.time(), claim, _lease(), KEPT_SECONDS, what, *(more or (0, b"", 0)), PARTS_WAITING]
     return int(cast("Any", _redis().eval(_STEP, 2, keys[0], keys[2], *arguments)))
 
 

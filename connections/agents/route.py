@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, get_args
 from uuid import UUID
@@ -12,10 +13,12 @@ from uuid import UUID
 import redis
 from django.conf import settings
 
-from connections import sockets
 from connections.agents import jobs
 from connections.exchange import Kind, TransportError, shown
+from connections.network import Network
 from connections.secrets import SecretError
+from connections.transport import sockets
+from integrations.storable import mended
 from junction_agent import protocol
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -23,6 +26,10 @@ LOOK_SECONDS = 5.0
 SLICE_SECONDS = 1.0  # between two looks at whether an agent still works on it
 # A field that the transport drops where credentials may not go; it says that the agent is to add one of its own.
 MARK = "Junction-Agent-Credential"
+# An agent is somebody else's machine: what it says of an answer goes on to callers, where a line break would begin another header.
+_NAME = re.compile(r"[\x21-\x39\x3b-\x7e]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_LONGEST_TOLD = 1000  # characters of what an agent says went wrong
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Route:
         headers: Sequence[tuple[str, str]],
         body: bytes | None,
         *,
-        certificate: str,
+        network: Network,
         timeouts: tuple[float, float],
     ) -> Incoming:
         """The head of the answer, and a reader of its body. Raises `TransportError`; waits no longer than `sockets.deadline`."""
@@ -52,7 +59,10 @@ class Route:
             "headers": pairs,
             "hasBody": body is not None,
             "credential": self.credential if marked else "",
-            "certificate": certificate,
+            "certificate": network.certificate,
+            "passphrase": network.passphrase,
+            "authorities": network.authorities,
+            "minimumTls": network.minimum_tls,
             "seconds": {"connect": timeouts[0], "read": timeouts[1]},
         }
         try:
@@ -60,11 +70,10 @@ class Route:
         except (redis.RedisError, SecretError) as error:
             raise self._away(error, sent=False) from None
         incoming = Incoming(self, offer, shown(url))
-        try:
+        with ExitStack() as whatever_ends_it:
+            whatever_ends_it.callback(incoming.close)
             incoming.read_head()
-        except BaseException:
-            incoming.close()
-            raise
+            whatever_ends_it.pop_all()
         return incoming
 
     def _away(self, error: Exception, *, sent: bool) -> TransportError:
@@ -91,10 +100,13 @@ class Incoming:
         meta = self._next(may_wait=settings.AGENT_WAIT_SECONDS)
         head: Any = meta.get("head")
         try:
-            self.status, self.reason = int(head["status"]), str(head["reason"])
-            self.headers = [(str(name), str(value)) for name, value in head["headers"]]
+            status, reason = int(head["status"]), _one_line(str(head["reason"]))
+            headers = [(str(name), _one_line(str(value))) for name, value in head["headers"]]
         except (KeyError, TypeError, ValueError):
             raise self._lost("sent an answer without a head. Agent and Junction may be of different versions.") from None
+        if not 200 <= status <= 599 or not all(_NAME.fullmatch(name) for name, _ in headers):
+            raise self._lost("sent an answer with a head that no server could have sent.")
+        self.status, self.reason, self.headers = status, reason, headers
 
     def read(self, amount: int | None = None) -> bytes:
         """At most `amount` bytes, fewer only at the end; all of them without an amount. Raises `TransportError`."""
@@ -165,9 +177,17 @@ class Incoming:
             sent = self.status != 0 or self.offer.was_begun
         return TransportError(f"The agent {self.route.agent_name} {what}", kind="agent_lost", sent=sent, permanent=False)
 
-    def _told(self, error: dict[str, Any]) -> TransportError:
+    def _told(self, error: Any) -> TransportError:
         """What the agent says went wrong between it and the server."""
+        if not isinstance(error, dict):
+            return self._lost("sent something that cannot be read. Agent and Junction may be of different versions.")
         kind: Any = error.get("kind")
-        known: Kind = kind if kind in get_args(Kind) else "closed"
-        sentence = f"{str(error.get('message') or 'The exchange broke off.')[:1000]} (Through the agent {self.route.agent_name}.)"
+        known: Kind = kind if isinstance(kind, str) and kind in get_args(Kind) else "closed"  # type: ignore[assignment]
+        said = mended(str(error.get("message") or "The exchange broke off."))[:_LONGEST_TOLD]
+        sentence = f"{said} (Through the agent {self.route.agent_name}.)"
         return TransportError(sentence, kind=known, sent=error.get("sent") is not False, permanent=error.get("permanent") is True)
+
+
+def _one_line(text: str) -> str:
+    """A header's value; one that was folded is unfolded (RFC 9112 5.2)."""
+    return _CONTROL.sub(" ", text)

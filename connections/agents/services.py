@@ -94,7 +94,7 @@ def enrol(*, code: str, public_key: str, proof: str, host: str, version: str) ->
         .filter(name=code, used_at=None, expires_at__gt=timezone.now())
         .first()
     )
-    if row is None or row.failures >= MOST_FAILURES:
+    if row is None or row.failures >= MOST_FAILURES or not Agent.objects.manageable_by(row.created_by).filter(pk=row.agent_id).exists():
         raise Refusal(NO_CODE)
     secret = open_sealed(row.secret_sealed, context=row.context)
     if not hmac.compare_digest(protocol.asked(secret, name=code, public_key=public_key).encode(), proof.encode()):

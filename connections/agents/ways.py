@@ -10,6 +10,7 @@ from connections.agents.route import Route
 from connections.agents.services import usable
 from connections.auth import scheme_of
 from connections.models import Agent, Connection
+from connections.options import ConnectionOptions
 from integrations.definition import Definition, DigestAuth
 from integrations.models import Organization
 from integrations.refusals import Invalid
@@ -63,6 +64,20 @@ def chosen(organization: Organization, given: dict[str, Any], before: Way = CLOU
             {"agentCredential": ["Enter the name as it stands in the agent's file behind `credentials.`: letters, digits, - and _."]}
         )
     return Way(agent, name.strip())
+
+
+def check_network(way: Way, options: ConnectionOptions) -> None:
+    """Refuse what only Junction itself could do, instead of leaving it out in silence. Raises `Invalid`."""
+    if way.agent is None:
+        return
+    errors = {}
+    if options.network.proxy:
+        errors["options.network.proxy"] = ["The agent makes the calls of this connection, from inside its network. Leave the proxy empty."]
+    if not options.network.verify_tls:
+        sentence = "An agent always verifies certificates. Enter the authority of the server's certificate here, or name it with vendor_ca in the agent's file."
+        errors["options.network.verifyTls"] = [sentence]
+    if errors:
+        raise Invalid(errors)
 
 
 def check_holdable(definition: Definition) -> None:

@@ -9,13 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from connections import proxy
 from connections.account import account_of
 from connections.api.schema import AccountDocument, OwnConnectionDocument
 from connections.api.views import represent
-from connections.client import CallError
 from connections.models import Connection
-from connections.proxy import connection_of
+from connections.proxy import routes
+from connections.proxy.routes import connection_of
+from connections.retries import CallError
 from integrations.api.problems import problem
 from integrations.api.schema import problems
 from integrations.models import Organization, Role
@@ -52,8 +52,8 @@ class AccountView(APIView):
         user = signed_in(request)
         integration = integration_for(user, key)
         try:
-            return Response(account_of(proxy.route(user, integration, _organization(request)).client))
-        except (CallError, proxy.Unreachable) as error:
+            return Response(account_of(routes.route(user, integration, _organization(request)).client))
+        except (CallError, routes.Unreachable) as error:
             return problem(code=502, kind="vendor-unreachable", title="The vendor does not say", detail=error.message)
 
 

@@ -16,9 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from connections import proxy
 from connections.api.schema import ProxyRequest
-from connections.proxy_requests import returned
+from connections.proxy import routes
+from connections.proxy.requests import returned
 from connections.transport import Streamed, TransportError
 from integrations.access.limits import caller_of
 from integrations.api.problems import of_refusal, problem
@@ -64,7 +64,7 @@ class ProxyView(APIView):
         integration = integration_for(user, key)
         named = request.query_params.get("organization")
         organization = organization_for(user, Role.OPERATOR, named) if named else None
-        route = proxy.route(user, integration, organization)
+        route = routes.route(user, integration, organization)
         response = answered(route, route.send(json_object(request), accept_encoding=request.headers.get("Accept-Encoding", "")))
         if isinstance(request.auth, AbstractAccessToken) and not named:
             response.decided = (route, request.auth, caller_of(user, request.auth))  # type: ignore[attr-defined]  # for `lane`
@@ -76,7 +76,7 @@ class ProxyView(APIView):
 
 def refused(error: Refusal) -> Response:
     """A service's no as an answer of this address."""
-    if isinstance(error, proxy.Unreachable):
+    if isinstance(error, routes.Unreachable):
         response = problem(code=502, kind="vendor-unreachable", title="No answer of the vendor", detail=error.message)
     else:
         response = of_refusal(error)
@@ -94,15 +94,18 @@ def own_failure(response: Response) -> Response:
     return response
 
 
-def answered(route: proxy.Route, answer: Streamed) -> HttpResponseBase:
+def answered(route: routes.Route, answer: Streamed) -> HttpResponseBase:
     """The vendor's answer as ours: a small one whole, a large one as it comes."""
+    if answer.status > 599:  # RFC 9110 15: to be treated as an invalid answer
+        answer.close()
+        raise routes.Unreachable(f"The vendor answered with the status {answer.status}, which HTTP does not know.")
     length = answer.length
     chunks = answer.chunks(seconds=settings.PROXY_SECONDS)
     if length is not None and length <= AT_ONCE:
         try:
             response: HttpResponseBase = HttpResponse(b"".join(chunks), status=answer.status, reason=answer.reason or None)
         except TransportError as error:
-            raise proxy.Unreachable(route.client.redact(error.message)) from None
+            raise routes.Unreachable(route.client.redact(error.message)) from None
     else:
         response = StreamingHttpResponse(_pieces(chunks), status=answer.status, reason=answer.reason or None)
         response._resource_closers.append(answer.close)  # type: ignore[attr-defined]  # noqa: SLF001 - as Django does for a generator
@@ -112,6 +115,9 @@ def answered(route: proxy.Route, answer: Streamed) -> HttpResponseBase:
             response[name] = value
         else:
             response[name] = f"{response[name]}, {value}"
+    if answer.is_bodiless:
+        # The length of what a GET would have got: to our caller, who sent a POST, it announces a body that never comes.
+        del response["Content-Length"]
     response["Content-Security-Policy"] = SANDBOX
     response["X-Content-Type-Options"] = "nosniff"
     response.setdefault("Cache-Control", "private, no-store")

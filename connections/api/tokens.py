@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.hal import paged
-from connections import authorization, services, upkeep
+from connections import services, trials
 from connections.api.schema import (
     AuthorizationDocument,
     ConnectDocument,
@@ -23,9 +23,11 @@ from connections.api.schema import (
     TryRequest,
 )
 from connections.api.views import represent, result_of
-from connections.client import Caller, redirect_uri
+from connections.callers import Caller
+from connections.client import redirect_uri
 from connections.models import Connection, TokenEvent
 from connections.permissions import connection_for
+from connections.tokens import authorization, upkeep
 from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object
@@ -119,7 +121,7 @@ class TryView(APIView):
                 raise Invalid({name: ["Enter an object."]})
         integration = integration_for(request.user, key)
         caller = Caller(running_for(request.user, integration, payload.get("organization")), signed_in(request))
-        found = services.try_out(
+        found = trials.try_out(
             integration=integration, caller=caller, credentials=payload.get("credentials") or {}, settings=payload.get("settings") or {}
         )
         return Response(result_of(found))

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.hal import array, page_of
-from connections import limit_sharing, network_settings, services, uninstalling, upkeep
+from connections import checking, limit_sharing, network_settings, services, trials, uninstalling
 from connections.agents.ways import chosen, way_of
 from connections.api.schema import (
     ConnectionDocument,
@@ -29,6 +29,7 @@ from connections.callers import Caller
 from connections.models import Connection, ConnectionEvent, DefaultCredential
 from connections.permissions import connection_for
 from connections.ping import TestResult
+from connections.tokens import upkeep
 from integrations.api import conditions
 from integrations.api.listing import MAX_TEXT, PAGING, Choice, Exactly, Filters, Flag, Order, Search
 from integrations.api.schema import problems
@@ -39,7 +40,7 @@ from integrations.refusals import Invalid
 
 WRITABLE = {
     "integration", "organization", "environment", "revision", "name", "credentials", "settings", "isDefault", "options",
-    "networkSecrets", "debugUntil", "below", "mode", "agent", "agentCredential", *services.LIMIT_FIELDS,
+    "networkSecrets", "debugUntil", "below", "mode", "agent", "agentCredential", *checking.LIMIT_FIELDS,
 }  # fmt: skip
 READ_ONLY = {
     "id", "owner", "revisionInUse", "authType", "credentialFields", "state", "message", "needsAuthorization", "token", "newDestinations",
@@ -48,7 +49,7 @@ READ_ONLY = {
 
 
 def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType | None = ...) -> dict[str, Any]:
-    definition = services.definition_of(connection)
+    definition = checking.definition_of(connection)
     return {
         "id": str(connection.pk),
         "name": connection.name,
@@ -67,7 +68,7 @@ def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType 
         limit_sharing.FIELD: str(connection.shares_limit_of_id) if connection.shares_limit_of_id else None,
         "debugUntil": connection.debug_until,
         "below": connection.below,
-        **{name: getattr(connection, column) for name, (column, _) in services.LIMITS.items()},
+        **{name: getattr(connection, column) for name, (column, _) in checking.LIMITS.items()},
         "mode": "on-premise" if connection.agent_id else "cloud",
         "agent": str(connection.agent_id) if connection.agent_id else None,
         "agentCredential": connection.agent_credential,
@@ -143,7 +144,7 @@ class ConnectionsView(APIView):
             credentials=payload.get("credentials") or {},
             settings=payload.get("settings") or {},
             is_default=payload.get("isDefault"),
-            limits={name: payload[name] for name in services.LIMIT_FIELDS if name in payload},
+            limits={name: payload[name] for name in checking.LIMIT_FIELDS if name in payload},
             options=payload.get("options"),
             network_secrets=payload.get("networkSecrets"),
             environment=payload.get("environment"),
@@ -195,7 +196,7 @@ class ConnectionView(APIView):
                 credentials=payload.get("credentials"),
                 settings=payload.get("settings"),
                 is_default=payload.get("isDefault"),
-                limits={name: payload[name] for name in services.LIMIT_FIELDS if name in payload},
+                limits={name: payload[name] for name in checking.LIMIT_FIELDS if name in payload},
                 options=payload.get("options"),
                 network_secrets=payload.get("networkSecrets"),
                 debug_until=_moment(payload["debugUntil"]) if "debugUntil" in payload else ...,
@@ -249,7 +250,7 @@ class ConnectionTestView(APIView):
         tags=["connections"],
     )
     def post(self, request: Request, key: str) -> Response:
-        return Response(result_of(services.test(connection=connection_for(request.user, key, use=True), user=signed_in(request))))
+        return Response(result_of(trials.test(connection=connection_for(request.user, key, use=True), user=signed_in(request))))
 
 
 class ConnectionTryView(APIView):
@@ -265,7 +266,7 @@ class ConnectionTryView(APIView):
         integration = _named(request, payload)
         organization = running_for(request.user, integration, payload.get("organization"))
         options, secrets = services.checked_options(payload.get("options") or {}, payload.get("networkSecrets") or {})
-        result = services.try_out(
+        result = trials.try_out(
             integration=integration,
             caller=Caller(organization, signed_in(request)),
             credentials=payload.get("credentials") or {},

@@ -44,7 +44,7 @@ class Scheme(ABC, Generic[A]):
     """One way to authenticate, with the settings that an integration chose for it.
 
     `check` gives sentences by field for credentials that cannot work; `apply` assumes that it found none and gives what
-    the request gets. A scheme that `needs_token` first exchanges its credentials for a token (see `connections.grants`)
+    the request gets. A scheme that `needs_token` first exchanges its credentials for a token (see `connections.tokens.grants`)
     and applies that. A scheme never sends anything itself and keeps nothing between calls.
     """
 

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from django.db import transaction
 
+from connections.checking import NAME_LENGTH
 from connections.choosing.models import Override
 from connections.choosing.walk import Seeker, why_not_for
 from connections.models import Connection
-from connections.services import NAME_LENGTH
 from integrations import audit
 from integrations.models import Integration, Organization, User
 from integrations.refusals import Invalid

@@ -11,9 +11,11 @@ import requests
 import urllib3
 from django.conf import settings
 
-from connections import sockets
 from connections.exchange import Kind, TransportError
-from connections.wire import WireError
+from connections.transport import sockets
+from connections.transport.wire import WireError
+
+_ALERT = "\x15\x03"  # how a TLS record begins that says what is wrong (RFC 8446 5.1)
 
 
 def failure(error: BaseException, where: str, *, end: float | None = None, total: float = 0) -> TransportError:
@@ -41,23 +43,45 @@ def failure(error: BaseException, where: str, *, end: float | None = None, total
         detail, sentence = sockets.CLIENT_CERTIFICATE
         return TransportError(sentence.format(host=where), kind="tls", sent=False, permanent=True, detail=detail)
     if has(WireError):
-        known = {"malformed": "malformed", "too large": "malformed"}.get(str(error), "closed")
-        if known == "malformed":
-            return broken_off(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
-        if not getattr(error, "started", True):
-            return broken_off(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
-        return broken_off(f"{where} closed the connection before its answer was complete. Try again later.", "closed")
+        return _of_wire(error, where)
+    return _of_library(causes, where)
+
+
+def _of_wire(error: BaseException, where: str) -> TransportError:
+    if str(error) in ("malformed", "too large"):
+        return broken_off(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
+    if not getattr(error, "started", True):
+        return broken_off(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
+    return _cut(where)
+
+
+def _of_library(causes: list[BaseException], where: str) -> TransportError:
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
     if has(urllib3.exceptions.DecodeError):
         return broken_off(f"The compressed answer of {where} is damaged and cannot be unpacked.", "malformed")
     if has(http.client.RemoteDisconnected):
         return broken_off(f"{where} closed the connection without an answer. Try again later, and check host and port.", "closed")
     if has(http.client.IncompleteRead, ConnectionError, ssl.SSLError):
-        return broken_off(f"{where} closed the connection before its answer was complete. Try again later.", "closed")
+        return _cut(where)
+    if any(isinstance(cause, http.client.BadStatusLine) and str(getattr(cause, "line", "")).startswith(_ALERT) for cause in causes):
+        return TransportError(
+            f"{where} answered by TLS to a call without it: the port expects https. Enter the address with https://.",
+            kind="malformed", sent=False, permanent=True, detail="https",
+        )  # fmt: skip
     if has(http.client.HTTPException, urllib3.exceptions.ProtocolError):
         return broken_off(f"{where} answered with something that is not HTTP. Check host and port.", "malformed")
     if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, urllib3.exceptions.LocationValueError):
         return invalid(where)
     return broken_off(f"The exchange with {where} broke off. Try again later.", "closed")
+
+
+def _cut(where: str) -> TransportError:
+    return TransportError(
+        f"{where} closed the connection before its answer was complete. Try again later.",
+        kind="closed", sent=True, permanent=False, detail="cut",
+    )  # fmt: skip
 
 
 def invalid(where: str) -> TransportError:

@@ -19,17 +19,17 @@ from django.conf import settings
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool
 
-from connections import sockets, tunnels
 from connections.agents.route import Route
 from connections.exchange import DEFAULT_PORTS, Additions, Answer, Exchange, Headers, Outgoing, TransportError, may_carry_credentials, shown
 from connections.network import Network
+from connections.transport import sockets, tunnels
 from connections.transport.bodies import CHUNK, read
 from connections.transport.failures import failure, invalid
 from connections.transport.messages import Wire, dressed, fields_of, prepare, redirect_target, redirected
 from connections.transport.streams import Streamed, time_for_a_step
 from connections.transport.tls import GuardedAdapter
-from connections.wire import Exchange as Wired
-from connections.wire import Kept, Whole, WireError, head_of
+from connections.transport.wire import Exchange as Wired
+from connections.transport.wire import Kept, Whole, WireError, head_of
 
 MAX_REDIRECTS: Final = 5
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -71,12 +71,13 @@ class Transport:
         additions: Additions | None = None,
         credentials_origin: str = "",
         same_origin_only: bool = False,
+        drops_credentials: bool = False,
     ) -> Answer:
         """The answer to a request, whatever its status, after at most MAX_REDIRECTS redirects. Raises TransportError.
 
         `additions` (the credentials) go only to `credentials_origin`, by default the origin of the request, also after
         redirects. With `same_origin_only` a redirect to another origin is an error; for requests that carry a secret
-        in their body.
+        in their body. With `drops_credentials` they follow no redirect at all.
         """
         extra = additions or Additions()
         home = credentials_origin or outgoing.url
@@ -97,7 +98,7 @@ class Transport:
                         return answer
                     hop = redirected(hop, response.status, target, same_origin_only=same_origin_only)
                     # A chain that has left does not get the credentials back: the other server wrote that URL.
-                    home = home if may_carry_credentials(target, home) else ""
+                    home = home if may_carry_credentials(target, home) and not drops_credentials else ""
             raise TransportError(
                 f"{shown(outgoing.url)} was redirected more than {MAX_REDIRECTS} times. Check the host and the base path.",
                 kind="redirects",
@@ -248,7 +249,7 @@ class Transport:
         """The same by an agent."""
         method, url = wire.method, wire.origin + wire.target
         headers = [(name, _text(value)) for name, value in wire.headers.items()]
-        raw = route.send(method, url, headers, wire.body, certificate=self._network.certificate, timeouts=timeouts)
+        raw = route.send(method, url, headers, wire.body, network=self._network, timeouts=timeouts)
         fields = urllib3.HTTPHeaderDict()
         for name, value in raw.headers:
             fields.add(name, value)

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from connections.exchange import Headers
 from connections.transport.failures import failure
-from connections.wire import Exchange, Whole, WireError
+from connections.transport.wire import Exchange, Whole, WireError
 
 
 class Streamed:
@@ -27,6 +27,11 @@ class Streamed:
     def length(self) -> int | None:
         """Bytes of the body; None where the server does not say."""
         return self._exchange.length
+
+    @property
+    def is_bodiless(self) -> bool:
+        """Whether there is no body whatever the headers say: to HEAD, and with 204 and 304."""
+        return self._exchange.is_bodiless
 
     def chunks(self, *, seconds: float) -> Iterator[bytes]:
         """The body piece by piece, for at most `seconds`. Raises TransportError; closes itself at the end."""

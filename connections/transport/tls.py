@@ -14,9 +14,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
-from connections import sockets
 from connections.exchange import TransportError
 from connections.network import Network
+from connections.transport import sockets
 
 
 class _GuardedHTTP(HTTPConnection):

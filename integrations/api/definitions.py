@@ -36,6 +36,7 @@ OTHER_FIELDS = (
     "errors",
     "errorExpression",
     "idempotencyHeader",
+    "skipFollowAuthorizationHeader",
 )
 KNOWN_FIELDS = frozenset(
     (
@@ -82,6 +83,7 @@ _REPLACED: dict[str, tuple[str, Any]] = {
     "rateLimit": ("rate_limit", {}),
     "credentialOrigins": ("credential_origins", []),
     "idempotencyHeader": ("idempotency_header", ""),
+    "skipFollowAuthorizationHeader": ("skip_follow_authorization_header", False),
     "mediaTypes": ("media_types", {}),
     "errors": ("errors", []),
     "errorExpression": ("error_expression", ""),
@@ -139,6 +141,7 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
         "errors": [rule.dump() for rule in definition.errors],
         "errorExpression": definition.error_expression,
         "idempotencyHeader": definition.idempotency_header,
+        "skipFollowAuthorizationHeader": definition.skip_follow_authorization_header,
         "revision": {
             "number": revision.number,
             "state": "finalized" if revision.finalized_at else "draft",

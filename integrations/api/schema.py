@@ -21,7 +21,7 @@ class AuthField(serializers.JSONField):
     {
         "type": "object",
         "additionalProperties": True,
-        "description": "type is none, index, page, link, pointer or range; the other fields belong to it.",
+        "description": "type is none, index, page, link, pointer, range or expression; the other fields belong to it.",
     }
 )
 class PaginationField(serializers.JSONField):
@@ -130,6 +130,9 @@ class IntegrationRequest(serializers.Serializer):
     idempotencyHeader = serializers.CharField(
         required=False, help_text="The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again; empty: it has none"
     )
+    skipFollowAuthorizationHeader = serializers.BooleanField(
+        required=False, help_text="Credentials follow no redirect, not even one within the same server"
+    )
     credentialOrigins = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="Further origins that get the credentials where next links lead there"
     )
@@ -194,6 +197,7 @@ class IntegrationDocument(serializers.Serializer):
     errors = ErrorRulesField()  # type: ignore[assignment]  # a member of the document
     errorExpression = serializers.CharField()
     idempotencyHeader = serializers.CharField()
+    skipFollowAuthorizationHeader = serializers.BooleanField()
     credentialOrigins = serializers.ListField(child=serializers.CharField())
     revision = RevisionReference()
     authChoices = AuthChoice(many=True)

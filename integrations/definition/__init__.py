@@ -21,6 +21,7 @@ from integrations.definition.auth import (
     NoAuth,
     OAuth2Auth,
     Placement,
+    lies_in,
 )
 from integrations.definition.errors import BlameName, ErrorRule, ErrorRules, OutcomeName
 from integrations.definition.fields import ConnectionField
@@ -31,6 +32,7 @@ from integrations.definition.pagination import (
     MAX_DEFAULT_PAGE_LIMIT,
     MAX_DEFAULT_PAGE_SIZE,
     PAGINATION_CLASSES,
+    ExpressionPagination,
     IndexPagination,
     LinkPagination,
     NoPagination,
@@ -84,6 +86,7 @@ __all__ = [
     "DigestAuth",
     "ErrorRule",
     "ErrorRules",
+    "ExpressionPagination",
     "Gap",
     "HeaderName",
     "HeaderTemplates",
@@ -115,6 +118,7 @@ __all__ = [
     "header_name",
     "header_value",
     "json_path",
+    "lies_in",
     "missing",
     "names_status",
     "pagination_gaps",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from integrations import expressions
 from integrations.definition.fields import CredentialFields
 from integrations.definition.parts import (
     CONTROL,
+    DomainName,
     HeaderTemplates,
     Name,
     PageUrl,
@@ -45,6 +48,26 @@ class Placement(Part):
 
 
 Placements = Annotated[list[Placement], Field(max_length=50)]
+URLS = {
+    "auth_uri": "authorization URL",
+    "token_uri": "access token URL",
+    "refresh_uri": "refresh URL",
+    "revocation_uri": "revocation URL",
+}
+
+
+def host_in(url: str) -> str:
+    """The host of a URL, "" for what has none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def lies_in(url: str, domains: list[str]) -> bool:
+    """Whether the host of a URL is one of these domains, or below one."""
+    host = host_in(url)
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
 class ApiKeyAuth(Part):
@@ -114,6 +137,9 @@ class OAuth2Auth(TokenPart):
     `param_names` are the vendor's own names for parameters, `authorization_param_names` those of the page only;
     `unencoded_params` of the page are written without percent-encoding what a URL can hold. `client_certificate` asks for
     one besides the secret; the client authentication `tls` has the certificate instead of a secret.
+
+    `valid_domain_names` are the domains, with all below them, in which the URLs of this part lie, and every server that a
+    connection chooses: then connections may share the owner's client although they name servers of their own. None: any domain.
     """
 
     label: ClassVar[str] = "OAuth 2.0"
@@ -155,6 +181,7 @@ class OAuth2Auth(TokenPart):
     callback_settings: dict[str, str] = Field(default_factory=dict)
     assertion: Assertion = Field(default_factory=Assertion)
     placements: Placements = Field(default_factory=list)
+    valid_domain_names: list[DomainName] = Field(default_factory=list, max_length=50)
 
     # scope separators are blanks: they must not be dropped with the surrounding ones
     model_config = {"str_strip_whitespace": False}
@@ -173,6 +200,20 @@ class OAuth2Auth(TokenPart):
             if value is not None and not {"clientAuthentication", "client_authentication"} & set(found):
                 found["clientAuthentication"] = "basic" if value else "body"
         return found
+
+    @field_validator("valid_domain_names")
+    @classmethod
+    def _hold_the_urls(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        for name, words in URLS.items():
+            url = info.data.get(name) or ""
+            # What a connection chooses is compared when it is known.
+            if value and url and not expressions.open_host(url) and not lies_in(expressions.sample(url), value):
+                raise ValueError(f"The {words} is outside of these domains. Add {host_in(expressions.sample(url))}, or correct the URL.")
+        return value
+
+    def allows(self, url: str) -> bool:
+        """Whether a URL lies in the valid domains."""
+        return not self.valid_domain_names or lies_in(url, self.valid_domain_names)
 
     @property
     def basic_token_auth(self) -> bool:

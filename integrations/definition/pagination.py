@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from integrations.definition.parts import HeaderName, Name, Part, Path, Paths, choice, header_name
+from integrations.definition.parts import Formula, HeaderName, Name, Part, Path, Paths, choice, header_name
 
 # Limits of the defaults (Rewst's custom integrations V2); a single run may ask for more or for all pages.
 MAX_DEFAULT_PAGE_SIZE = 1000
@@ -64,6 +64,19 @@ class _Counted(_Walked):
     empty_page_ends: bool = True
 
 
+class _Windowed(_Counted):
+    """A server that gives at most `window_size` records for one query, however many there are.
+
+    Before the walk would go beyond, it begins anew with the value that the last record has at `window_path` as a filter. Where
+    the filter includes that value, `unique_by` drops what comes again. The list has to be sorted by that value.
+    """
+
+    window_size: int | None = Field(default=None, ge=1, le=10_000_000)
+    window_param: Name = ""
+    window_location: Place = "query"
+    window_path: Path = ""
+
+
 class NoPagination(Part):
     """One request gives everything. The results key is optional: without it the answer itself is the result."""
 
@@ -73,7 +86,7 @@ class NoPagination(Part):
     results_key: Path = ""
 
 
-class IndexPagination(_Sized, _Counted):
+class IndexPagination(_Sized, _Windowed):
     """`offset=200&limit=100`: the parameter counts records. `increment` is by what it grows from page to page."""
 
     label: ClassVar[str] = "Index"
@@ -86,7 +99,7 @@ class IndexPagination(_Sized, _Counted):
     send_on_first_request: bool = True
 
 
-class PagePagination(_Sized, _Counted):
+class PagePagination(_Sized, _Windowed):
     """`page=3&page_size=100`: the parameter counts pages."""
 
     label: ClassVar[str] = "Page"
@@ -176,8 +189,28 @@ class RangePagination(_Counted):
         return value or "Content-Range"
 
 
+class ExpressionPagination(_Sized):
+    """JSONata expressions say what each page is asked for with: for lists that no other type can walk.
+
+    `first_expression` gives the values of the first page, an object or nothing; `next_expression` those of the next one,
+    nothing after the last. Without it, `cursor_expression` gives a cursor, nothing after the last page, and `first_expression`
+    is evaluated again with it as `query.cursor`. Each value goes to `values_location` under its own name; objects named
+    query, headers, body and path go there by the names in them, and `url` is a link that is followed.
+    """
+
+    label: ClassVar[str] = "Expression"
+
+    type: Literal["expression"] = "expression"
+    first_expression: Formula = ""
+    next_expression: Formula = ""
+    cursor_expression: Formula = ""
+    values_location: Annotated[Literal["query", "body", "header", "path", "templates"], BeforeValidator(choice)] = "query"
+    empty_page_ends: bool = False
+
+
 Pagination = Annotated[
-    NoPagination | IndexPagination | PagePagination | LinkPagination | PointerPagination | RangePagination, Field(discriminator="type")
+    NoPagination | IndexPagination | PagePagination | LinkPagination | PointerPagination | RangePagination | ExpressionPagination,
+    Field(discriminator="type"),
 ]
 PAGINATION_CLASSES: dict[str, type[Part]] = {
     "none": NoPagination,
@@ -186,6 +219,7 @@ PAGINATION_CLASSES: dict[str, type[Part]] = {
     "link": LinkPagination,
     "pointer": PointerPagination,
     "range": RangePagination,
+    "expression": ExpressionPagination,
 }
 
 
@@ -210,9 +244,30 @@ def pagination_gaps(pagination: Part) -> list[tuple[str, str]]:
             gaps += _pointer_gap(pagination)
             if pagination.after_location == "path" and not pagination.first_cursor:
                 gaps.append(("firstCursor", "The first cursor is missing: the path of the first request needs a value, for example start."))
+        case ExpressionPagination(next_expression="", cursor_expression=""):
+            gaps.append(
+                (
+                    "nextExpression",
+                    'The next expression is missing: it gives the values of the next page, for example {"page": paginationValues.page + 1}.',
+                )
+            )
+    gaps += _window_gaps(pagination)
     if isinstance(pagination, _Sized):
         gaps += _header_gap("pageSizeParam", pagination.page_size_location, pagination.page_size_param)
     return gaps
+
+
+def _window_gaps(pagination: Part) -> list[tuple[str, str]]:
+    if not isinstance(pagination, _Windowed) or not pagination.window_size:
+        return []
+    gaps = []
+    if not pagination.window_param:
+        gaps.append(
+            ("windowParam", "The window parameter is missing: the filter that takes the last record's value, for example created_after.")
+        )
+    if not pagination.window_path:
+        gaps.append(("windowPath", "The window path is missing: the field of a record that the filter takes, for example created_at."))
+    return gaps + _header_gap("windowParam", pagination.window_location, pagination.window_param)
 
 
 def _pointer_gap(pagination: PointerPagination) -> list[tuple[str, str]]:

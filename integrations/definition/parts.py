@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from integrations import addresses, expressions, paths
+from integrations import addresses, expressions, formulas, paths
 
 # RFC 9110: field names are tokens, field values hold no control characters.
 _TOKEN = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
@@ -75,6 +75,20 @@ def origin(value: Any) -> Any:
     return re.sub(r"^(https://.*):443$|^(http://.*):80$", r"\1\2", absolute_url(text).lower())
 
 
+def domain_name(value: Any) -> Any:
+    """A domain as it is compared: lower case, without a star or dot in front."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower().removeprefix("*").strip(".")
+    try:
+        host, port = addresses.parse_host(text)
+    except ValueError:
+        port, host = 1, ""
+    if port or not host:
+        raise ValueError(f"{value.strip()[:200]} is no domain name. Write it without https://, port and path, for example example.com.")
+    return host
+
+
 def json_path(value: str) -> str:
     paths.check(value)
     return value
@@ -99,6 +113,16 @@ Name = Annotated[str, Field(max_length=200)]
 def template(value: str) -> str:
     expressions.parse(value)
     return value
+
+
+def formula(value: str) -> str:
+    """A JSONata expression, without the braces of a placeholder round it."""
+    text = value.strip()
+    if text.startswith("{{") and text.endswith("}}"):
+        text = text[2:-2].strip()
+    if text:
+        formulas.check(text)
+    return text
 
 
 def url_template(value: str) -> str:
@@ -128,9 +152,11 @@ def _header_templates(value: dict[str, str]) -> dict[str, str]:
 
 
 Template = Annotated[str, Field(max_length=5000), BeforeValidator(lambda v: template(v) if isinstance(v, str) else v)]
+Formula = Annotated[str, Field(max_length=4000), BeforeValidator(lambda v: formula(v) if isinstance(v, str) else v)]
 UrlTemplate = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: url_template(v.strip()) if isinstance(v, str) else v)]
 PageUrl = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: page_url(v.strip()) if isinstance(v, str) else v)]
 Params = Annotated[dict[str, str], AfterValidator(_templates)]
 """Parameters by name. A value may hold placeholders; one that is empty takes a parameter out that would be sent otherwise."""
 HeaderTemplates = Annotated[dict[str, str], AfterValidator(_header_templates)]
+DomainName = Annotated[str, Field(max_length=253), BeforeValidator(domain_name)]
 Origin = Annotated[str, Field(max_length=300), BeforeValidator(origin)]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import regex
 from pydantic import BeforeValidator, Field, field_validator
 
-from integrations.definition.parts import HeaderName, Part, Path, choice
+from integrations.definition.parts import Formula, HeaderName, Part, Path, choice
 from integrations.definition.statuses import StatusPatterns, names
 
 
@@ -39,6 +39,10 @@ class RateLimit(Part):
     `retry_after_headers` hold seconds to wait or a date, `reset_headers` the moment from which calls are welcome (seconds
     or milliseconds since 1970, or a date); of several the longest wait counts. `remaining_header` names the header that
     says 0 when nothing is left. `statuses` (429, 503, 5xx) replace those that are repeated otherwise.
+
+    JSONata over `status`, `headers` (names in lower case) and `body` says the rest: `limited_expression` whether an answer, of whatever
+    status, means that there were too many calls; `wait_expression` how many seconds to wait, `reset_expression` from when on calls
+    are welcome.
     """
 
     retry_after_headers: list[HeaderName] = Field(default_factory=list, max_length=10)
@@ -46,6 +50,9 @@ class RateLimit(Part):
     remaining_header: HeaderName = ""
     statuses: StatusPatterns = Field(default_factory=list)
     body: BodyWait | None = None
+    limited_expression: Formula = ""
+    wait_expression: Formula = ""
+    reset_expression: Formula = ""
 
     def names(self, status: int) -> bool:
         """Whether a status is among `statuses`."""

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field
 from pydantic.alias_generators import to_camel
 
 from integrations import addresses, expressions
-from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, auth_gaps
+from integrations.definition.auth import AUTH_CLASSES, Auth, NoAuth, OAuth2Auth, auth_gaps
 from integrations.definition.errors import ErrorRules, Value
 from integrations.definition.fields import ConnectionField
 from integrations.definition.media import MediaTypes
@@ -100,6 +100,8 @@ class Definition(Part):
     # The header by which the vendor knows a repeated POST, PUT, PATCH or DELETE again, for example Idempotency-Key; "": it has none.
     idempotency_header: HeaderName = ""
     credential_origins: list[Origin] = Field(default_factory=list, max_length=20)
+    # Credentials follow a redirect within their origin; with this they follow none.
+    skip_follow_authorization_header: bool = False
     media_types: MediaTypes = Field(default_factory=MediaTypes)
     errors: ErrorRules = Field(default_factory=list)
     # A placeholder over `response` (the body's members, body, status, headers): what it gives makes a success a failure; "": nothing does.
@@ -142,13 +144,29 @@ class Definition(Part):
     def host_is_open(self) -> bool:
         """Whether whoever connects chooses a server, so that the owner's own secrets must not go there."""
         lists = [f"settings.{field.name}" for field in self.connection_fields if field.type == "select"]
+        if self.valid_domain_names:
+            return any(expressions.open_host(url, lists) for url in self._other_urls)
         urls = [self.api_base_uri, *self.credential_urls]
         return self.host_at_connect or any(expressions.open_host(url, lists) for url in urls if url)
 
     @property
+    def valid_domain_names(self) -> list[str]:
+        """The domains in which every server lies that a connection chooses; none: it may choose any."""
+        return self.auth.valid_domain_names if isinstance(self.auth, OAuth2Auth) else []
+
+    @property
     def credential_urls(self) -> list[str]:
         """Every URL besides the base URI to which credentials go, placeholders and all."""
-        return list(filter(None, [self.ping.base_uri if self.ping else "", *_urls(self.auth), *self.credential_origins]))
+        return list(filter(None, [*self._other_urls, *self.auth_urls]))
+
+    @property
+    def auth_urls(self) -> list[str]:
+        """Those of the authentication."""
+        return list(filter(None, _urls(self.auth)))
+
+    @property
+    def _other_urls(self) -> list[str]:
+        return [*([self.ping.base_uri] if self.ping and self.ping.base_uri else []), *self.credential_origins]
 
     def changed(self, **parts: Any) -> Self:
         """A validated copy with some parts replaced."""

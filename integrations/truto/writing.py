@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from integrations.definition import Definition
+from integrations.definition import Definition, RateLimit
 from integrations.operation import Operation
 from integrations.truto.access import CLIENT_FIELDS
+from integrations.truto.paging import EXPRESSIONS
 from integrations.truto.reading import read
 from integrations.truto.secrets import masked
 
@@ -94,13 +95,8 @@ def _anew(definition: Definition, operations: list[Operation], label: str) -> di
     found |= _access(definition)
     if pagination := _pagination(definition.pagination):
         found["pagination"] = pagination
-    limit = definition.rate_limit
-    if limit.retry_after_headers or limit.remaining_header:
-        found["rate_limit"] = {
-            "is_rate_limited": True,
-            "retry_after_header_expression": next(iter(limit.retry_after_headers), "Retry-After"),
-            **({"rate_limit_header_expression": limit.remaining_header} if limit.remaining_header else {}),
-        }
+    if limit := _rate_limit(definition.rate_limit):
+        found["rate_limit"] = limit
     if definition.error_expression:
         found["error_expression"] = definition.error_expression
     resources: dict[str, Any] = {}
@@ -195,7 +191,22 @@ def _pagination(pagination: Any) -> dict[str, Any] | None:
             return {"format": "cursor", "config": {"cursor_path": pagination.next_page_key, "is_link": True, **size}}
         case "range":
             return {"format": "range", "config": {"range_unit": pagination.range_unit}}
+        case "expression":
+            written = {f"{theirs}_expression": getattr(pagination, ours) for ours, theirs in EXPRESSIONS.items()}
+            return {"format": "dynamic", "config": {**{name: text for name, text in written.items() if text}, **size}}
     return None
+
+
+def _rate_limit(limit: RateLimit) -> dict[str, Any]:
+    reset = limit.remaining_header or next(iter(limit.reset_headers), "") or limit.reset_expression
+    told = {
+        "retry_after_header_expression": next(iter(limit.retry_after_headers), "") or limit.wait_expression,
+        "rate_limit_header_expression": reset,
+    }
+    if not (limit.limited_expression or any(told.values())):
+        return {}
+    told["retry_after_header_expression"] = told["retry_after_header_expression"] or "Retry-After"
+    return {"is_rate_limited": limit.limited_expression or True, **{name: text for name, text in told.items() if text}}
 
 
 def _resource_of(operation: Operation) -> tuple[str, str]:

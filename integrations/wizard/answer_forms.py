@@ -12,7 +12,7 @@ from integrations.refusals import Invalid, Refusal
 from integrations.wizard.base_forms import StepForm
 from integrations.wizard.inputs import text
 from integrations.wizard.object_rows import RowForm, RowsField, refuse_row
-from integrations.wizard.setting_fields import LinesField
+from integrations.wizard.setting_fields import LinesField, tick
 
 FORMATS: Final = {
     "json": "JSON",
@@ -106,6 +106,7 @@ class AnswersForm(StepForm):
         "media_charset": "mediaTypes.charset",
         "errors_": "errors",
         "error_expression": "errorExpression",
+        "skip_follow_authorization_header": "skipFollowAuthorizationHeader",
     }
 
     media_request = forms.ChoiceField(
@@ -132,6 +133,10 @@ class AnswersForm(StepForm):
         widget=text(placeholder="utf-8"),
         help_text="Of answers that name none, for example iso-8859-1.",
     )
+    skip_follow_authorization_header = tick(
+        "Leave the credentials out where a call is redirected",
+        "They never follow to another server. Some APIs redirect within their own to signed addresses that refuse any credentials: tick it for those.",
+    )
     error_expression = expression_field()
     errors_ = rule_rows(
         "The first rule that fits an answer counts; a rule without statuses looks at every answer. An action's own rules go before these."
@@ -143,13 +148,15 @@ class AnswersForm(StepForm):
         return {
             **{f"media_{name}": getattr(types, name) for name in ("request", "success", "error", "charset")},
             "error_expression": definition.error_expression,
+            "skip_follow_authorization_header": definition.skip_follow_authorization_header,
             "errors_": [rule.model_dump() for rule in definition.errors],
         }
 
     def save(self) -> None:
         given = self.cleaned_data
         types = {name.removeprefix("media_"): value for name, value in given.items() if name.startswith("media_")}
-        parts: dict[str, Any] = {"media_types": types, "error_expression": given["error_expression"]}
+        names = ("error_expression", "skip_follow_authorization_header")
+        parts: dict[str, Any] = {"media_types": types, **{name: given[name] for name in names}}
         if "errors_-TOTAL_FORMS" in self.data:
             parts["errors"] = given["errors_"]
         services.change_definition(integration=self.saved, **parts)

@@ -11,10 +11,12 @@ from integrations import services
 from integrations.definition import BodyWait
 from integrations.models import Integration
 from integrations.wizard.base_forms import StepForm
-from integrations.wizard.inputs import text
+from integrations.wizard.inputs import lines, text
 from integrations.wizard.setting_fields import WordsField, option
 
 _BODY = "body_"
+_PLAIN = ("remaining_header", "retry_after_headers", "reset_headers", "statuses")
+_EXPRESSIONS = ("limited_expression", "wait_expression", "reset_expression")
 
 
 class LimitsForm(StepForm):
@@ -56,6 +58,24 @@ class LimitsForm(StepForm):
         help_text="A regular expression whose first group is the time. Empty: the whole text.",
     )
     body_kind = option("The time is", {"after": "How long to wait, in seconds", "at": "The moment from which calls are welcome"}, "")
+    limited_expression = forms.CharField(
+        required=False,
+        label="Too many calls, as an expression",
+        widget=lines(placeholder='status = 200 and body.error.code = "RATE"', rows="2"),
+        help_text="JSONata over status, headers (names in lower case) and body, for vendors that say it with any other status.",
+    )
+    wait_expression = forms.CharField(
+        required=False,
+        label="Seconds to wait, as an expression",
+        widget=lines(placeholder="$number(headers.`x-retry-in-ms`) / 1000", rows="2"),
+        help_text="Gives the seconds until the next call. Of several times the longest counts.",
+    )
+    reset_expression = forms.CharField(
+        required=False,
+        label="Moment of the next call, as an expression",
+        widget=lines(placeholder="$number(headers.`x-plan-reset`)", rows="2"),
+        help_text="Gives the moment from which calls are welcome: seconds or milliseconds since 1970, or a date.",
+    )
     idempotency_header = forms.CharField(
         required=False,
         label="Idempotency header",
@@ -68,7 +88,7 @@ class LimitsForm(StepForm):
             "Too many calls",
             "Junction waits as long as the vendor asks and then goes on by itself. Status 429, the header Retry-After and the usual rate limit "
             "headers are understood already; fill in only what this vendor does differently.",
-            ("remaining_header", "retry_after_headers", "reset_headers", "statuses"),
+            _PLAIN,
         ),
         (
             "Requests that must not happen twice",
@@ -88,7 +108,7 @@ class LimitsForm(StepForm):
         limit = definition.rate_limit
         body = limit.body.model_dump() if limit.body else {}
         return {
-            **{name: getattr(limit, name) for name in ("remaining_header", "retry_after_headers", "reset_headers", "statuses")},
+            **{name: getattr(limit, name) for name in (*_PLAIN, *_EXPRESSIONS)},
             **{f"{_BODY}{name}": body.get(name, "") for name in BodyWait.model_fields},
             "idempotency_header": definition.idempotency_header,
         }
@@ -102,19 +122,19 @@ class LimitsForm(StepForm):
     def save(self) -> None:
         sent = self.cleaned_data
         limit = self.saved.working.definition.rate_limit.dump()
-        limit |= {to_camel(name): sent[name] for name in ("remaining_header", "retry_after_headers", "reset_headers", "statuses")}
+        limit |= {to_camel(name): sent[name] for name in (*_PLAIN, *_EXPRESSIONS)}
         body = {name: sent[f"{_BODY}{name}"] for name in BodyWait.model_fields}
         limit["body"] = {name: value for name, value in body.items() if value} if sent["body_path"] else None
         services.change_definition(integration=self.saved, rate_limit=limit, idempotency_header=sent["idempotency_header"])
 
     @property
     def text_fields(self) -> list[Any]:
-        """Where a text of the answer holds the time: rare, and folded away."""
-        return [self[name] for name in self.fields if name.startswith(_BODY)]
+        """Where a text of the answer holds the time, and what only expressions can say: rare, and folded away."""
+        return [self[name] for name in self.fields if name.startswith(_BODY) or name in _EXPRESSIONS]
 
     @property
     def text_open(self) -> bool:
-        return bool(self.initial.get("body_path")) or any(field.errors for field in self.text_fields)
+        return any(self.initial.get(name) for name in ("body_path", *_EXPRESSIONS)) or any(field.errors for field in self.text_fields)
 
     @property
     def sections(self) -> list[dict[str, Any]]:

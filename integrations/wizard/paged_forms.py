@@ -160,3 +160,29 @@ class CountedForm(WalkedForm):
     empty_page_ends = YesNoField(
         label="An empty page is the end", help_text="Say no only with a has-more path or a total, or the run would never end."
     )
+
+
+class WindowedForm(CountedForm):
+    """A counted type whose walk may begin anew where the server gives no more."""
+
+    advanced: ClassVar[tuple[str, ...]] = (*CountedForm.advanced, "window_size", "window_param", "window_location", "window_path")
+
+    window_size = forms.IntegerField(
+        required=False,
+        label="Window",
+        widget=forms.NumberInput(attrs={"min": 1, "placeholder": "10000"}),
+        help_text="The most records that the vendor gives for one query, as its documentation says. The walk then begins anew behind the last record. Leave it empty if there is no such limit.",
+    )
+    window_param = forms.CharField(
+        required=False,
+        label="Window parameter",
+        widget=text(placeholder="created_after"),
+        help_text="The filter that takes the last record's value. The list has to be sorted by it.",
+    )
+    window_location = place("Window parameter goes into")
+    window_path = forms.CharField(
+        required=False,
+        label="Window path",
+        widget=text(placeholder="created_at"),
+        help_text="The field of a record that the filter takes. Where the filter includes that value, de-duplicate by the id.",
+    )

@@ -10,6 +10,7 @@ from typing import ClassVar
 from django import forms
 
 from integrations.definition import (
+    ExpressionPagination,
     IndexPagination,
     LinkPagination,
     NoPagination,
@@ -18,9 +19,9 @@ from integrations.definition import (
     RangePagination,
 )
 from integrations.widgets import Card
-from integrations.wizard.inputs import text
-from integrations.wizard.paged_forms import CountedForm, PaginationForm, SizedForm
-from integrations.wizard.setting_fields import YesNoField, option, place, tick
+from integrations.wizard.inputs import lines, text
+from integrations.wizard.paged_forms import CountedForm, PaginationForm, SizedForm, WindowedForm
+from integrations.wizard.setting_fields import PLACES, YesNoField, option, place, tick
 
 
 class NoPaginationForm(PaginationForm):
@@ -43,15 +44,14 @@ class NoPaginationForm(PaginationForm):
     )
 
 
-class IndexForm(SizedForm, CountedForm):
+class IndexForm(SizedForm, WindowedForm):
     part = IndexPagination
     advanced: ClassVar[tuple[str, ...]] = (
         "index_location",
         "increment",
         "send_on_first_request",
         *SizedForm.advanced,
-        "short_page_ends",
-        "empty_page_ends",
+        *(name for name in WindowedForm.advanced if name not in SizedForm.advanced),
     )
     card = Card(
         "A parameter counts records.",
@@ -84,14 +84,13 @@ class IndexForm(SizedForm, CountedForm):
     send_on_first_request = YesNoField(label="The first request has the index", help_text="Say no if the vendor refuses it there.")
 
 
-class PageForm(SizedForm, CountedForm):
+class PageForm(SizedForm, WindowedForm):
     part = PagePagination
     advanced: ClassVar[tuple[str, ...]] = (
         "page_location",
         "send_on_first_request",
         *SizedForm.advanced,
-        "short_page_ends",
-        "empty_page_ends",
+        *(name for name in WindowedForm.advanced if name not in SizedForm.advanced),
     )
     card = Card(
         "A parameter counts pages.",
@@ -251,6 +250,45 @@ class RangeForm(CountedForm):
     )
 
 
+class ExpressionForm(SizedForm):
+    part = ExpressionPagination
+    advanced: ClassVar[tuple[str, ...]] = ("cursor_expression", "values_location", *SizedForm.advanced, "empty_page_ends")
+    card = Card(
+        "Expressions say what the next request has.",
+        (
+            "no other type fits: two values move together, or the next one has to be calculated",
+            "the position depends on the last record and on a flag",
+            "you know JSONata, or bring the expressions of another product",
+        ),
+        "code",
+    )
+
+    first_expression = forms.CharField(
+        required=False,
+        label="First expression",
+        widget=lines(placeholder='{"page": 1}'),
+        help_text="JSONata that gives an object with the values of the first request. Empty: it has none. query holds the inputs of the run and limit, the page size.",
+    )
+    next_expression = forms.CharField(
+        required=False,
+        label="Next expression",
+        widget=lines(placeholder='$exists(body.next) ? {"page": paginationValues.page + 1} : null'),
+        help_text="Gives the values of the next request, and nothing after the last page. It reads body, headers, response, url, query, records (count, received, last) and paginationValues, those of the page that came.",
+    )
+    cursor_expression = forms.CharField(
+        required=False,
+        label="Cursor expression",
+        widget=lines(placeholder="body.next_cursor"),
+        help_text="Instead of a next expression: gives a cursor, and nothing after the last page. The first expression is then evaluated again and finds it as query.cursor.",
+    )
+    values_location = option(
+        "The values go into",
+        {**PLACES, "templates": "Only the placeholders of the action, as pagination.name"},
+        "Each under its own name. Objects named query, headers, body and path go there in any case, and url is a link that is followed.",
+    )
+    empty_page_ends = tick("An empty page is the end", "Otherwise a page without records is passed as long as the expression gives values.")
+
+
 PAGINATION_FORMS: dict[str, type[PaginationForm]] = {
     "none": NoPaginationForm,
     "index": IndexForm,
@@ -258,4 +296,5 @@ PAGINATION_FORMS: dict[str, type[PaginationForm]] = {
     "link": LinkForm,
     "pointer": PointerForm,
     "range": RangeForm,
+    "expression": ExpressionForm,
 }

@@ -226,7 +226,8 @@ class OAuth2Form(TokenForm, AssertionForm):
         ),
         Group(
             "Token request",
-            ("token_request_method", "token_request_content_type", "token_params", "token_headers", "scope_separator", "param_names", "client_certificate"),
+            ("token_request_method", "token_request_content_type", "token_params", "token_headers", "scope_separator", "param_names", "client_certificate",
+             "valid_domain_names"),
             "How a token is asked for, where it differs from the usual form-encoded POST.",
         ),
         Group("Token answer", ANSWER, "Where the answer says what."),
@@ -322,6 +323,11 @@ class OAuth2Form(TokenForm, AssertionForm):
         name="Standard name",
         value="Vendor's name",
         add="Add a name",
+    )
+    valid_domain_names = LinesField(
+        label="Valid domain names",
+        help_text="One a line, such as example.com: the URLs above, and every server that a connection may choose, lie in one of these domains. "
+        "Then connections can share your client although each names a server of its own. Empty: any domain.",
     )
     refresh_uri = path("Refresh URL", "Only where tokens are renewed at another address than the access token URL.")
     refresh_client_authentication = option(

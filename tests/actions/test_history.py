@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from actions import finalize, history
 from actions import services as actions
-from connections import services as connections
+from connections import checking
 from integrations import services as integrations
 from integrations.models import Integration, User
 from integrations.models.integration import Status
@@ -135,7 +135,7 @@ def test_deprecated_integration_goes_on_for_who_is_connected_and_is_closed_to_ot
     connection = make_connection(integration)
     integrations.set_status(integration=integration, status=Status.DEPRECATED)
     with pytest.raises(Conflict) as refusal:
-        connections.check_installable(integration, cast.client_b)
+        checking.check_installable(integration, cast.client_b)
     assert refusal.value.message == (
         "Sample cannot be connected. It is deprecated: what is connected goes on working, but nothing new can be connected."
     )

@@ -10,6 +10,7 @@ from django.urls import reverse
 from actions import finalize, history, runs, services
 from actions.models import Run
 from connections import services as connections
+from connections import trials
 from connections.models import Connection
 from integrations import services as integrations
 from integrations.models import AuditEntry, Integration
@@ -61,7 +62,7 @@ def test_pinned_connection_tests_and_runs_by_its_revision_and_the_other_by_the_n
     publish_second(connection.integration, cast)
     said = []
     for row in (connection, other):
-        connections.test(connection=fresh(row), user=cast.carol)
+        trials.test(connection=fresh(row), user=cast.carol)
         run = ran(row, cast)
         said.append((run.verdict, run.action.revision.number, [seen.headers["x-version"] for seen in server.seen]))
         server.seen.clear()
@@ -87,7 +88,7 @@ def test_action_that_the_pinned_revision_lacks_is_refused_with_the_reason(connec
 
 def test_pin_says_of_a_tested_connection_that_it_is_not_tested_by_the_other_revision(connection: Connection, cast: Cast) -> None:
     publish_second(connection.integration, cast)
-    connections.test(connection=fresh(connection))
+    trials.test(connection=fresh(connection))
     assert connections.pin(connection=connection, number=2).state == "working"  # the same revision as before
     assert connections.pin(connection=connection, number=1).state == "untested"
     with pytest.raises(Invalid) as refusal:

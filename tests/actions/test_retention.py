@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from actions import pieces, results, retention, runs
 from actions.models import Run
 from config.storage import results_storage
-from connections import upkeep
+from connections.tokens import upkeep
 from integrations.models import AuditEntry, User
 from integrations.refusals import Conflict
 from tests.actions.test_runs import PAGES, Runner

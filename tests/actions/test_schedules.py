@@ -6,21 +6,26 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from actions import runs
-from actions.models import Run, Schedule
-from actions.schedules import services
+from actions import finalize, runs
+from actions import services as actions
+from actions.models import Action, Run, Schedule
+from actions.schedules import obstacles, services
 from actions.schedules.timing import Timing, problems
+from connections import services as connections
 from connections.models import Connection
-from integrations.models import Integration, Membership, User
+from integrations import services as integrations
+from integrations.models import Integration, Membership, Role, User
 from integrations.models.audit import AuditEntry
-from integrations.refusals import Invalid
+from integrations.organizations import environments
+from integrations.refusals import Conflict, Invalid
 from tests.backends import ROOT, Worker, environment_of_processes, eventually, stop
-from tests.cast import MakeConnection, MakeIntegration, action_of, action_values
+from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, action_values, member
 from tests.pages import signed_in, text
 from tests.vendor.server import VendorServer
 
@@ -116,10 +121,10 @@ def test_owner_who_may_no_longer_run_switches_it_off(schedule: Schedule, carol: 
     Membership.objects.filter(user=carol).delete()
     assert services.fire(schedule.pk) is None
     schedule.refresh_from_db()
-    assert (schedule.is_enabled, schedule.message, schedule.next_at) == (False, services.NOT_ALLOWED, None)
+    assert (schedule.is_enabled, schedule.message, schedule.next_at) == (False, f"Switched off. {obstacles.NOT_ALLOWED}", None)
     assert PeriodicTask.objects.get(pk=schedule.clock_id).enabled is False
     assert Run.objects.count() == 0
-    assert AuditEntry.objects.filter(verb="schedule changed", note=services.NOT_ALLOWED).count() == 1
+    assert AuditEntry.objects.filter(verb="schedule changed", note=f"Switched off. {obstacles.NOT_ALLOWED}").count() == 1
 
 
 def test_owner_who_was_switched_off_stops_it(schedule: Schedule, carol: User) -> None:
@@ -147,7 +152,136 @@ def test_action_that_was_removed_switches_it_off(schedule: Schedule, integration
     action_of(integration).delete()
     assert services.fire(schedule.pk) is None
     schedule.refresh_from_db()
-    assert (schedule.is_enabled, schedule.message) == (False, services.GONE)
+    assert (schedule.is_enabled, schedule.message) == (False, f"Switched off. {obstacles.GONE}")
+
+
+def test_pinned_connection_runs_the_action_of_its_revision_although_the_newest_lacks_it(
+    schedule: Schedule, integration: Integration, connection: Connection, bob: User
+) -> None:
+    connections.pin(connection=connection, number=1)
+    actions.add(integration=integration, values=action_values(name="Another", path="/another"))
+    finalize.finalize(integration=integration, user=bob)
+    Action.objects.filter(
+        revision=integration.current, uid=schedule.action_uid
+    ).delete()  # as where an earlier revision is put in force again
+    run = services.fire(schedule.pk)
+    assert run is not None
+    runs.execute(run.pk)
+    run.refresh_from_db()
+    assert (run.verdict, run.record_count, run.action.revision.number) == ("complete", 30, 1)
+
+
+def test_revision_that_lacks_the_action_is_told_and_the_schedule_stays_on(
+    integration: Integration, connection: Connection, carol: User, bob: User
+) -> None:
+    actions.add(integration=integration, values=action_values(name="List groups", path="/faults/pages?total=3", paginated=True))
+    finalize.finalize(integration=integration, user=bob)
+    made = services.save(
+        schedule=None, action=action_of(integration, "list_groups"), connection=connection, user=carol, timing=Timing(minutes=5)
+    )
+    connections.pin(connection=connection, number=1)
+    assert services.fire(made.pk) is None
+    made.refresh_from_db()
+    assert (made.is_enabled, made.message) == (
+        True,
+        "It could not be started. List groups is newer than revision 1, to which the connection Main is pinned. Choose another "
+        "connection, or unpin it on its page.",
+    )
+
+
+def test_schedule_with_a_members_own_connection_is_that_members_alone(
+    integration: Integration, make_connection: MakeConnection, cast: Cast
+) -> None:
+    integrations.update(integration=integration, extra={"mode": "per-user"})
+    own = make_connection(integration, name="Of Carol")
+    made = services.save(
+        schedule=None, action=action_of(integration), connection=own, user=cast.carol, timing=Timing(minutes=5), inputs={"total": 3}
+    )
+    olga = member("olga", cast.client_a, Role.OPERATOR)
+    assert [list(Schedule.objects.visible_to(user)) for user in (cast.carol, olga, cast.alice)] == [[made], [], []]
+    with pytest.raises(Conflict, match="The connection belongs to another member alone"):
+        services.set_enabled(schedule=made, is_enabled=True, user=olga)
+    with pytest.raises(Conflict, match="Of Carol belongs to another member alone: Sample is connected per user"):
+        services.save(
+            schedule=made, action=action_of(integration), connection=own, user=olga, timing=Timing(minutes=5), inputs={"total": 3}
+        )
+    Schedule.objects.update(owner=olga)
+    assert services.fire(made.pk) is None
+    made.refresh_from_db()
+    assert (made.is_enabled, made.message, Run.objects.count()) == (False, f"Switched off. {obstacles.OF_ANOTHER}", 0)
+
+
+def test_connection_that_is_no_longer_lent_from_above_is_left_out_and_goes_on_when_it_is_again(
+    integration: Integration, make_connection: MakeConnection, cast: Cast
+) -> None:
+    above = make_connection(integration, organization=cast.msp, user=cast.alice)
+    Connection.objects.filter(pk=above.pk).update(below=Connection.Below.EVERYBODY)
+    made = services.save(
+        schedule=None, action=action_of(integration), connection=None, organization=cast.client_a, user=cast.carol,
+        timing=Timing(minutes=5), inputs={"total": 3},
+    )  # fmt: skip
+    assert made.connection == above
+    Connection.objects.filter(pk=above.pk).update(below=Connection.Below.NOBODY)
+    assert services.fire(made.pk) is None
+    made.refresh_from_db()
+    assert (made.is_enabled, made.message) == (
+        True, "Left out. Main cannot be used for Client A. Its owner does not allow organizations below to use it.",
+    )  # fmt: skip
+    assert "Its owner does not allow organizations below to use it." in text(signed_in(cast.carol, cast.client_a).get("/runs/schedules/"))
+    Connection.objects.filter(pk=above.pk).update(below=Connection.Below.EVERYBODY)
+    run = services.fire(made.pk)
+    made.refresh_from_db()
+    assert (run is not None, made.message) == (True, "")
+
+
+def test_connection_that_has_to_be_authorized_again_is_left_out(schedule: Schedule, connection: Connection) -> None:
+    Connection.objects.filter(pk=connection.pk).update(state=Connection.State.REAUTHORIZE)
+    assert (services.fire(schedule.pk), Run.objects.count()) == (None, 0)
+    schedule.refresh_from_db()
+    assert (schedule.is_enabled, schedule.message) == (True, f"Left out. {obstacles.UNAUTHORIZED}")
+
+
+def test_hidden_integration_goes_on_for_those_who_are_connected(schedule: Schedule, integration: Integration) -> None:
+    integrations.set_status(integration=integration, status="hidden")
+    run = services.fire(schedule.pk)
+    assert run is not None
+    runs.execute(run.pk)
+    run.refresh_from_db()
+    assert (run.verdict, run.record_count) == ("complete", 30)
+
+
+def test_deleted_integration_takes_its_schedules_along(schedule: Schedule, integration: Integration) -> None:
+    integrations.delete(integration=integration, cascade=True)
+    assert (Schedule.objects.count(), PeriodicTask.objects.filter(task=services.FIRE).count()) == (0, 0)
+    assert services.fire(schedule.pk) is None
+
+
+def test_schedule_runs_in_the_environment_of_its_connection(
+    integration: Integration, connection: Connection, make_connection: MakeConnection, cast: Cast
+) -> None:
+    environments.create(organization=cast.client_a, name="Sandbox")
+    sandbox = make_connection(integration, name="Sandbox", environment="sandbox")
+    client = signed_in(cast.carol)
+    body = {"action": str(action_of(integration).uid), "organization": str(cast.client_a.pk), "inputs": {"total": 5}, "everyMinutes": 60}
+    made = client.post("/api/schedules", {**body, "environment": "sandbox"}, content_type="application/json")
+    assert (made.status_code, made.json()["connection"], made.json()["environment"]) == (201, str(sandbox.pk), "sandbox")
+    run = services.fire(UUID(made.json()["id"]))
+    assert run is not None
+    assert run.connection == sandbox
+    assert "sandbox" in text(client.get("/runs/schedules/"))
+    moved = client.patch(made.headers["Location"], {"environment": "production"}, content_type="application/json").json()
+    assert (moved["connection"], moved["environment"]) == (str(connection.pk), "production")
+    refused = client.post(
+        "/api/schedules", {**body, "connection": str(connection.pk), "environment": "sandbox"}, content_type="application/json"
+    )
+    assert refused.status_code == 409
+
+
+def test_list_says_what_will_keep_a_schedule_from_running(schedule: Schedule, carol: User, bob: User) -> None:
+    Membership.objects.filter(user=carol).delete()
+    page = text(signed_in(bob, schedule.organization).get("/runs/schedules/"))
+    assert f"Cannot run {obstacles.NOT_ALLOWED}" in page
+    assert signed_in(bob).get(f"/api/schedules/{schedule.pk}").json()["problem"] == obstacles.NOT_ALLOWED
 
 
 def test_schedule_that_is_off_does_nothing(schedule: Schedule, carol: User) -> None:

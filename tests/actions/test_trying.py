@@ -10,7 +10,7 @@ import pytest
 from actions import suggesting, trying
 from actions.pagination.strategy import PageSeen
 from actions.trying import Trial
-from connections import services as connections
+from connections import trials
 from connections.exchange import Headers
 from integrations.definition import PAGINATION, Definition, NoPagination, RangePagination
 from integrations.operation import Operation
@@ -34,7 +34,7 @@ def try_it(vendor: VendorServer, make_integration: MakeIntegration) -> Try:
         operation = Operation.model_validate(
             {"name": "List", "path": path, "paginated": True, "parameters": [{"name": name} for name in parameters]}
         )
-        with connections.unsaved_client(integration=integration, definition=described, credentials=credentials, settings={}) as client:
+        with trials.unsaved_client(integration=integration, definition=described, credentials=credentials, settings={}) as client:
             return trying.try_it(
                 client=client,
                 definition=described,
@@ -151,12 +151,12 @@ def test_connection_is_not_used_for_a_draft_that_calls_another_host(
     integration = make_integration(base_uri=vendor.url, auth={"type": "bearer"})
     connection = make_connection(integration, credentials={"token": "t-1"})
     same = integration.working.definition
-    connections.draft_client(connection=connection, definition=same.changed(pagination=PAGINATION.validate_python(PAGE)))
+    trials.draft_client(connection=connection, definition=same.changed(pagination=PAGINATION.validate_python(PAGE)))
     elsewhere: Definition = same.changed(api_base_uri="https://collector.example.org")
     other_way: Definition = same.changed(auth={"type": "apikey", "apiKeyName": "key", "apiKeyLocation": "query"})
     for definition in (elsewhere, other_way):
         with pytest.raises(Conflict):
-            connections.draft_client(connection=connection, definition=definition)
+            trials.draft_client(connection=connection, definition=definition)
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,11 @@ django.setup()
 
 from django.db import connections  # noqa: E402
 
-from connections import services  # noqa: E402
-from connections.client import CallError, client_for  # noqa: E402
+from connections import checking  # noqa: E402
 from connections.exchange import Outgoing, TransportError  # noqa: E402
 from connections.models import Connection  # noqa: E402
+from connections.opening import client_for  # noqa: E402
+from connections.retries import CallError  # noqa: E402
 
 answered: Counter[int] = Counter()
 sentences: Counter[str] = Counter()
@@ -33,7 +34,7 @@ def work(ids: list[str], until: float) -> None:
     while time.monotonic() < until:
         connection = Connection.objects.select_related("integration", "credential").get(pk=random.choice(ids))
         try:
-            with client_for(connection, services.definition_of(connection.integration)) as client:
+            with client_for(connection, checking.definition_of(connection.integration)) as client:
                 answer = client.send(Outgoing("GET", f"{client.base}/me"))
                 answered[answer.status] += 1
         except (CallError, TransportError) as error:

@@ -12,14 +12,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from connections import tokens
-from connections.client import client_for
+from connections import services
+from connections.checking import definition_of
 from connections.exchange import Outgoing
-from connections.grants import Held
 from connections.models import Authorization, Connection, Credential, TokenEvent
-from connections.services import definition_of
+from connections.opening import client_for
+from connections.tokens import stores
+from connections.tokens.grants import Held
 from integrations.models import Integration
 from tests.cast import Cast, MakeConnection, MakeIntegration
+from tests.connections.proxy import proxying
 from tests.pages import signed_in, text
 from tests.vendor.authorization import CLIENT_ID, CLIENT_SECRET
 from tests.vendor.client import call
@@ -65,7 +67,7 @@ def decide(url: str, decision: str = "agree") -> dict[str, str]:
 
 
 def held(connection: Connection) -> Any:
-    return tokens.held_in(Credential.objects.get(pk=connection.pk))
+    return stores.held_in(Credential.objects.get(pk=connection.pk))
 
 
 def called(connection: Connection) -> int:
@@ -111,6 +113,16 @@ def test_agreeing_gives_the_connection_a_token_that_works(connection: Connection
     page = browser.get(answer["Location"])
     assert "Main is authorized." in text(page)
     assert [grant.access in page.content.decode() for grant in vendor.agree.grants] == [False]
+
+
+def test_code_is_exchanged_on_the_way_that_the_connection_sets(connection: Connection, vendor: VendorServer, cast: Cast) -> None:
+    with proxying() as proxy:
+        services.change(connection=connection, options={"network": {"proxy": proxy.url}})
+        browser = signed_in(cast.carol)
+        browser.get(CALLBACK, decide(begin(browser, connection)))
+        exchanged = list(proxy.asked)
+        assert called(connection) == 200
+    assert exchanged == [f"127.0.0.1:{urlsplit(vendor.url).port}"]
 
 
 def test_token_is_renewed_by_the_rotating_refresh_token_without_a_rejected_call(
@@ -244,26 +256,26 @@ def test_refused_code_leaves_the_reason_and_no_secret(vendor: VendorServer, conn
 
 
 def test_connection_that_was_changed_meanwhile_keeps_its_change(connection: Connection, cast: Cast) -> None:
-    before = tokens.snapshot(connection.pk)
+    before = stores.snapshot(connection.pk)
     browser = signed_in(cast.carol)
     browser.post(
         reverse("connection-detail", args=[connection.pk]),
         {"name": "Main", "credentials.clientId": "another", "credentials.clientSecret": ""},
     )
-    assert tokens.adopt(before, Held("late"), reason="authorized") is False
+    assert stores.adopt(before, Held("late"), reason="authorized") is False
     assert (held(connection).value, TokenEvent.objects.count()) == ("", 0)
 
 
 def test_new_token_wins_over_a_renewal_that_is_under_way(connection: Connection, cast: Cast) -> None:
     row = Credential.objects.select_related("connection").get(pk=connection.pk)
-    assert tokens.take(row, "worker") is True
-    event, _ = tokens.journal(row, "due")
+    assert stores.take(row, "worker") is True
+    event, _ = stores.journal(row, "due")
     browser = signed_in(cast.carol)
     browser.get(CALLBACK, decide(begin(browser, connection)))
     agreed = held(connection)
     row.refresh_from_db()
     row.generation -= 1
-    assert tokens.store(row, "worker", event, Held("late"), elapsed_ms=1) is None
+    assert stores.store(row, "worker", event, Held("late"), elapsed_ms=1) is None
     assert held(connection) == agreed
 
 

@@ -9,9 +9,11 @@ import pytest
 from django.urls import reverse
 
 from actions import finalize, runs
-from connections import services
-from connections.client import Caller, CallError, client_for
+from connections import checking, trials
+from connections.callers import Caller
 from connections.models import Connection
+from connections.opening import client_for
+from connections.retries import CallError
 from integrations.definition import Definition, missing
 from integrations.models import Membership, Organization, User
 from integrations.organizations import members, tree
@@ -52,16 +54,16 @@ def caller(connection: Connection, user: User | None) -> Caller:
     return Caller(connection.organization, User.objects.get(pk=user.pk) if user else None)
 
 
-def test_every_caller_is_named_at_request_time_with_account_member_and_organization(
+def test_row_110_every_caller_is_named_at_request_time_with_account_member_and_organization(
     connection: Connection, server: Served, cast: Cast
 ) -> None:
     common = {"X-Tenant": str(cast.client_a.pk), "X-Number": "M-1"}  # the number is inherited from above
-    assert services.test(connection=connection, user=caller(connection, cast.carol).user).ok
+    assert trials.test(connection=connection, user=caller(connection, cast.carol).user).ok
     assert sent(server) == {"X-User": "carol Carol someone@example.com", "X-Region": "eu", **common}
-    assert services.test(connection=connection, user=caller(connection, cast.alice).user).ok
+    assert trials.test(connection=connection, user=caller(connection, cast.alice).user).ok
     assert sent(server) == {"X-User": "alice Alice someone@example.com", "X-Region": "us", **common}
     tree.change(organization=cast.client_a, fields={"customer_number": "A-7"})  # the nearest one counts
-    services.test(connection=connection, user=caller(connection, cast.alice).user)
+    trials.test(connection=connection, user=caller(connection, cast.alice).user)
     assert sent(server)["X-Number"] == "A-7"
 
 
@@ -91,7 +93,7 @@ def test_missing_values_stop_the_call_and_say_who_can_add_them(
     if field == "number":
         tree.change(organization=cast.msp, fields={})
     who = caller(connection, getattr(cast, user or "", None))
-    client = client_for(connection, services.definition_of(connection.integration), caller=who)
+    client = client_for(connection, checking.definition_of(connection.integration), caller=who)
     with client, pytest.raises(CallError) as error:
         _ = client.headers
     assert (error.value.message, server.seen) == (sentence, [])
@@ -100,7 +102,7 @@ def test_missing_values_stop_the_call_and_say_who_can_add_them(
 def test_line_breaks_reach_no_header(connection: Connection, server: Served, cast: Cast) -> None:
     """What an old row or a name brings is refused when the header is made; fields do not take it at all."""
     User.objects.filter(pk=cast.carol.pk).update(display_name="Carol\r\nX-Admin: yes")
-    result = services.test(connection=connection, user=caller(connection, cast.carol).user)
+    result = trials.test(connection=connection, user=caller(connection, cast.carol).user)
     assert (result.ok, result.message) == (
         False,
         "What would be sent in the header X-User holds a line break or another control character. Correct it.",

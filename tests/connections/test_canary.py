@@ -19,10 +19,11 @@ from django.db.models import BinaryField
 
 from actions import runs
 from actions.models import Run
-from connections import renewals, services
+from connections import services, trials
 from connections.models import Connection, Credential, LoggedRequest
 from connections.rotation import sealed_models
 from connections.secrets import MASK
+from connections.tokens import renewals
 from integrations.models import Integration, User
 from tests.backends import Worker, eventually
 from tests.cast import MakeConnection, MakeIntegration, action_of, action_values
@@ -124,7 +125,7 @@ def test_no_secret_is_found_anywhere(
         playing.refuses = refuses
         Credential.objects.update(retry_at=None)
         started = [runs.start(action=action_of(row.integration), connection=row, user=carol, inputs={}) for row in rows]
-        seen += [services.test(connection=row).message.encode() for row in rows]
+        seen += [trials.test(connection=row).message.encode() for row in rows]
         eventually(lambda: all(Run.objects.get(pk=run.pk).is_finished for run in started))  # noqa: B023 - called at once
         Credential.objects.filter(refresh_due_at__isnull=False).update(
             refresh_due_at="2020-01-01T00:00:00Z", retry_at=None, queued_until=None

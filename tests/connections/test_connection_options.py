@@ -16,11 +16,11 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from config.networks import parse_networks
-from connections import health, limit_sharing, services
-from connections.client import client_for
+from connections import checking, health, limit_sharing, services, trials
 from connections.exchange import Outgoing, TransportError
 from connections.models import Connection, ConnectionEvent
 from connections.network_settings import network_of
+from connections.opening import client_for
 from integrations.models import Integration, User
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.connections.proxy import proxying
@@ -81,7 +81,7 @@ def form(browser: Browser, address: str) -> dict[str, Any]:
 
 def get(connection: Connection, path: str = "/x") -> Any:
     row = fresh(connection)
-    with client_for(row, services.definition_of(row.integration)) as client:
+    with client_for(row, checking.definition_of(row.integration)) as client:
         return client.send(Outgoing("GET", f"{client.base}{path}", client.headers))
 
 
@@ -118,9 +118,9 @@ def test_rows_95_to_99_form_shows_the_integrations_test_and_saves_one_of_the_con
         "successValues": ["true", "yes"], "allowArrayForSuccessPath": True, "failPath": "error", "failValues": ["invalid_auth"], "errorPath": "text",
     }  # fmt: skip
     answer, server = slack
-    assert services.test(connection=fresh(connection)).ok
+    assert trials.test(connection=fresh(connection)).ok
     answer.ok = False
-    result = services.test(connection=fresh(connection))
+    result = trials.test(connection=fresh(connection))
     assert (result.ok, result.message) == (False, "The vendor's answer says that it failed (200). It said: Token revoked")
     assert [(seen.method, seen.path, seen.body) for seen in server.seen] == [("POST", "/auth.test", b'{"a":1}')] * 2
 
@@ -190,7 +190,7 @@ def test_row_105_headers_of_a_connection_go_along_with_every_call(connection: Co
 def test_row_104_formats_of_a_connection_go_before_those_of_the_integration(connection: Connection) -> None:
     services.change(connection=connection, options={"mediaTypes": {"success": "plaintext"}})
     row = fresh(connection)
-    with client_for(row, services.definition_of(row.integration)) as client:
+    with client_for(row, checking.definition_of(row.integration)) as client:
         assert client.definition.media_types.dump() == {"request": "", "success": "plaintext", "error": "", "charset": ""}
 
 
@@ -211,7 +211,7 @@ def test_row_106_own_authority_is_trusted_and_no_other_connection_trusts_it(
         own = make_integration(base_uri=server.url, auth=APIKEY, ping={"uri": "/me"})
         connection, other = (make_connection(own, name=name, credentials={"apiKey": KEY}) for name in ("One", "Two"))
         services.change(connection=connection, options={"network": {"authorities": pems(path)[0]}})
-        assert [services.test(connection=fresh(row)).cause for row in (connection, other)] == ["", "tls_self_signed"]
+        assert [trials.test(connection=fresh(row)).cause for row in (connection, other)] == ["", "tls_self_signed"]
 
 
 @pytest.mark.parametrize("how", ["pem", "passphrase", "pfx"])
@@ -240,11 +240,11 @@ def test_row_106_client_certificate_is_shown_and_its_key_is_stored_encrypted(
         own = make_integration(base_uri=server.url, auth=APIKEY, ping={"uri": "/me"})
         connection = make_connection(own, credentials={"apiKey": KEY})
         services.change(connection=connection, options={"network": {"authorities": shown}})
-        assert not services.test(connection=fresh(connection)).ok
+        assert not trials.test(connection=fresh(connection)).ok
         browser = signed_in(carol)
         sent = {**form(browser, detail(connection)), **({} if how == "pfx" else {"options.network.clientCertificate": shown}), **secret}
         assert browser.post(detail(connection), sent).status_code == 302
-        assert services.test(connection=fresh(connection)).ok
+        assert trials.test(connection=fresh(connection)).ok
     row = fresh(connection)
     page = browser.get(detail(connection)).content.decode()
     assert key.splitlines()[1] not in page + json.dumps(row.options) + row.credential.network_sealed
@@ -280,7 +280,7 @@ def test_row_106_smallest_tls_version_is_kept(connection: Connection, tmp_path: 
         for version in ("", "1.2", "1.3"):
             services.change(connection=connection, options={"network": {"authorities": pems(path)[0], "minimumTls": version}})
             row = fresh(connection)
-            with client_for(row, services.definition_of(row.integration)) as client:
+            with client_for(row, checking.definition_of(row.integration)) as client:
                 try:
                     found.append(str(client._transport.send(Outgoing("GET", server.url)).status))
                 except TransportError as error:
@@ -296,7 +296,7 @@ def test_row_106_page_warns_where_nothing_is_verified(connection: Connection, tm
     assert warning in text(browser.get(detail(connection)))
     with serving(lambda to: to.reply(200, b"{}"), context=context) as server:
         row = fresh(connection)
-        with client_for(row, services.definition_of(row.integration)) as client:
+        with client_for(row, checking.definition_of(row.integration)) as client:
             assert client._transport.send(Outgoing("GET", server.url)).status == 200
 
 
@@ -307,7 +307,7 @@ def test_secrets_of_the_owner_do_not_go_where_the_connection_says_whom_to_trust(
     connection = make_connection(integration)
     refused = Api(cast.carol)("PATCH", f"connections/{connection.pk}", {"options": {"network": {"verifyTls": False}}}, expect=422)
     assert [error["field"] for error in refused["errors"]] == ["credentials.apiKey"]
-    assert services.test(connection=fresh(connection)).ok
+    assert trials.test(connection=fresh(connection)).ok
 
 
 def test_outbound_proxy_gets_the_address_that_was_checked_and_no_request(connection: Connection, slack: Any) -> None:
@@ -326,7 +326,7 @@ def test_outbound_proxy_opens_no_way_round_the_address_guard(connection: Connect
     with proxying() as proxy:
         services.change(connection=connection, options={"network": {"proxy": proxy.url}})
         row = fresh(connection)
-        with client_for(row, services.definition_of(row.integration)) as client:
+        with client_for(row, checking.definition_of(row.integration)) as client:
             for url in ("https://10.1.2.3/", "https://169.254.169.254/latest", "http://93.184.215.14/"):
                 with pytest.raises(Exception) as caught:
                     client._transport.send(Outgoing("GET", url))
@@ -410,7 +410,7 @@ def test_health_is_checked_on_a_schedule_and_changes_are_events(
     state_changed.connect(hear)
     services.change(connection=connection, options={"ping": {"uri": "/me", "successPath": "ok"}})
     with django_capture_on_commit_callbacks(execute=True):
-        services.test(connection=fresh(connection))
+        trials.test(connection=fresh(connection))
         for ok in (True, False, False, True):
             slack[0].ok = ok
             health.check_batch([connection.pk])

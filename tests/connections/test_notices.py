@@ -11,10 +11,10 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from connections import notices
-from connections.grants import Held
 from connections.models import Connection, Credential
-from connections.services import test as run_test
-from connections.tokens import kept_columns
+from connections.tokens.grants import Held
+from connections.tokens.stores import kept_columns
+from connections.trials import test as run_test
 from tests.backends import Worker, eventually
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.connections.test_authorization import CLIENT, agree_auth

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from connections.exchange import Answer, Headers, Outgoing
-from connections.oauth import token_request
-from connections.token_answers import Token, TokenError, read_token
+from connections.tokens.answers import Token, TokenError, read_token
+from connections.tokens.oauth import token_request
 from integrations.definition import OAuth2Auth
 
 CREDENTIALS = {"clientId": "id 1", "clientSecret": "s&cret/:"}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from connections import services
-from connections.client import default_credentials
+from connections import checking, services
+from connections.destinations import default_credentials
 from connections.models import Connection
 from connections.secrets import open_sealed
 from integrations.models import Integration, User
@@ -291,7 +291,7 @@ def test_secrets_of_an_integration_do_not_go_to_a_server_that_the_connection_nam
 ) -> None:
     integration = make_integration(base_uri=base_uri, auth=APIKEY)
     services.set_default_credentials(integration=integration, secrets={"apiKey": "of-the-owner"})
-    assert list(default_credentials(integration.pk, services.definition_of(integration))) == fields
+    assert list(default_credentials(integration.pk, checking.definition_of(integration))) == fields
 
 
 def test_connected_organizations_go_on_with_an_integration_that_was_hidden(connection: Connection, cast: Cast) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 import threading
@@ -16,12 +17,12 @@ from typing import Any
 import pytest
 
 from config.networks import parse_networks
-from connections import tokens
-from connections.advice import ADVICE
+from connections.answers.advice import ADVICE
 from connections.client import Client
 from connections.network import Network
 from connections.ping import TestResult as Result
 from connections.ping import ping
+from connections.tokens import stores
 from integrations.definition import Definition
 from tests.connections.proxy import proxying
 from tests.connections.server import Handler, certificate, serving
@@ -40,7 +41,7 @@ def outcome_of(base: str, ping_values: dict[str, Any] | None = None, *, way: Net
     definition = Definition.model_validate(
         {"apiBaseUri": base, "auth": {"type": "apikey", "apiKeyName": "X-API-Key"}, "ping": ping_values or {"uri": "/me"}, **more}
     )
-    store = tokens.MemoryTokens(definition.auth)
+    store = stores.MemoryTokens(definition.auth)
     with Client(definition=definition, credentials={"apiKey": KEY}, settings={}, store=store, network=way) as client:
         return ping(client)
 
@@ -306,7 +307,63 @@ CASES: dict[str, Callable[[Any, Path], Result]] = {
     "rule": lambda _, __: at(says({"error": 1}), errorExpression="{{response.error}}"),
     "reauthorize": lambda _, __: at(says({}, status=410), errors=[{"statuses": ["410"], "outcome": "reauthorize"}]),
     "tls_authority": lambda _, __: _unreadable(),
+    "redirect_elsewhere": lambda _, __: _redirected_elsewhere(),
+    "malformed_https": lambda _, __: at(lambda to: to.raw(b"\x15\x03\x01\x00\x02\x02\x46")),
+    "closed_cut": lambda _, __: at(lambda to: to.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")),
+    "empty": lambda _, __: of(b"", {"successPath": "ok"}),
+    "invalid_json": lambda _, __: of(b'{"ok": tru', {"successPath": "ok"}),
 }
+
+
+def _redirected_elsewhere() -> Result:
+    """A server that sends calls to another one, which knows no credentials."""
+    with serving(says({}, status=401)) as other, serving(lambda to: to.reply(307, Location=f"{other.url}/v2{to.path}")) as server:
+        return outcome_of(server.url)
+
+
+# The commonest failures, as people read them: {0} is the origin that was called.
+SENTENCES = {
+    "dns": "The host name no-such-host.invalid cannot be resolved. Check the spelling of the host.",
+    "refused": "localhost refused the connection on port {port}. Check host and port, and whether the server runs.",
+    "connect_timeout": "127.0.0.1 did not accept a connection on port {port} in time (0.3 seconds). Check host and port, and whether a firewall lets Junction through.",
+    "read_timeout": "http://127.0.0.1:{port}/me sent nothing for 0.3 seconds. Try again later, or ask for less.",
+    "deadline": "{url} did not finish its answer within 0.5 seconds. Ask for less, for example with a smaller page size.",
+    "tls_expired": "The TLS certificate of localhost has expired. Its operator has to renew it.",
+    "tls_wrong_name": "The TLS certificate of the server is not for localhost. Check the host name; it has to be the one in the certificate.",
+    "tls_self_signed": "The TLS certificate of localhost is self-signed. It needs one from an authority that this machine trusts.",
+    "tls_unknown_authority": "The TLS certificate of localhost comes from an authority that this machine does not trust, or an intermediate certificate is missing.",
+    "tls_client_certificate": "{url} wants a client certificate, or does not accept the one that it was shown. Check certificate and key.",
+    "tls_not_spoken": "localhost does not speak TLS on this port. Check the port, or whether the API is served over plain http.",
+    "malformed_https": "{url} answered by TLS to a call without it: the port expects https. Enter the address with https://.",
+    "malformed": "{url} answered with something that is not HTTP. Check host and port.",
+    "closed_cut": "{url} closed the connection before its answer was complete. Try again later.",
+    "too_large": "The answer of {url} is larger than 0.000953674 MiB. Ask for less, for example with a smaller page size.",
+    "401": "The vendor refused the credentials (401). Check them, and whether the integration sends them in the right place.",
+    "403": "The vendor knows the credentials but does not allow this (403). Give their account the permission, or use another account.",
+    "404": "The vendor has nothing at this address (404). Check the base URI, the path and the inputs.",
+    "429": "The vendor limits how often it may be called (429). Try again later.",
+    "5xx": "The vendor has a fault of its own (502). Try again later; if it stays, tell the vendor.",
+    "html": "{url} answered with a web page instead of data, perhaps a sign-in page. Check the host and the base path.",
+    "login_redirect": "http://localhost:{port}/login answered with a web page instead of data, perhaps a sign-in page. Check the host and the base path.",
+    "media_type": "The body of the answer (text/csv) is not valid JSON.",
+    "empty": "The server answered with an empty body (200), where the test looks for ok.",
+    "invalid_json": "The body of the answer (application/json) is not valid JSON.",
+    "success_path": "The answer (200) has another value at ok. The test expects a value there.",
+    "clock": "The vendor refused the credentials (401). Check them, and whether the integration sends them in the right place. Its clock is 120 minutes ahead of ours.",
+    "redirect_elsewhere": "The vendor refused the credentials (401). Check them, and whether the integration sends them in the right place. "
+    "The call was redirected to http://localhost:{port}/v2/me, which is another server and did not get the credentials.",
+    "proxy": "The proxy of the connection, 127.0.0.1:{port}, does not allow connections to localhost:{port} (403). Check the proxy's address and rules.",
+    "proxy_credentials": "The proxy of the connection, 127.0.0.1:{port}, asks for a user name and a password, or does not accept those that were sent (407). "
+    "Check the proxy's address and rules.",
+}
+
+
+@pytest.mark.parametrize("cause", SENTENCES)
+def test_commonest_failures_are_said_in_these_words(cause: str, settings: Any, tmp_path: Path) -> None:
+    message = CASES[cause](settings, tmp_path).message
+    wanted = re.escape(SENTENCES[cause]).replace(r"\{port\}", r"\d+").replace(r"\{url\}", r"https?://localhost:\d+(/me)?")
+    assert re.fullmatch(wanted, message), message
+    assert len(SENTENCES) >= 20
 
 
 def _hanging(settings: Any, *, accepts: bool) -> Result:
@@ -372,7 +429,7 @@ def _wants_certificate(folder: Path) -> Result:
 
 
 def _unreadable() -> Result:
-    from connections.client import CallError
+    from connections.retries import CallError
 
     broken = "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----"
     try:
@@ -394,9 +451,9 @@ def test_failure_is_known_by_its_cause_and_says_what_to_do(cause: str, settings:
 
 def test_twenty_commonest_failures_and_more_have_a_case() -> None:
     without = set(ADVICE) - set(CASES)
-    # Those of agents have tests of their own with agents. `invalid`, `token` and `redirect_elsewhere` (of token requests) have tests of their own; `tls` and `tls_untrusted` are what is left when OpenSSL names nothing closer.
+    # Those of agents have tests of their own with agents. `invalid` and `token` have tests of their own; `tls` and `tls_untrusted` are what is left when OpenSSL names nothing closer.
     assert (without, len(CASES) > 20) == (
-        {"invalid", "redirect_elsewhere", "token", "tls", "tls_untrusted", "no_agent", "agent_refused", "agent_lost"},
+        {"invalid", "token", "tls", "tls_untrusted", "no_agent", "agent_refused", "agent_lost"},
         True,
     )
 

@@ -19,12 +19,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from actions import finalize
 from actions import services as action_services
-from connections import oauth, xml_bodies
-from connections.client import Client, client_for
+from connections import xml_bodies
+from connections.answers.outcomes import Outcome, read
+from connections.checking import definition_of
+from connections.client import Client
 from connections.exchange import Answer, Headers, Outgoing
-from connections.outcomes import Outcome, read
+from connections.opening import client_for
 from connections.ping import ping
-from connections.services import definition_of
+from connections.tokens import oauth
 from connections.transport import Transport
 from integrations import expressions, services, templates
 from integrations.definition import RateLimit

@@ -18,7 +18,7 @@ from oauth2_provider.models import AccessToken, Application
 
 from connections import services
 from connections.models import Connection
-from connections.proxy_requests import below
+from connections.proxy.requests import below
 from integrations.models import Integration, User
 from integrations.refusals import Invalid
 from tests.backends import forget_limits
@@ -118,7 +118,7 @@ def failure(response: Any) -> tuple[int, str]:
     return response.status_code, response.get("Junction-Failure", "")
 
 
-def test_request_reaches_the_vendor_with_credentials_and_the_caller_s_own_values(
+def test_row_111_request_reaches_the_vendor_with_credentials_and_the_caller_s_own_values(
     integration: Integration, connection: Connection, carol: Caller, cast: Cast, upstream: Served
 ) -> None:
     payload = {

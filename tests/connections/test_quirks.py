@@ -19,10 +19,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from connections.client import CallError, Client
+from connections.client import Client
 from connections.exchange import Outgoing
-from connections.grants import Held
-from connections.tokens import MemoryTokens
+from connections.retries import CallError
+from connections.tokens.grants import Held
+from connections.tokens.stores import MemoryTokens
 from integrations.definition import Definition
 from tests.connections.server import Handler, Seen, serving
 

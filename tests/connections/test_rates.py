@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 from django.test import Client as Browser
 
-from connections import outcomes
+from connections.answers import outcomes
+from connections.answers.outcomes import Outcome
 from connections.exchange import Answer, Headers, Outgoing, TransportError
 from connections.models import Connection
-from connections.outcomes import Outcome
 from connections.rates import CIRCUIT_FAILURES, Gate, Slots, gate_of
 from integrations.models import User
 from tests.cast import MakeConnection, MakeIntegration

@@ -15,11 +15,13 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from connections import renewals, services, tokens
-from connections.client import CallError, client_for
+from connections import checking
 from connections.exchange import Outgoing
 from connections.models import Connection, Credential, TokenEvent
-from connections.token_answers import Token
+from connections.opening import client_for
+from connections.retries import CallError
+from connections.tokens import renewals, stores
+from connections.tokens.answers import Token
 from integrations.definition import OAuth2Auth
 from tests.backends import ROOT, environment_of_processes, eventually
 from tests.cast import MakeConnection, MakeIntegration
@@ -54,7 +56,7 @@ def connect(make_integration: MakeIntegration, make_connection: MakeConnection, 
 
 def call(connection: Connection) -> int:
     with client_for(
-        Connection.objects.select_related("credential", "integration").get(pk=connection.pk), services.definition_of(connection.integration)
+        Connection.objects.select_related("credential", "integration").get(pk=connection.pk), checking.definition_of(connection.integration)
     ) as client:
         return client.send(Outgoing("GET", f"{client.base}/me")).status
 
@@ -145,7 +147,7 @@ def test_answer_lost_with_a_worker_asks_for_a_new_authorization(issuer: Issuer, 
     [connection] = connect()
     row = Credential.objects.select_related("connection").get(pk=connection.pk)
     # What a worker leaves behind that was killed after the vendor had exchanged the refresh token.
-    tokens.journal(row, "due")
+    stores.journal(row, "due")
     issuer.grants["c0"].refresh = "c0:1:somewhere"
     with pytest.raises(CallError) as caught:
         call(connection)
@@ -162,7 +164,7 @@ def test_answer_lost_with_a_worker_asks_for_a_new_authorization(issuer: Issuer, 
 
 def test_answer_lost_before_the_vendor_acted_recovers(issuer: Issuer, connect: Any) -> None:
     [connection] = connect()
-    tokens.journal(Credential.objects.select_related("connection").get(pk=connection.pk), "due")
+    stores.journal(Credential.objects.select_related("connection").get(pk=connection.pk), "due")
     assert call(connection) == 200
     assert outcomes(connection) == ["lost", "renewed"]
 
@@ -199,7 +201,7 @@ def test_token_that_still_lives_is_used_while_the_endpoint_is_away(issuer: Issue
 
 
 def test_old_refresh_token_stays_when_the_answer_brings_none() -> None:
-    held = tokens.as_held(OAuth2Auth(grant_type="authorization_code"), Token("a", 60, refresh="r"))
+    held = stores.as_held(OAuth2Auth(grant_type="authorization_code"), Token("a", 60, refresh="r"))
     assert (held.value, held.refresh) == ("a", "r")
 
 
@@ -217,7 +219,7 @@ def test_old_refresh_token_stays_when_the_answer_brings_none() -> None:
 )
 def test_instant_of_renewal(settings: dict[str, Any], token: Token, due: float | None, ends: float | None) -> None:
     now = timezone.now()
-    held = tokens.as_held(OAuth2Auth.model_validate(settings), token, now=now)
+    held = stores.as_held(OAuth2Auth.model_validate(settings), token, now=now)
     assert held.due_at == (now + timedelta(seconds=due) if due is not None else None)
     assert held.expires_at == (now + timedelta(seconds=ends) if ends is not None else None)
 
@@ -252,9 +254,9 @@ def test_batch_keeps_apart_what_ends_badly(issuer: Issuer, connect: Any) -> None
 def test_late_answer_never_overwrites_newer_credentials(issuer: Issuer, connect: Any) -> None:
     [connection] = connect()
     row = Credential.objects.select_related("connection").get(pk=connection.pk)
-    assert tokens.take(row, "me")
-    event, _ = tokens.journal(row, "due")
+    assert stores.take(row, "me")
+    event, _ = stores.journal(row, "due")
     Credential.objects.filter(pk=row.pk).update(generation=F("generation") + 1, token_sealed="")
-    held = tokens.as_held(OAuth2Auth(), Token("late", 60))
-    assert tokens.store(row, "me", event, held, elapsed_ms=1) is None
+    held = stores.as_held(OAuth2Auth(), Token("late", 60))
+    assert stores.store(row, "me", event, held, elapsed_ms=1) is None
     assert Credential.objects.get(pk=row.pk).token_sealed == ""

@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from actions import runs
-from connections import health, request_log, services
-from connections.client import client_for
+from connections import checking, health, request_log, trials
 from connections.exchange import Outgoing
 from connections.journal import DEBUG_BYTES, KEPT_BYTES, Entry
 from connections.models import Connection, LoggedRequest
+from connections.opening import client_for
 from connections.request_log import as_curl
 from integrations.models import Integration, User
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, action_values
@@ -64,13 +64,13 @@ def run(connection: Connection, user: User, key: str | None = None) -> Any:
 
 def send(connection: Connection, outgoing: Outgoing) -> None:
     row = Connection.objects.select_related("integration", "organization", "credential").get(pk=connection.pk)
-    with client_for(row, services.definition_of(row.integration)) as client:
+    with client_for(row, checking.definition_of(row.integration)) as client:
         client.send(outgoing)
 
 
 def test_every_call_out_is_written_down_with_what_it_belongs_to(connection: Connection, carol: User, server: Served) -> None:
     first = run(connection, carol)
-    services.test(connection=connection)
+    trials.test(connection=connection)
     Connection.objects.update(state="working")
     health.check_batch([connection.pk])
     rows = list(LoggedRequest.objects.order_by("pk"))
@@ -129,7 +129,7 @@ def test_bodies_of_token_requests_are_not_kept(make_integration: MakeIntegration
     with serving(answer) as server:
         auth = {"type": "oauth2", "tokenUri": f"{server.url}/token", "clientAuthentication": "body"}
         own = make_integration(base_uri=server.url, auth=auth, ping={"uri": "/me"})
-        services.test(connection=make_connection(own, credentials={"clientId": "id", "clientSecret": "s3cr3t-value"}))
+        trials.test(connection=make_connection(own, credentials={"clientId": "id", "clientSecret": "s3cr3t-value"}))
     rows = list(LoggedRequest.objects.order_by("pk"))
     assert [(row.source, row.content["requestBody"], row.content["answerBody"]) for row in rows[:1]] == [
         ("token", "Not kept: it holds tokens.", "Not kept: it holds tokens.")
@@ -139,12 +139,14 @@ def test_bodies_of_token_requests_are_not_kept(make_integration: MakeIntegration
 
 def test_call_without_an_answer_says_why(make_integration: MakeIntegration, make_connection: MakeConnection) -> None:
     own = make_integration(base_uri="https://no-such-host.invalid", auth={"type": "none"}, ping={"uri": "/me"})
-    services.test(connection=make_connection(own))
+    trials.test(connection=make_connection(own))
     row = LoggedRequest.objects.get()
     assert (row.status, row.cause, row.error.startswith("The host name no-such-host.invalid cannot be resolved.")) == (None, "dns", True)
 
 
-def test_bodies_are_kept_to_the_first_kilobytes_and_whole_while_debugging(connection: Connection, server: Served, cast: Cast) -> None:
+def test_row_108_bodies_are_kept_to_the_first_kilobytes_and_whole_until_the_time_that_is_set(
+    connection: Connection, server: Served, cast: Cast
+) -> None:
     api, now = Api(cast.carol), timezone.now()
     send(connection, Outgoing("GET", f"{server.url}/long"))
     api("PATCH", f"connections/{connection.pk}", {"debugUntil": (now + timedelta(hours=1)).isoformat()})
@@ -197,7 +199,7 @@ def test_log_is_searched_by_connection_action_status_and_time(
     connection: Connection, carol: User, query: dict[str, str], found: list[str]
 ) -> None:
     first = run(connection, carol)
-    services.test(connection=connection)
+    trials.test(connection=connection)
     run(connection, carol, "broken")
     later = timezone.now() + timedelta(hours=1)
     values = {"action": str(first.action.uid), "run": str(first.pk), "connection": str(connection.pk)}
@@ -261,14 +263,14 @@ def test_copy_as_curl_sends_the_same_request_once_the_secret_is_set(server: Serv
 def test_rows_are_kept_for_some_days(connection: Connection, carol: User, settings: Any) -> None:
     settings.REQUEST_LOG_DAYS = 3
     for _ in range(3):
-        services.test(connection=connection)
+        trials.test(connection=connection)
     old, _, young = LoggedRequest.objects.order_by("pk")
     LoggedRequest.objects.filter(pk=old.pk).update(at=timezone.now() - timedelta(days=3, minutes=1))
     LoggedRequest.objects.filter(pk=young.pk).update(at=timezone.now() - timedelta(days=2, hours=23))
     assert request_log.trim() == 1
     assert not LoggedRequest.objects.filter(pk=old.pk).exists()
     settings.REQUEST_LOG_DAYS = 0
-    services.test(connection=connection)
+    trials.test(connection=connection)
     assert (request_log.trim(), LoggedRequest.objects.count()) == (2, 0)
 
 

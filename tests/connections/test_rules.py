@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from connections import outcomes
+from connections.answers import outcomes
+from connections.answers.outcomes import Outcome, Reading
+from connections.answers.rules import Rules, rules_of
 from connections.exchange import Answer, Headers
-from connections.outcomes import Outcome, Reading
-from connections.rules import Rules, rules_of
 from integrations.definition import Definition, ErrorRule
 from integrations.operation import Operation
 

@@ -12,8 +12,9 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from actions import services as actions
-from connections.client import default_credentials, opened
+from connections.destinations import default_credentials
 from connections.models import DefaultCredential
+from connections.opening import opened
 from integrations.models import Integration, User
 from tests.cast import Cast, MakeConnection, MakeIntegration
 

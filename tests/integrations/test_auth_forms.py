@@ -165,6 +165,7 @@ FULL: dict[str, dict[str, Any]] = {
         "authorizationParamNames": {"scope": "scopes"},
         "unencodedParams": ["scope"],
         "clientCertificate": True,
+        "validDomainNames": ["example.com"],
         "alternateTokenPath": "authed_user",
         "credentialFields": [CREDENTIAL],
         "tokenKey": "data.token",

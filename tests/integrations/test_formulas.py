@@ -82,3 +82,25 @@ def test_every_evaluation_ends(source: str) -> None:
 def test_nothing_of_python_can_be_reached() -> None:
     for source in ("context.__class__", "$.__class__", "context.users.append", "$lookup(context, '__init__')"):
         assert formulas.evaluate(source, VALUES) is None
+
+
+def test_time_of_an_expression_counts_from_its_evaluation_and_not_from_its_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formulas, "MILLISECONDS", 200)
+    assert formulas.evaluate("$uppercase(early)", {"early": "a"}) == "A"
+    time.sleep(0.3)
+    assert formulas.evaluate("$uppercase(early)", {"early": "b"}) == "B"
+
+
+def test_name_that_an_expression_sets_is_gone_at_its_next_evaluation() -> None:
+    assert formulas.evaluate("$exists($kept) ? $kept : ($kept := a)", {"a": "first"}) == "first"
+    assert formulas.evaluate("$exists($kept) ? $kept : ($kept := a)", {"a": "second"}) == "second"
+    source = "c ? ($seen := c) & '' : $seen"
+    assert (formulas.evaluate(source, {"c": "first"}), formulas.evaluate(source, {})) == ("first", None)
+
+
+def test_expression_that_ran_away_once_works_with_other_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formulas, "MILLISECONDS", 100)
+    source = "($f := function($n) { $n > 0 ? $f($n - 1) : 0 }; $f(context.count))"
+    with pytest.raises(formulas.FormulaError):
+        formulas.evaluate(source, {"context": {"count": 10_000_000}})
+    assert [formulas.evaluate(source, VALUES) for _ in range(3)] == [0, 0, 0]

@@ -23,6 +23,9 @@ FULL = {
     "body_path": "error.message",
     "body_pattern": r"again at (\S+)",
     "body_kind": "at",
+    "limited_expression": 'status = 200 and body.code = "RATE"',
+    "wait_expression": "$number(headers.`x-wait-ms`) / 1000",
+    "reset_expression": "$number(headers.`x-plan-reset`)",
     "idempotency_header": "Idempotency-Key",
 }
 LIMIT = RateLimit(
@@ -31,6 +34,9 @@ LIMIT = RateLimit(
     reset_headers=["X-Calls-Reset"],
     statuses=["503", "5xx"],
     body=BodyWait(path="error.message", pattern=r"again at (\S+)", kind="at"),
+    limited_expression='status = 200 and body.code = "RATE"',
+    wait_expression="$number(headers.`x-wait-ms`) / 1000",
+    reset_expression="$number(headers.`x-plan-reset`)",
 )
 
 
@@ -79,6 +85,7 @@ def test_empty_step_leaves_what_most_vendors_do(browser: Client, draft: Integrat
         ({"reset_headers": "a, b:c"}, {"reset_headers": ["'b:c' is not a header name. It has letters, digits and - only, for example X-API-Key."]}),
         ({"body_path": "m", "body_pattern": "(", "body_kind": "after"}, {"body_pattern": ["The pattern ( is not a regular expression."]}),
         ({"body_path": "m", "body_pattern": "in 5", "body_kind": "after"}, {"body_pattern": ["The pattern needs a group, ( and ), round the time."]}),
+        ({"wait_expression": "1 +"}, {"wait_expression": ["1 + is no JSONata expression: Unexpected end of expression."]}),
         ({"body_pattern": "(x)"}, {"body_path": ["Enter the path to the text that the pattern reads."]}),
         ({"idempotency_header": "a b"}, {"idempotency_header": ["'a b' is not a header name. It has letters, digits and - only, for example X-API-Key."]}),
     ],

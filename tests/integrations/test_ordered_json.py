@@ -13,7 +13,7 @@ from django.db import models
 from actions import history, runs
 from connections.client import Client as VendorClient
 from connections.exchange import Outgoing
-from connections.tokens import MemoryTokens
+from connections.tokens.stores import MemoryTokens
 from integrations import services
 from integrations.models import AuditEntry, Revision, User
 from integrations.ordered_json import OrderedJSONField

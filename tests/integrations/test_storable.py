@@ -53,6 +53,33 @@ def test_mended_replaces_only_what_cannot_be_stored() -> None:
     assert mended(value) == {"a�": ["�x", "\U0001f600", "ü", 1, None]}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b'{"id": 123456789012345678901234567890}', {"id": 123456789012345678901234567890}),
+        (b"[18446744073709551616, -9223372036854775809]", [2**64, -(2**63) - 1]),
+        (b"[18446744073709551615, -9223372036854775808, 1.10, 1e5]", [2**64 - 1, -(2**63), 1.1, 100000.0]),
+        (b"[NaN, Infinity, -Infinity]", ["NaN", "Infinity", "-Infinity"]),
+        (b'\xef\xbb\xbf{"a": 1, "a": 2}', {"a": 2}),
+        ('{"name": "M\u00fcller"}'.encode("utf-16"), {"name": "M\u00fcller"}),
+        (b'"\\ud83d"', "\ud83d"),
+        (b"[" * 900 + b"]" * 900, None),
+    ],
+)
+def test_json_of_servers_is_read_without_loss(text: bytes, value: Any) -> None:
+    found = json_text.load(text)
+    while value is None and found:
+        (found,) = found
+    assert found == (value or [])
+    assert type(found) is type(value or [])
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b'{"a": 1,}', b"[1] [2]", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_says_so(text: bytes) -> None:
+    with pytest.raises((ValueError, RecursionError)):
+        json_text.load(text)
+
+
 @pytest.mark.parametrize("value", [{"b": 2**70, "a": "ü"}, [1.5, None], nested(300)])
 def test_json_text_holds_what_orjson_does_not(value: Any) -> None:
     assert json.loads(json_text.dump(value)) == value

@@ -23,8 +23,16 @@
 /faults/quirks/bare-host       page      next links begin with the host
 /faults/quirks/sentry          cursor    a next link on every page, with results="false" on the last one
 /faults/quirks/guarded         page      401 without X-API-Key; the links lead to `to`
-/faults/quirks/window          offset    400 beyond 1,000 records of 1,500
-/faults/quirks/shape           page      shape=root|map|wildcard|nested|odata|odata2|hal|jsonapi|xml|xml-one|xml-none|csv|tsv|ndjson
+/faults/quirks/window          offset    400 beyond 1,000 records of 1,500; from=ID: those from this id on, or after=ID: those after it
+/faults/quirks/one-based       startAt   counts records from 1
+/faults/quirks/never-null      since     the next link is on every page, at the end that of the last page again; end_of_stream says so
+/faults/quirks/expired         cursor    the third page's cursor has expired: 400
+/faults/quirks/bound           cursor filter  400 for a cursor without the filter that it was made with
+/faults/quirks/hop/{c}         cursor in the path, "start" at first
+/faults/quirks/matrix;page={n} page as a matrix parameter
+/faults/quirks/page={n}/json   page as a part of the path
+/faults/quirks/pair            a, b      two positions that have to move together
+/faults/quirks/shape           page      shape=root|map|single|wildcard|nested|odata|odata2|hal|jsonapi|xml|xml-one|xml-none|csv|tsv|ndjson
 /faults/quirks/broken          page      the second page is how=html|truncated|drip|cut
 /faults/quirks/empty-middle    page      the second page is empty; more=1 with a flag that says that there is more
 /faults/quirks/no-such-list    404 on the first page
@@ -71,6 +79,14 @@ def routes(host: Host) -> list[Route]:
         "sentry": sentry,
         "guarded": guarded,
         "window": window,
+        "one-based": one_based,
+        "never-null": never_null,
+        "expired": expired,
+        "bound": bound,
+        "hop/{c}": hop,
+        "matrix;page={n}": path_page,
+        "page={n}/json": path_page,
+        "pair": pair,
         "shape": shaped,
         "empty-middle": empty_middle,
         "no-such-list": no_such_list,
@@ -306,10 +322,54 @@ def guarded(request: Request) -> Response:
 
 
 def window(request: Request) -> Response:
-    start = integer(request, "offset", 0)
-    if start >= 1000:
+    start, size = integer(request, "offset", 0), integer(request, "limit", 100)
+    if start >= 1000 or (request.get("strict") and start + size > 1000):
         raise refuse("Only the first 1,000 records can be paged through.")
-    return Response.json({"items": records(1500)[start : start + integer(request, "limit", 100)]})
+    first = max(integer(request, "from", 1), integer(request, "after", 0) + 1)
+    found = records(1500)[first - 1 :]
+    counted: dict[str, Json] = {"total": min(len(found), 1000)} if request.get("counted") else {}
+    return Response.json({"items": found[start : start + size], **counted})
+
+
+def one_based(request: Request) -> Response:
+    start = integer(request, "startAt", 0)
+    if start < 1:
+        raise refuse("Records are counted from 1.")
+    return Response.json({"items": _all(request)[start - 1 : start - 1 + SIZE]})
+
+
+def never_null(request: Request) -> Response:
+    number = integer(request, "since", 1)
+    items, more = _page(request, number)
+    return Response.json({"items": items, "next": f"{request.path}?since={number + 1 if more else number}", "end_of_stream": not more})
+
+
+def expired(request: Request) -> Response:
+    number = integer(request, "cursor", 1)
+    if number > 2:
+        raise refuse("invalid_cursor: this cursor has expired.")
+    return Response.json({"items": _page(request, number)[0], "next": str(number + 1)})
+
+
+def bound(request: Request) -> Response:
+    if request.get("filter") != "all":
+        raise refuse("The cursor belongs to another query.")
+    number = integer(request, "cursor", 1)
+    items, more = _page(request, number)
+    return Response.json({"items": items, "next": str(number + 1) if more else None})
+
+
+def hop(request: Request, cursor: str) -> Response:
+    number = 1 if cursor == "start" else int(cursor)
+    items, more = _page(request, number)
+    return Response.json({"items": items, "next": str(number + 1) if more else None})
+
+
+def pair(request: Request) -> Response:
+    a, b = integer(request, "a", 1), integer(request, "b", 1000)
+    if a * b != 1000 and a + b != 1001:
+        raise refuse("a and b do not belong together.")
+    return Response.json({"items": _page(request, a)[0]})
 
 
 # --- shapes and breakage --------------------------------------------------------------------------------------------------
@@ -322,6 +382,7 @@ def shaped(request: Request) -> Response:
     bodies: dict[str, Json] = {
         "root": items,
         "map": {"users": {f"u{item['id']}": item for item in items}},
+        "single": {"user": items[0] if items else None},
         "wildcard": {"groups": [{"users": items[:5]}, {"users": items[5:]}]},
         "nested": {"response": {"body": {"list": items}}},
         "odata": {"value": items, **({"@odata.nextLink": url} if url else {})},

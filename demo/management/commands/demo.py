@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from actions import fetching, finalize, importing, runs
 from actions.models import Action
 from connections import services as connections
+from connections import trials
 from demo.vendor.app import application
 from demo.vendor.server import Server
 from demo.vendor.settings import Settings
@@ -76,7 +77,7 @@ class Command(BaseCommand):
             name="Production",
             credentials={"apiKey": Settings.from_environment().api_key},
         )
-        connections.test(connection=connection)
+        trials.test(connection=connection)
         action = Action.objects.current().get(revision__integration=integration, path=RUN_ACTION, method="GET")
         run = runs.start(action=action, connection=connection, user=admin, inputs={}, page_size=200, max_pages=None, hand_over=False)
         runs.execute(run.pk)

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from actions import results, runs
 from actions.models import Run
-from connections import services, sockets, upkeep
+from connections import services, trials
 from connections.agents import services as agents
 from connections.agents.route import Route
 from connections.agents.ways import Way
 from connections.exchange import Additions, Outgoing
 from connections.models import Agent, AgentInstance, Connection
-from connections.transport import Transport, TransportError
+from connections.network import Network
+from connections.tokens import upkeep
+from connections.transport import Transport, TransportError, sockets
 from integrations.models import Integration
+from integrations.refusals import Invalid
 from tests.actions.test_runs import PAGES
 from tests.backends import eventually
 from tests.cast import Cast, MakeIntegration, action_of, action_values
 from tests.connections.agents.conftest import MakeMachine
-from tests.connections.server import Handler, serving
+from tests.connections.server import Handler, certificate, serving
 from tests.vendor.server import VendorServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,9 +70,9 @@ def test_ping_goes_through_the_agent_although_the_server_may_not_call_there(
         machine(ports=[server.port])
         integration = make_integration(base_uri=server.url, auth={"type": "bearer"}, ping={"method": "GET", "uri": "/me"})
         settings.EGRESS_ALLOW = ()
-        direct = services.test(connection=connected(cast, integration, Way(), credentials={"token": "secret-token"}))
+        direct = trials.test(connection=connected(cast, integration, Way(), credentials={"token": "secret-token"}))
         Connection.objects.all().delete()
-        result = services.test(connection=connected(cast, integration, Way(agent), credentials={"token": "secret-token"}))
+        result = trials.test(connection=connected(cast, integration, Way(agent), credentials={"token": "secret-token"}))
     assert (direct.ok, direct.status) == (False, None)
     assert (result.ok, result.status, result.message) == (True, 200, "The vendor accepted the credentials (200).")
     assert [(seen.path, seen.headers["authorization"]) for seen in server.seen] == [("/me", "Bearer secret-token")]
@@ -118,11 +126,11 @@ def test_token_is_fetched_and_renewed_and_login_steps_are_walked_through_the_age
         )  # fmt: skip
         settings.EGRESS_ALLOW = ()
         first = connected(cast, oauth, Way(agent), credentials={"clientId": "client", "clientSecret": "secret"})
-        assert services.test(connection=first).ok
+        assert trials.test(connection=first).ok
         upkeep.renew(connection=first)
-        assert services.test(connection=first).ok
+        assert trials.test(connection=first).ok
         second = connected(cast, login, Way(agent), credentials={"username": "ann", "password": "pass"})
-        assert services.test(connection=second).ok
+        assert trials.test(connection=second).ok
     used = [seen.headers["authorization"] for seen in server.seen if seen.path == "/me"]
     assert (issued, used) == (["token-1", "token-2"], ["Bearer token-1", "Bearer token-2", "Bearer from-login"])
 
@@ -260,7 +268,7 @@ def test_credential_of_the_agent_never_reaches_junction(
         machine(ports=[server.port, other.port], more=HELD.format(port=server.port))
         integration = make_integration(base_uri=server.url, auth=auth, ping={"method": "GET", "uri": "/fail"})
         connection = connected(cast, integration, Way(agent, "redmine"))
-        refused = services.test(connection=connection)
+        refused = trials.test(connection=connection)
         with through(agent, "redmine") as transport:
             marked = Additions(headers=[("Junction-Agent-Credential", "redmine")])
             answer = transport.send(Outgoing("GET", f"{server.url}/me"), additions=marked)
@@ -274,6 +282,108 @@ def test_credential_of_the_agent_never_reaches_junction(
         "(Through the agent Head office.)"
     )
     assert services.stored_fields(connection) == []
+
+
+def test_credential_of_the_agent_does_not_come_back_in_status_line_header_names_or_other_forms(agent: Agent, machine: MakeMachine) -> None:
+    def echo(to: Handler) -> None:
+        key = to.headers["X-Redmine-API-Key"]
+        inside = base64.b64encode(f"token:{key}:end".encode())
+        to.raw(f"HTTP/1.1 200 {key}\r\nX-{key}: 1\r\nContent-Length: {len(inside)}\r\n\r\n".encode() + inside)
+
+    with serving(echo) as server:
+        machine(ports=[server.port], more=HELD.format(port=server.port))
+        marked = Additions(headers=[("Junction-Agent-Credential", "redmine")])
+        with through(agent, "redmine") as transport:
+            answer = transport.send(Outgoing("GET", f"{server.url}/me"), additions=marked)
+    key = "the-key-of-the-site"
+    said = " ".join([answer.reason, *(name for name, _ in answer.headers), answer.text])
+    assert (key in said.lower(), base64.b64decode(answer.text.replace("*", "A")).count(b"key-of")) == (False, 0), said
+    assert answer.reason == "***"
+
+
+def test_headers_that_are_too_large_for_a_message_are_told_at_once(agent: Agent, machine: MakeMachine) -> None:
+    def large(to: Handler) -> None:
+        to.send_response(200)
+        for number in range(8):
+            to.send_header(f"X-{number}", "x" * 60_000)
+        to.send_header("Content-Length", "0")
+        to.end_headers()
+
+    with serving(large) as server:
+        machine(ports=[server.port])
+        began = time.monotonic()
+        error = failure(agent, f"{server.url}/me")
+    assert (error.kind, error.permanent, time.monotonic() - began < 5) == ("too_large", True, True)
+    assert (
+        error.message == "The headers of the answer are larger than 256 KiB, which no server should send. (Through the agent Head office.)"
+    )
+
+
+# --- the way from the agent to the server ---------------------------------------------------------------------------
+
+
+def test_authority_client_certificate_and_smallest_version_of_a_connection_hold_behind_an_agent(
+    agent: Agent, machine: MakeMachine, tmp_path: Path
+) -> None:
+    context, file = certificate(tmp_path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(file)
+    private, _, public = file.read_text().partition("-----END PRIVATE KEY-----\n")
+    private += "-----END PRIVATE KEY-----\n"
+    own = serialization.load_pem_private_key(private.encode(), None)
+    locked = own.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"pass")
+    )
+    whole = Network(authorities=public, certificate=public + locked.decode(), passphrase="pass", minimum_tls="1.2")
+    with serving(ok, context=context) as server:
+        machine(ports=[server.port], more=HELD.format(port=server.port))
+        found = {}
+        for name, network, credential in (
+            ("whole", whole, ""),
+            ("no authority", replace(whole, authorities=""), ""),
+            ("broken authority", replace(whole, authorities="-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----"), ""),
+            ("wrong passphrase", replace(whole, passphrase="word"), ""),
+            ("credential of the agent", whole, "redmine"),
+            ("whole again", whole, ""),
+        ):
+            route = Route(agent.pk, agent.name, credential)
+            headers = [("Junction-Agent-Credential", credential)] if credential else []
+            sockets.deadline.set(time.monotonic() + 60)
+            try:
+                found[name] = str(route.send("GET", f"{server.url}/me", headers, None, network=network, timeouts=(10, 10)).status)
+            except TransportError as error:
+                found[name] = f"{error.kind}: {error.message.partition(' (Through')[0]}"
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with pytest.raises(TransportError) as old:
+            Route(agent.pk, agent.name).send(
+                "GET", f"{server.url}/me", [], None, network=replace(whole, minimum_tls="1.3"), timeouts=(10, 10)
+            )
+    untrusted = (
+        "tls: The agent does not trust the TLS certificate of localhost: self-signed certificate. "
+        "Name its authority with vendor_ca in the agent's file, or enter it on the connection under Network."
+    )
+    assert found == {
+        "whole": "200",
+        "no authority": untrusted,
+        "broken authority": "tls: The certificate authority of the connection cannot be read. Enter its certificate in PEM form.",
+        "wrong passphrase": "tls: The client certificate or its key cannot be read. Enter both in PEM form; the key's passphrase, if it has one, has to be right.",
+        "credential of the agent": untrusted,  # whom its own secret goes to is said by its file alone
+        "whole again": "200",
+    }
+    assert old.value.kind == "tls"
+
+
+def test_what_only_junction_itself_could_do_is_refused_where_an_agent_calls(
+    cast: Cast, agent: Agent, make_integration: MakeIntegration
+) -> None:
+    integration = make_integration(base_uri="https://redmine.corp.local", auth={"type": "none"})
+    for network, field in (({"proxy": "http://proxy.corp:3128"}, "proxy"), ({"verifyTls": False}, "verifyTls")):
+        with pytest.raises(Invalid) as caught:
+            services.create(
+                organization=cast.client_a, user=cast.carol, integration=integration, name="Main", credentials={},
+                options={"network": network}, way=Way(agent),
+            )  # fmt: skip
+        assert list(caught.value.errors) == [f"options.network.{field}"]
 
 
 # --- long answers -----------------------------------------------------------------------------------------------------
@@ -299,7 +409,7 @@ def endless(to: Handler, total: int, gone: threading.Event) -> None:
 
 def open_through(agent: Agent, url: str) -> Any:
     sockets.deadline.set(time.monotonic() + 300)
-    return Route(agent.pk, agent.name).send("GET", url, [], None, certificate="", timeouts=(10, 30))
+    return Route(agent.pk, agent.name).send("GET", url, [], None, network=Network(), timeouts=(10, 30))
 
 
 def test_answer_of_200_megabytes_passes_in_bounded_memory(agent: Agent, machine: MakeMachine) -> None:

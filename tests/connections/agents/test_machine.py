@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import socket
 from itertools import pairwise
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from junction_agent.config import ConfigError, load
 from junction_agent.credentials import Credential, Mask
 from junction_agent.policy import Policy, Refused, Rule
+from junction_agent.vendor import ExchangeError, request_of
 
 RULES = Policy(
     (
@@ -38,6 +40,12 @@ RULES = Policy(
         ("GET", "http://localhost:3000/api/..%2fadmin", False),
         ("GET", "http://localhost:3000/api/%252e%252e/admin", False),
         ("GET", "http://localhost:3000/api/..\\admin", False),
+        ("GET", "http://localhost:3000/api/..;/admin", False),  # Java servers cut off what follows a semicolon
+        ("GET", "http://localhost:3000/api/..;x=1/admin", False),
+        ("GET", "http://localhost:3000/api/%2e%2e;/admin", False),
+        ("GET", "http://localhost:3000/api/%c0%ae%c0%ae/admin", False),  # dots in a form that is no UTF-8
+        ("GET", "http://localhost:3000/api/.%09./admin", False),
+        ("GET", "http://localhost:3000/api/users;sort=name", True),
         ("GET", "http://localhost:3001/api/users", False),
         ("GET", "http://localhost/api/users", False),
         ("DELETE", "http://127.0.0.2/a%2Fb/../c", True),  # the rule names no paths
@@ -47,6 +55,15 @@ RULES = Policy(
         ("GET", "http://127.0.2.9:8080/", False),
         ("GET", "http://user@127.0.0.2/", False),
         ("GET", "ftp://127.0.0.2/", False),
+        ("GET", "http://localhost:3000@127.0.9.9/api/users", False),
+        ("GET", "http://127.0.9.9#@127.0.0.2/", False),
+        ("GET", "http://127.0.9.9\\@127.0.0.2/", False),
+        ("GET", "http://2130706434/", False),  # 127.0.0.2 as a number: no rule names it so
+        ("GET", "http://[::1]/", False),
+        ("GET", "http://[::ffff:127.0.1.9]:8080/", True),  # the network's address in another form
+        ("GET", "http://[::ffff:127.0.2.9]:8080/", False),
+        ("GET", "http://\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54:3000/health", False),
+        ("GET", "http://evilcorp.local/", False),
         ("GET", "http://169.254.169.254/", False),
         ("GET", "file:///etc/passwd", False),
     ],
@@ -57,6 +74,58 @@ def test_allow_list_lets_pass_what_it_names_and_nothing_else(method: str, url: s
     except Refused:
         found = False
     assert found is allowed
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "allowed"),
+    [
+        ("GET", [("Host", "localhost:3000")], True),
+        ("GET", [("Host", "LOCALHOST.")], True),
+        ("GET", [("host", "127.0.0.2")], False),  # allowed as a host, but on another port
+        ("GET", [("Host", "admin.local")], False),  # another site of the same web server
+        ("GET", [("Host", "localhost:3000"), ("Host", "admin.local")], False),
+        ("GET", [("Host", "localhost:3000, admin.local")], False),
+        ("GET", [("Host", "localhost@admin.local")], False),
+        ("GET", [("Host", "")], False),
+        ("GET", [("X-HTTP-Method-Override", "delete")], False),
+        ("GET", [("x-http-method", "POST")], False),
+        ("GET", [("X-Method-Override", " get ")], True),
+    ],
+)
+def test_headers_lead_to_no_other_host_and_no_other_method(method: str, headers: list[tuple[str, str]], allowed: bool) -> None:
+    try:
+        found = bool(RULES.targets(method, "http://localhost:3000/api/users", headers))
+    except Refused:
+        found = False
+    assert found is allowed
+
+
+def test_host_header_may_name_another_host_that_the_file_allows_at_that_address() -> None:
+    policy = Policy((Rule(host="127.0.0.2"), Rule(host="git.corp.local"), Rule(network=__import__("ipaddress").ip_network("127.0.1.0/24"))))
+    assert policy.targets("GET", "http://127.0.0.2/", [("Host", "git.corp.local")])[0].host == "127.0.0.2"
+    with pytest.raises(Refused) as caught:
+        policy.targets("GET", "http://127.0.0.2/", [("Host", "wiki.corp.local")])
+    assert str(caught.value) == "127.0.0.2 leads to an address that no [[allow]] of the agent's file covers, so the agent does not connect."
+    # Who allows a network allows every site there.
+    assert policy.targets("GET", "http://127.0.1.9/", [("Host", "wiki.corp.local")])[0].host == "127.0.1.9"
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("GET /admin HTTP/1.1", []),
+        ("GET", [("Transfer-Encoding ", "chunked")]),
+        ("GET", [("X Y", "1")]),
+        ("GET", [("X", "1\r\n\tTransfer-Encoding: chunked")]),
+        ("GET", [("X", "1\nHost: admin.local")]),
+    ],
+)
+def test_request_that_could_be_read_as_two_is_not_made(method: str, headers: list[tuple[str, str]]) -> None:
+    with pytest.raises(ExchangeError) as caught:
+        request_of({"method": method, "url": "http://localhost:3000/api?key=secret", "headers": headers}, b"")
+    assert (caught.value.kind, caught.value.sent, str(caught.value)) == (
+        "invalid", False, "A request to http://localhost:3000/api cannot be made: the URL, the method or a header is not valid.",
+    )  # fmt: skip
 
 
 def test_allow_list_compares_the_address_that_a_name_leads_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +191,30 @@ def test_credential_replaces_what_came_of_its_name() -> None:
     assert basic.put_on("http://h/", [("Authorization", "x")]) == ("http://h/", [("Authorization", "Basic YW5uOnBhc3M=")])
     assert bearer.put_on("http://h/", []) == ("http://h/", [("Authorization", "Bearer tok")])
     assert "new" not in repr(header)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "p&ss/w\u00f6rd",
+        '{"key": "p&ss/w\\u00f6rd"}',
+        "?key=p%26ss%2Fw%C3%B6rd",
+        "?key=p%26ss%2fw%c3%b6rd",
+        "<b>p&amp;ss/w\u00f6rd</b>",
+        *(
+            base64.b64encode(f"{before}p&ss/w\u00f6rd:{after}".encode()).decode()
+            for before in ("", "a", "ab", "abc")
+            for after in ("", "x", "yz")
+        ),
+        base64.urlsafe_b64encode("user:p&ss/w\u00f6rd".encode()).decode(),
+    ],
+)
+def test_mask_hides_a_secret_in_every_form(written: str) -> None:
+    credential = Credential("a", ("h",), username="user", value="p&ss/w\u00f6rd")
+    hidden = Mask(credential.secrets).text(written)
+    assert "***" in hidden
+    decoded = hidden.replace("***", "")
+    assert not any(form in decoded for form in ("p&ss", "w\u00f6rd", "%26ss", "ss%2F", "ss%2f", "amp;ss"))
 
 
 @given(

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connections import services as connections
+from connections import trials
 from connections.agents import services
 from connections.agents.ways import Way
 from connections.models import Agent, AgentInstance, Connection
@@ -175,7 +176,7 @@ def test_agent_in_use_is_neither_deleted_nor_taken_away(cast: Cast, above: Agent
         services.change(agent=above, is_shared=False)
     # Where that happens all the same, nothing is called.
     Agent.objects.update(is_shared=False)
-    said = connections.test(connection=Connection.objects.get())
+    said = trials.test(connection=Connection.objects.get())
     assert said.message == "The agent of this connection is no longer shared with its organization. Choose another one on the connection."
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,12 @@ import pytest
 from django.utils import timezone
 
 from connections.agents import jobs, services
+from connections.agents.route import Route
+from connections.exchange import TransportError
 from connections.models import Agent, AgentCode, AgentInstance
-from integrations.models import AuditEntry
+from connections.network import Network
+from connections.transport import sockets
+from integrations.models import AuditEntry, Membership, Role
 from junction_agent import line, protocol
 from junction_agent.identity import Identity, IdentityError, load, save
 from junction_agent.line import Forged, Line, LineError, Revoked
@@ -242,3 +248,165 @@ def test_part_of_an_answer_is_taken_from_the_machine_that_has_the_request(agent:
     first, second = offer.part(1), offer.part(0.01)
     assert first is not None
     assert (protocol.unpack(first)[1], second) == (b"true", None)
+
+
+def test_claim_of_one_machine_is_worth_nothing_to_another(agent: Agent, cast: Cast, live_server: Any) -> None:
+    """Somebody who has taken over one machine, and has seen what another one was given."""
+    mine, other = enrolled(agent, cast, live_server.url), enrolled(agent, cast, live_server.url)
+    elsewhere = services.create(organization=cast.client_a, user=cast.alice, name="Warehouse")
+    foreign = enrolled(elsewhere, cast, live_server.url)
+    offer = offered(agent)
+    meta, _ = mine.ask("poll", {}, hold=1)
+    stolen = {"job": meta["job"], "claim": meta["claim"]}
+    forged = {**stolen, "number": 0, "head": {"status": 200, "reason": "OK", "headers": []}, "end": True}
+    for thief in (other, foreign):
+        for verb, said in (("part", forged), ("begin", stolen), ("room", stolen)):
+            with pytest.raises(line.Gone):
+                thief.ask(verb, said, data=b"forged" if verb == "part" else b"")
+        assert thief.ask("beat", {"jobs": {meta["job"]: meta["claim"]}})[0] == {"gone": [meta["job"]]}
+    assert offer.part(0.01) is None
+    mine.ask("part", forged, b"true")
+    part = offer.part(1)
+    assert part is not None
+    assert protocol.unpack(part)[1] == b"true"
+
+
+def test_agent_gets_requests_of_its_own_queue_only(agent: Agent, cast: Cast, live_server: Any) -> None:
+    elsewhere = services.create(organization=cast.client_a, user=cast.alice, name="Warehouse")
+    foreign = enrolled(elsewhere, cast, live_server.url)
+    offer = offered(agent)
+    assert jobs.taken(elsewhere.pk, machine=foreign.identity.instance, seconds=0) is None
+    assert jobs.taken(agent.pk, machine=foreign.identity.instance, seconds=0) is not None
+    assert offer.look(head_was_read=False) == "claimed"
+
+
+def test_machine_that_was_revoked_can_neither_answer_nor_begin_what_it_was_given(agent: Agent, cast: Cast, live_server: Any) -> None:
+    mine, other = enrolled(agent, cast, live_server.url), enrolled(agent, cast, live_server.url)
+    offer = offered(agent)
+    meta, _ = mine.ask("poll", {}, hold=1)
+    services.revoke(instance=AgentInstance.objects.get(pk=mine.identity.instance))
+    said = {"job": meta["job"], "claim": meta["claim"]}
+    for verb in ("part", "begin", "beat", "room", "poll"):
+        with pytest.raises(Revoked):
+            mine.ask(verb, {**said, "number": 0, "jobs": {}}, hold=0)
+    assert offer.part(0.01) is None
+    jobs._redis().hset(f"junction:agent-job:{offer.id}", "lease", 0)  # its lease has run out
+    assert offer.look(head_was_read=False) == "queued"
+    assert other.ask("poll", {}, hold=1)[0]["job"] == meta["job"]
+
+
+def test_machine_that_sends_more_than_there_is_room_for_is_not_listened_to(agent: Agent, cast: Cast, live_server: Any) -> None:
+    """The broker is shared by all organizations; one machine must not fill it."""
+    mine = enrolled(agent, cast, live_server.url)
+    offer = offered(agent)
+    meta, _ = mine.ask("poll", {}, hold=1)
+    said = {"job": meta["job"], "claim": meta["claim"]}
+    taken = 0
+    with pytest.raises(line.Gone):
+        for number in range(100):
+            mine.ask("part", {**said, "number": number}, bytes(protocol.PART_BYTES))
+            taken += 1
+    assert taken == protocol.PARTS_WAITING + 1
+    with pytest.raises(line.Gone):
+        mine.ask("part", {**said, "number": None}, bytes(protocol.PART_BYTES))  # a failure that ends nothing
+    assert jobs._redis().llen(f"junction:agent-answer:{offer.id}") == taken
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"status": 200, "reason": "OK", "headers": [["X-A: 1\r\nSet-Cookie", "stolen"]]},
+        {"status": 200, "reason": "OK", "headers": [["", "x"]]},
+        {"status": 99999, "reason": "OK", "headers": []},
+        {"status": -1, "reason": "OK", "headers": []},
+        {"status": 101, "reason": "Switching", "headers": []},
+        {"status": "two hundred", "reason": "OK", "headers": []},
+        {"status": 200, "reason": "OK", "headers": {"a": 1}},
+        {"status": 200, "reason": "OK"},
+        [200],
+        "200 OK",
+        None,
+    ],
+)
+def test_head_that_no_server_sends_is_refused_in_words(agent: Agent, cast: Cast, live_server: Any, head: Any) -> None:
+    error = told_by(agent, cast, live_server.url, {"number": 0, "head": head, "end": True})
+    assert (error.kind, error.message.startswith("The agent Head office sent an answer with")) == ("agent_lost", True), error.message
+
+
+def test_line_breaks_that_an_agent_sends_in_a_header_begin_no_other_header(agent: Agent, cast: Cast, live_server: Any) -> None:
+    head = {"status": 200, "reason": "OK\r\nX-B: 2", "headers": [["X-A", "1\r\nSet-Cookie: sid=stolen"]]}
+    with answering(agent, cast, live_server.url, {"number": 0, "head": head, "end": True}) as route:
+        incoming = route.send("GET", "http://localhost/", [], None, network=Network(), timeouts=(10, 30))
+    assert (incoming.reason, incoming.headers) == ("OK  X-B: 2", [("X-A", "1  Set-Cookie: sid=stolen")])
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        ({"message": "No route.\0", "kind": "refused"}, "refused", "No route.\ufffd (Through the agent Head office.)"),
+        ({"message": "x" * 5000, "kind": ["tls"]}, "closed", f"{'x' * 1000} (Through the agent Head office.)"),
+        ({"kind": "anything"}, "closed", "The exchange broke off. (Through the agent Head office.)"),
+        (
+            "No route.",
+            "agent_lost",
+            "The agent Head office sent something that cannot be read. Agent and Junction may be of different versions.",
+        ),
+        ([1], "agent_lost", "The agent Head office sent something that cannot be read. Agent and Junction may be of different versions."),
+    ],
+)
+def test_what_an_agent_says_went_wrong_is_a_sentence_whatever_it_sends(
+    agent: Agent, cast: Cast, live_server: Any, error: Any, kind: str, message: str
+) -> None:
+    found = told_by(agent, cast, live_server.url, {"number": None, "error": error, "end": True})
+    assert (found.kind, found.message) == (kind, message)
+
+
+def test_code_ends_when_whoever_made_it_may_not_manage_agents_any_more(agent: Agent, cast: Cast, live_server: Any) -> None:
+    _, code = services.new_code(agent=agent, user=cast.alice)
+    Membership.objects.filter(user=cast.alice).update(role=Role.VIEWER)
+    with pytest.raises(LineError, match="has ended"):
+        line.enrol(live_server.url, code)
+    assert AgentInstance.objects.count() == 0
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_clock_of_the_machine_may_be_wrong_in_both_directions(agent: Agent, cast: Cast, middle: Middle, seconds: int) -> None:
+    mine = enrolled(agent, cast, middle.url)
+    mine._offset = seconds
+    assert mine.ask("beat", {"jobs": {}}) == ({"gone": []}, b"")
+
+    def forged_time(handler: Handler, one: Passed) -> bool:
+        """Somebody in between who wants the machine's questions to be of another time."""
+        give(handler, one, body=protocol.pack({"error": "clock", "time": 1}), status=401)
+        return True
+
+    middle.change = forged_time
+    before = mine._offset
+    with pytest.raises(LineError):
+        mine.ask("beat", {"jobs": {}})
+    assert mine._offset == before
+
+
+@contextmanager
+def answering(agent: Agent, cast: Cast, url: str, said: dict[str, Any]) -> Iterator[Route]:
+    """A machine that takes the next request and answers it with `said`, whatever that is."""
+    machine = enrolled(agent, cast, url)
+
+    def answer() -> None:
+        meta, _ = machine.ask("poll", {}, hold=10)
+        machine.ask("part", {"job": meta["job"], "claim": meta["claim"], **said}, b"")
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    deadline = sockets.deadline.set(time.monotonic() + 30)
+    try:
+        yield Route(agent.pk, agent.name)
+    finally:
+        sockets.deadline.reset(deadline)
+        thread.join(20)
+
+
+def told_by(agent: Agent, cast: Cast, url: str, said: dict[str, Any]) -> TransportError:
+    with answering(agent, cast, url, said) as route, pytest.raises(TransportError) as caught:
+        route.send("GET", "http://localhost/", [], None, network=Network(), timeouts=(10, 30))
+    return caught.value

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connections import assertions, login, oauth, token_answers
 from connections.agents.route import Route
 from connections.auth import Credentials, scheme_of
 from connections.auth.base import Values
 from connections.exchange import Answer, Outgoing
 from connections.network import Network
-from connections.token_answers import Token, TokenError
+from connections.tokens import answers, assertions, login, oauth
+from connections.tokens.answers import Token, TokenError
 from connections.transport import Transport
 from connections.values import stamp, values_of
 from integrations import expressions
@@ -159,8 +159,8 @@ class Issuer:
             last = number == len(steps)
             cookies |= login.cookies_of(answer)
             if answer.status >= 400:
-                token_answers.read_token(auth, answer, secrets=secrets)  # raises with what the vendor said
-            document = token_answers.document_of(answer, needed=not last or not auth.keep_cookies)
+                answers.read_token(auth, answer, secrets=secrets)  # raises with what the vendor said
+            document = answers.document_of(answer, needed=not last or not auth.keep_cookies)
             extracted = login.extracted(step, answer, document)
             found[str(number)] = {**(document if isinstance(document, dict) else {}), **extracted}
             kept |= extracted
@@ -173,19 +173,19 @@ class Issuer:
     ) -> Token:
         kind, mark, name = auth.token_key.partition(":")
         if auth.token_key in kept:
-            return token_answers.token_of(auth, {**(document if isinstance(document, dict) else {}), auth.token_key: kept[auth.token_key]})
+            return answers.token_of(auth, {**(document if isinstance(document, dict) else {}), auth.token_key: kept[auth.token_key]})
         if mark and kind.lower() in ("header", "cookie"):
             value = answer.headers.get(name.strip()) if kind.lower() == "header" else cookies.get(name.strip(), "")
             if value:
                 whole = {**(document if isinstance(document, dict) else {}), auth.token_key: value}
-                return token_answers.token_of(auth, whole)
+                return answers.token_of(auth, whole)
         if auth.keep_cookies and cookies and not auth.token_key:
             return Token("session", auth.default_token_lifetime, "")
-        return token_answers.read_token(auth, answer, secrets=secrets)
+        return answers.read_token(auth, answer, secrets=secrets)
 
     @staticmethod
     def _read(auth: TokenPart, answer: Answer, secrets: list[str]) -> Token:
-        return token_answers.read_token(auth, answer, secrets=secrets)
+        return answers.read_token(auth, answer, secrets=secrets)
 
     @staticmethod
     def _send(transport: Transport, outgoing: Outgoing) -> Answer:

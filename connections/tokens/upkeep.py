@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from connections import authorization, oauth, services, states, tokens
+from connections import services, states
 from connections.agents.services import route_of
-from connections.client import CallError, check_destinations, client_for, opened, redirect_uri
+from connections.checking import definition_of
+from connections.client import redirect_uri
 from connections.exchange import TransportError
-from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, Credential
 from connections.network_settings import network_of
+from connections.opening import check_destinations, client_for, opened
 from connections.redaction import redact
+from connections.retries import CallError
 from connections.secrets import SecretError
-from connections.services import definition_of
-from connections.token_answers import Token
+from connections.tokens import authorization, oauth, stores
+from connections.tokens.answers import Token
+from connections.tokens.grants import Held, Issuer, secrets_in
 from connections.transport import Transport
 from integrations import expressions
 from integrations.definition import Definition, OAuth2Auth
@@ -37,7 +40,7 @@ def renew(*, connection: Connection) -> Connection:
 def clear(*, connection: Connection) -> Connection:
     """Drop the cached access token: the next call fetches another one. The refresh token stays."""
     try:
-        held = tokens.forget(connection.pk, grant_too=False)
+        held = stores.forget(connection.pk, grant_too=False)
     except SecretError as error:
         raise Refusal(str(error)) from None
     definition = definition_of(connection)
@@ -51,7 +54,7 @@ def clear(*, connection: Connection) -> Connection:
 def disconnect(*, connection: Connection) -> str:
     """Give the grant back: revoke it at the vendor, forget it here. A sentence if the vendor could not be told, else ""."""
     problem = revoke(connection=connection)
-    tokens.forget(connection.pk, grant_too=True)
+    stores.forget(connection.pk, grant_too=True)
     if authorization.needs_browser(definition_of(connection)):
         _needs_authorization(connection, "It was disconnected. Authorize the connection to use it again.")
     return problem
@@ -74,7 +77,7 @@ def revoke(*, connection: Connection) -> str:
         auth = definition.auth
         if not isinstance(auth, OAuth2Auth) or not auth.revocation_uri:
             return ""
-        held = tokens.held_in(Credential.objects.get(pk=connection.pk))
+        held = stores.held_in(Credential.objects.get(pk=connection.pk))
         if not held.refresh and not held.value:
             return ""
         credentials = opened(connection, definition)
@@ -119,13 +122,13 @@ def adopt(*, connection: Connection, given: dict[str, Any]) -> Connection:
     seconds = given.get("expires_in")
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= 10**9):
         raise Invalid({"expiresIn": ["Send the seconds that the access token still lives, or leave it out."]})
-    before = tokens.snapshot(connection.pk)
+    before = stores.snapshot(connection.pk)
     token = Token(value, seconds if value else None, auth.access_token_scheme, refresh)
-    held = tokens.as_held(auth, token)
+    held = stores.as_held(auth, token)
     if seconds is None or not value:
         # How long it lives is not known; where it can be renewed, its first rejection is the time to do so.
         held = Held(value, auth.access_token_scheme, refresh)
-    if not tokens.adopt(before, held, reason="pasted"):
+    if not stores.adopt(before, held, reason="pasted"):
         raise Conflict("Somebody changed the connection at the same time. Send it again.")
     connection.refresh_from_db()
     return connection

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from typing import Any
 
 import regex
 
+from connections.answers.rules import Rules, rule_on
 from connections.exchange import Answer, Headers, Outgoing, TransportError
-from connections.rules import Rules, rule_on
-from integrations import paths
+from integrations import formulas, paths
 from integrations.definition import BlameName, BodyWait, RateLimit
 
 # RFC 9110 9.2.1 and 9.2.2: repeating these changes nothing more than sending them once.
@@ -33,6 +35,7 @@ _RETRY_TEXT = re.compile(
     r"(?i)(?:retry|try again) (?:after|in) +(\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)?|\d+(?:\.\d+)?(?= ?s(?:ec(?:ond)?s?)?\b))"
 )
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
+_OF_BODY = re.compile(r"\b(?:body|response)\b")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 
 
@@ -117,6 +120,10 @@ def blame_of(status: int) -> BlameName:
 
 
 def _by_status(answer: Answer, limit: RateLimit, now: datetime) -> Reading:
+    if limit.limited_expression and _evaluated(limit.limited_expression, answer):
+        waits = [wait for wait in (longest_wait(answer, now=now), own_wait(answer, limit, now=now)) if wait is not None]
+        # The integration says that the vendor turned the call away, so that it may be sent again whatever it is.
+        return Reading(Outcome.RATE_LIMITED, max(waits, default=None), LIMITED.format(status=answer.status), "vendor", ruled=True)
     if answer.status < 400:
         return Reading(Outcome.SUCCESS)
     message, blame = explain(answer), blame_of(answer.status)
@@ -175,7 +182,24 @@ def own_wait(answer: Answer, limit: RateLimit, *, now: datetime) -> float | None
     found += [wait for name in limit.reset_headers if (wait := until(answer.headers.get(name), now=now))]
     if limit.body and (text := _in_body(answer, limit.body)):
         found.append(until(text, now=now) if limit.body.kind == "at" else retry_after(text, now=now))
+    for expression, read_time in ((limit.wait_expression, retry_after), (limit.reset_expression, until)):
+        value = _evaluated(expression, answer) if expression else None
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            found.append(read_time(str(value), now=now))
     return max((wait for wait in found if wait is not None), default=None)
+
+
+def _evaluated(expression: str, answer: Answer) -> Any:
+    """What an expression over an answer gives; None also where it cannot be evaluated."""
+    values: dict[str, Any] = {"status": answer.status, "headers": {name.lower(): value for name, value in answer.headers}}
+    if _OF_BODY.search(expression):
+        with suppress(ValueError):
+            values["body"] = answer.json()
+        values["response"] = dict(values)
+    try:
+        return formulas.evaluate(expression, values)
+    except formulas.FormulaError:
+        return None
 
 
 def until(value: str, *, now: datetime) -> float | None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from connections.exchange import Answer
+from connections.exchange import Answer, may_carry_credentials
 
 SKEW: Final = 300  # seconds by which clocks may differ; most signatures are taken for five minutes
+# What Go, nginx, Apache and Tomcat say to plain http on a port for TLS.
+_WANTS_TLS: Final = re.compile(
+    r"(?i)HTTP request (?:was sent )?to (?:an )?HTTPS|plain HTTP to an SSL-enabled|combination of host and port requires TLS"
+)
 _SIGN_IN: Final = ("login", "signin", "sign-in", "sign_in", "sso", "saml", "authorize", "auth/", "oauth", "account/logon", "idp")
 
 ADVICE: Final[dict[str, str]] = {
@@ -19,7 +24,9 @@ ADVICE: Final[dict[str, str]] = {
     "connect_timeout": "Most often a firewall drops what Junction sends. Have the address of Junction's server allowed, or check host and port.",
     "read_timeout": "The server took the request and did not answer. Choose a smaller request for the test, or try again when it is less busy.",
     "deadline": "The answer takes too long as a whole. Choose a request for the test that answers with little, such as /me.",
+    "closed_cut": "The answer broke off in the middle: the server, or a proxy or firewall on the way, ended it. Test again; if it stays, show the vendor this answer.",
     "closed": "The server hung up. Check whether the port expects https, and whether a firewall in between ends connections.",
+    "malformed_https": "The port expects https. Enter the address with https://, or the port for plain http.",
     "malformed": "What answers there is no HTTP server. Check the port.",
     "too_large": "Choose a request for the test that answers with little, such as /me.",
     "address": "Junction does not call private networks by itself. Its operator can allow one with EGRESS_ALLOW.",
@@ -60,6 +67,8 @@ ADVICE: Final[dict[str, str]] = {
     "html": "A page for people came. The base URI is probably that of the website; that of the API often begins with api. or ends in /api.",
     "login_redirect": "The vendor sent the call to its sign-in page: the credentials were not taken for an API call, or the address is that of the website.",
     "media_type": "The answer is in another format than expected. Set the format of answers, or an Accept header that asks for the right one.",
+    "invalid_json": "The answer calls itself JSON and is none. Its beginning stands below; compare path and Accept header with the vendor's documentation.",
+    "empty": "The server answered with nothing. Choose a request for the test that answers with data.",
     "clock": "The clocks of both servers differ, and signed requests and tokens are refused then. Set the clock of Junction's server by NTP.",
     "success_path": "The vendor answered, but not what the test expects. Compare the success path and its values with the answer.",
     "fail_path": "The vendor answered with a sign of failure. What it said tells what to correct.",
@@ -77,10 +86,14 @@ def advice_for(cause: str) -> str:
 
 def cause_of(answer: Answer, *, asked: str, now: datetime) -> str:
     """The cause by which an answer fails, as in ADVICE; "" for one that says nothing of the kind. `asked` is the URL of the request."""
+    if answer.status == 400 and _WANTS_TLS.search(answer.text[:2000]):
+        return "malformed_https"
     if is_page(answer):
         return (
             "login_redirect" if _is_sign_in(answer.url) and answer.url != asked else "html" if answer.status < 400 else _by_status(answer)
         )
+    if answer.status in (401, 403) and not may_carry_credentials(answer.url, asked):
+        return "redirect_elsewhere"
     if answer.status in (400, 401, 403) and abs(skew_of(answer, now)) > SKEW:
         return "clock"
     return _by_status(answer)

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from config import networks
 from connections.exchange import TransportError
-from connections.tunnels import Tunnel
+from connections.transport.tunnels import Tunnel
 
 # When the exchange that runs in this thread has to be over, in seconds of time.monotonic().
 deadline: ContextVar[float] = ContextVar("deadline")

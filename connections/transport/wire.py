@@ -165,12 +165,16 @@ class Exchange:
     # What the parser calls.
 
     def on_message_begin(self) -> None:
+        if self._complete:
+            raise WireError("malformed", started=True)  # a second answer, which nobody has asked for, in the same piece
         self.headers, self.reason = [], ""
 
     def on_status(self, status: bytes) -> None:
         self.reason += status.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._has_head:
+            return  # trailers: by RFC 9110 6.5.1 they are no headers, and a server could send them without end
         self.headers.append((name.decode("latin-1"), value.decode("latin-1").strip()))
 
     def on_headers_complete(self) -> None:
@@ -194,6 +198,10 @@ class Whole:
     reason: str
     headers: list[tuple[str, str]]
     body: bytes
+
+    @property
+    def is_bodiless(self) -> bool:
+        return not self.body
 
     @property
     def length(self) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from connections.exchange import Outgoing, Pairs, origin_of
+from connections.exchange import Outgoing, Pairs, origin_of, without_query
 from integrations.definition import FORM_TYPE, JSON_TYPE
 from integrations.refusals import Invalid
 
@@ -34,8 +34,11 @@ _NOT_RETURNED: Final = _HOP_BY_HOP | frozenset(
 )
 
 
-def build(payload: Mapping[str, Any], *, base: str, own_headers: Pairs, accept_encoding: str = "") -> Outgoing:
-    """The request for the vendor. `own_headers` are the integration's, which a caller cannot replace. Raises `Invalid`.
+def build(
+    payload: Mapping[str, Any], *, base: str, own_headers: Pairs, own_query: Collection[str] = (), accept_encoding: str = ""
+) -> Outgoing:
+    """The request for the vendor. `own_headers` and the parameters named `own_query` are the integration's, which a caller cannot
+    replace: they may say who calls. Raises `Invalid`.
 
     Placeholders in what the caller sends stay as they are: only the integration's own texts may read credentials.
     """
@@ -44,11 +47,11 @@ def build(payload: Mapping[str, Any], *, base: str, own_headers: Pairs, accept_e
     method = payload.get("method") or "GET"
     if not isinstance(method, str) or method.strip().upper() not in METHODS:
         raise Invalid({"method": [f"Use one of: {', '.join(METHODS)}."]})
-    url = _with_params(below(base, payload.get("url", "")), payload.get("params"))
+    url = without_query(_with_params(below(base, payload.get("url", "")), payload.get("params")), own_query)
     if len(url) > LONGEST_URL:
         raise Invalid({"url": [f"The URL has {len(url):,} characters; at most {LONGEST_URL:,} are sent."]})
-    taken = {name.lower() for name, _ in own_headers}
-    headers = [pair for pair in _headers(payload.get("headers")) if pair[0].lower() not in taken] + own_headers
+    taken = {_known_as(name) for name, _ in own_headers}
+    headers = [pair for pair in _headers(payload.get("headers")) if _known_as(pair[0]) not in taken] + own_headers
     names = {name.lower() for name, _ in headers}
     kind = next((value for name, value in headers if name.lower() == "content-type"), "")
     body, default_kind = _body(payload.get("data"), kind)
@@ -142,9 +145,14 @@ def _headers(given: Any) -> Pairs:
             raise Invalid({f"headers.{name}": ["This is no header name. It has letters, digits and - only, for example X-Version."]})
         if isinstance(value, dict | list) or _CONTROL.search(str(value)):
             raise Invalid({f"headers.{name}": ["A header value is one line of text."]})
-    named = {one.strip().lower() for name, value in given.items() if name.lower() == "connection" for one in str(value).split(",")}
+    named = {_known_as(one.strip()) for name, value in given.items() if name.lower() == "connection" for one in str(value).split(",")}
     dropped = _NOT_SENT | named
-    return [(name, str(value).strip()) for name, value in given.items() if value is not None and name.lower() not in dropped]
+    return [(name, str(value).strip()) for name, value in given.items() if value is not None and _known_as(name) not in dropped]
+
+
+def _known_as(name: str) -> str:
+    """A header's name as the server's program may read it: CGI, WSGI and what follows them know no difference between - and _."""
+    return name.lower().replace("_", "-")
 
 
 def _body(data: Any, kind: str) -> tuple[bytes | None, str]:

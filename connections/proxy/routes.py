@@ -10,13 +10,15 @@ from typing import Any, Final
 from django.core.exceptions import PermissionDenied
 
 from connections.callers import Caller
+from connections.checking import definition_of
 from connections.choosing.walk import choose
-from connections.client import CallError, Client, client_for
+from connections.client import Client
 from connections.exchange import Pairs
 from connections.models import Connection
-from connections.proxy_requests import build
+from connections.opening import client_for
+from connections.proxy.requests import build
 from connections.redaction import MASK
-from connections.services import definition_of
+from connections.retries import CallError
 from connections.transport import Streamed, Transport, TransportError
 from integrations.models import Integration, Organization, Role, User
 from integrations.models.environment import PRODUCTION
@@ -31,16 +33,23 @@ class Unreachable(Refusal):
 
 @dataclass(frozen=True)
 class Route:
-    """Where the requests of one caller to one integration go, and as whom. Belongs to one thread."""
+    """Where the requests of one caller to one integration go, as whom, and for which organization. Belongs to one thread."""
 
     client: Client
     connection: Connection
+    organization: Organization
 
     def send(self, payload: Mapping[str, Any], *, accept_encoding: str = "") -> Streamed:
         """The vendor's answer. Raises `Invalid`, `Conflict` and `Unreachable`."""
         try:
             base = self.client.base
-            outgoing = build(payload, base=base, own_headers=self.client.headers, accept_encoding=accept_encoding)
+            outgoing = build(
+                payload,
+                base=base,
+                own_headers=self.client.headers,
+                own_query=self.client.definition.query.keys(),
+                accept_encoding=accept_encoding,
+            )
             return self.client.open(outgoing, base=base)
         except TransportError as error:
             raise Unreachable(self.client.redact(error.message)) from None
@@ -60,7 +69,8 @@ def route(user: User, integration: Integration, organization: Organization | Non
     if connection.needs_authorization:
         raise Conflict(connection.message or "The connection has to be authorized again.")
     try:
-        return Route(client_for(connection, definition_of(connection), caller=caller, transport=_transport()), connection)
+        client = client_for(connection, definition_of(connection), caller=caller, transport=_transport())
+        return Route(client, connection, caller.organization)
     except CallError as error:
         raise Unreachable(error.message) from None
 

@@ -20,17 +20,20 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils import timezone
 
-from connections import oauth, states, tokens
+from connections import states
 from connections.agents.services import route_of
-from connections.client import CallError, check_destinations, opened, redirect_uri
+from connections.checking import definition_of
+from connections.client import redirect_uri
 from connections.exchange import TransportError, origin_of, shown
-from connections.grants import Issuer, secrets_in
 from connections.models import Authorization, Connection, TokenEvent
 from connections.network_settings import network_of
+from connections.opening import check_destinations, opened
 from connections.redaction import redact
+from connections.retries import CallError
 from connections.secrets import SecretError, open_sealed, seal
-from connections.services import definition_of
-from connections.token_answers import Token, TokenError
+from connections.tokens import oauth, stores
+from connections.tokens.answers import Token, TokenError
+from connections.tokens.grants import Issuer, secrets_in
 from connections.transport import Transport
 from integrations import expressions
 from integrations.definition import Definition, OAuth2Auth
@@ -162,7 +165,7 @@ def exchange(*, connection: Connection, code: str, verifier: str, answer: Mappin
     auth = _code_auth(definition)
     issuer = _issuer(connection, definition, redirect)
     kept = {name: mended(answer[param])[:_LONGEST] for name, param in auth.callback_settings.items() if answer.get(param)}
-    before = tokens.snapshot(connection.pk)
+    before = stores.snapshot(connection.pk)
     hidden = secrets_in(issuer.values(), None, definition, issuer.credentials)
     started = time.monotonic()
     try:
@@ -175,10 +178,10 @@ def exchange(*, connection: Connection, code: str, verifier: str, answer: Mappin
     store(connection=connection, definition=definition, token=token, before=before, elapsed_ms=_since(started))
 
 
-def store(*, connection: Connection, definition: Definition, token: Token, before: tokens.Snapshot, elapsed_ms: int = 0) -> None:
+def store(*, connection: Connection, definition: Definition, token: Token, before: stores.Snapshot, elapsed_ms: int = 0) -> None:
     """Keep a token that somebody agreed to. Raises `Conflict` where the connection was changed since `before`."""
-    held = tokens.as_held(definition.auth, token)
-    if not tokens.adopt(before, held, reason="authorized", elapsed_ms=elapsed_ms):
+    held = stores.as_held(definition.auth, token)
+    if not stores.adopt(before, held, reason="authorized", elapsed_ms=elapsed_ms):
         raise Conflict(
             "The connection was changed while you were on the vendor's page, so that its answer no longer fits. Authorize again."
         )
@@ -195,10 +198,11 @@ def _issuer(connection: Connection, definition: Definition, redirect: str) -> Is
     try:
         credentials = opened(connection, definition)
         check_destinations(connection, definition, credentials)
-        return Issuer(definition, credentials, connection.settings, redirect, route_of(connection))
+        return Issuer(definition, credentials, connection.settings, redirect, route_of(connection), network_of(connection))
     except CallError as error:
         raise Conflict(error.message) from None
-        return Issuer(definition, credentials, connection.settings, redirect, route_of(connection), network_of(connection))
+    except SecretError as error:
+        raise Conflict(str(error)) from None
 
 
 def _code_in(auth: OAuth2Auth, answer: Mapping[str, str]) -> str:
@@ -217,7 +221,7 @@ def _code_in(auth: OAuth2Auth, answer: Mapping[str, str]) -> str:
 
 def _note_failure(connection: Connection, message: str, *, elapsed_ms: int) -> None:
     """A failed exchange stands among the events; a token that still works is left alone."""
-    row = tokens.snapshot(connection.pk)
+    row = stores.snapshot(connection.pk)
     TokenEvent.objects.create(
         connection=connection,
         reason="authorized",

@@ -25,10 +25,10 @@ from django.utils import timezone
 
 from connections import states
 from connections.exchange import TransportError
-from connections.grants import Held
 from connections.models import Connection, Credential, TokenEvent
 from connections.secrets import open_sealed, seal
-from connections.token_answers import Token, TokenError
+from connections.tokens.answers import Token, TokenError
+from connections.tokens.grants import Held
 from integrations.definition import TokenPart
 from integrations.definition.tokens import DEFAULT_LIFETIME
 

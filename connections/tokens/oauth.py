@@ -13,10 +13,11 @@ import secrets as random
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus, urlencode, urlsplit, urlunsplit
 
-from connections import assertions
 from connections.auth import Credentials, basic_header
 from connections.auth.base import Values
 from connections.exchange import Outgoing, with_query
+from connections.tokens import assertions
+from connections.values import strays
 from integrations import expressions
 from integrations.definition import FORM_TYPE, JSON_TYPE, QUERY_TYPE, OAuth2Auth
 
@@ -45,7 +46,7 @@ def authorization_url(auth: OAuth2Auth, values: Values, *, redirect_uri: str, st
     elif auth.pkce == "plain":
         params |= {"code_challenge": verifier, "code_challenge_method": "plain"}
     pairs = _named(auth, {**params, **_rendered(auth.authorization_params, values)}, auth.authorization_param_names)
-    url = expressions.render_url(auth.auth_uri, values)
+    url = _url(auth, auth.auth_uri, values)
     # Some products route by the fragment (`#/oauth/authorize`): there the parameters belong behind it.
     parts = urlsplit(url)
     query = "&".join(urlencode([pair], quote_via=quote, safe=_PLAIN if pair[0] in auth.unencoded_params else "/") for pair in pairs)
@@ -99,11 +100,11 @@ def revocation_request(auth: OAuth2Auth, credentials: Credentials, values: Value
     params = {"token": token, "token_type_hint": hint}
     headers = [("Accept", JSON_TYPE), ("Content-Type", FORM_TYPE)]
     headers += _authenticated(auth, params, credentials, values, refresh=False)
-    return Outgoing("POST", expressions.render_url(auth.revocation_uri, values), headers, urlencode(params).encode())
+    return Outgoing("POST", _url(auth, auth.revocation_uri, values), headers, urlencode(params).encode())
 
 
 def _request(auth: OAuth2Auth, params: dict[str, str], credentials: Credentials, values: Values, *, refresh: bool) -> Outgoing:
-    url = expressions.render_url((auth.refresh_uri if refresh else "") or auth.token_uri, values)
+    url = _url(auth, (auth.refresh_uri if refresh else "") or auth.token_uri, values)
     headers = [("Accept", JSON_TYPE)]
     if auth.grant_type != "none" and (not refresh or auth.include_client_config_on_refresh or _sent_apart(auth)):
         headers += _authenticated(auth, params, credentials, values, refresh=refresh)
@@ -116,6 +117,14 @@ def _request(auth: OAuth2Auth, params: dict[str, str], credentials: Credentials,
     headers = [(name, value) for name, value in headers if name.lower() not in replaced]
     headers += [(name, value) for name, value in _rendered(own, values).items() if value]
     return Outgoing(auth.token_request_method, url, headers, body)
+
+
+def _url(auth: OAuth2Auth, text: str, values: Values) -> str:
+    """A URL of the vendor, filled in. Raises `MissingValue`, and `ValueError` for one outside of the domains that the integration names."""
+    url = expressions.render_url(text, values)
+    if not auth.allows(url):
+        raise ValueError(strays(url, auth.valid_domain_names))
+    return url
 
 
 def _encoded(auth: OAuth2Auth, pairs: list[tuple[str, str]], url: str) -> tuple[str, bytes | None, str]:

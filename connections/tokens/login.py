@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from connections import xml_bodies
 from connections.auth.base import Values
 from connections.exchange import Answer, Outgoing, Pairs, with_query
-from connections.token_answers import TokenError
+from connections.tokens.answers import TokenError
 from integrations import expressions, paths
 from integrations.definition import FORM_TYPE, JSON_TYPE, LoginStep
 

@@ -19,17 +19,20 @@ from uuid import UUID
 
 import orjson
 from django.http import HttpRequest, HttpResponseBase
+from django.http.request import HttpHeaders
 
-from connections import freshness
 from connections.api.proxy import answered, refused
-from connections.freshness import Facts
-from connections.proxy import Route
+from connections.proxy import freshness
+from connections.proxy.freshness import Facts
+from connections.proxy.routes import Route
 from integrations.access import limits
+from integrations.access.idempotency import HEADER
 from integrations.refusals import Invalid, Refusal
 
 KEPT_SECONDS: Final = 10.0
 COUNTED_TOGETHER: Final = 20  # requests of one thread, or those of a second
 _MOST: Final = 256  # decisions of one thread
+_IDEMPOTENCY: Final = HttpHeaders.to_wsgi_name(HEADER)
 _PATH: Final = re.compile(r"/api/integrations/([^/]+)/request")
 
 
@@ -41,6 +44,7 @@ class _Decision:
     expires: datetime
     integration_id: UUID
     connection_id: UUID
+    organization_ids: tuple[UUID, ...]
     facts: Facts | None = None
     route: Route | None = None
     until: float = 0.0
@@ -58,7 +62,17 @@ class _Decision:
         return limits.within(self.caller, requests)
 
     def read(self) -> Facts | None:
-        return freshness.facts(token_id=self.token_id, integration_id=self.integration_id, connection_id=self.connection_id)
+        return freshness.facts(
+            token_id=self.token_id,
+            integration_id=self.integration_id,
+            connection_id=self.connection_id,
+            organization_ids=self.organization_ids,
+        )
+
+    @property
+    def rows(self) -> tuple[Any, ...]:
+        """Which rows have been read."""
+        return self.token_id, self.integration_id, self.connection_id, self.organization_ids
 
 
 class _Kept(local):
@@ -84,6 +98,8 @@ class ProxyLaneMiddleware:
         scheme, _, token = given.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer" or given.get("QUERY_STRING") or not given.get("CONTENT_TYPE", "").startswith("application/json"):
             return self.get_response(request)
+        if _IDEMPOTENCY in given:
+            return self.get_response(request)  # a later middleware knows whether it was carried out already
         key = (token, match[1])
         decision = _kept.decisions.get(key)
         if decision is None:
@@ -114,12 +130,9 @@ class ProxyLaneMiddleware:
         if made is None:
             return response
         route, auth, caller = made
-        now = _Decision(auth.pk, auth.expires, route.connection.integration_id, route.connection.pk, caller=caller)
-        if (
-            before
-            and facts
-            and (before.token_id, before.integration_id, before.connection_id) == (now.token_id, now.integration_id, now.connection_id)
-        ):
+        above = tuple(route.organization.ancestor_ids)
+        now = _Decision(auth.pk, auth.expires, route.connection.integration_id, route.connection.pk, above, caller=caller)
+        if before and facts and before.rows == now.rows:
             now.facts, now.route, now.until = facts, route, time.monotonic() + KEPT_SECONDS
         _kept.decisions[key] = now
         while len(_kept.decisions) > _MOST:

@@ -1,6 +1,6 @@
 """Renewing many tokens at once: what is due is taken in one statement, asked for on threads, stored as it comes.
 
-The rules are those of `connections.tokens`: a lease, a second look, a journal row before the request, a compare-and-swap
+The rules are those of `connections.tokens.stores`: a lease, a second look, a journal row before the request, a compare-and-swap
 after it. Here they cost a statement for a whole batch instead of several for each connection. New tokens are stored in
 the order in which they come, whatever has come since the last commit together: none waits for a slow vendor, and if a
 common transaction fails, each gets one of its own.
@@ -23,23 +23,28 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from connections import states, tokens
+from connections import states
 from connections.agents.services import route_of
-from connections.client import CallError, check_destinations, default_credentials, opened, redirect_uri
+from connections.client import redirect_uri
+from connections.destinations import default_credentials
 from connections.exchange import TransportError
-from connections.grants import Held, Issuer, secrets_in
 from connections.models import Connection, Credential, TokenEvent
 from connections.network import Network
 from connections.network_settings import network_of
+from connections.opening import check_destinations, opened
+from connections.retries import CallError
 from connections.secrets import SecretError
-from connections.token_answers import Token, TokenError
+from connections.tokens import stores
+from connections.tokens.answers import Token, TokenError
+from connections.tokens.grants import Held, Issuer, secrets_in
 from connections.transport import Transport
 from integrations.definition import Definition
 from integrations.refusals import Refusal
+from integrations.statements import update_each
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +98,7 @@ def due_batches(*, limit: int = 20 * BATCH) -> list[list[str]]:
     now = timezone.now()
     ids = list(Credential.objects.due(now).order_by("refresh_due_at").values_list("pk", flat=True)[:limit])
     for start in range(0, len(ids), BATCH):
-        Credential.objects.filter(pk__in=ids[start : start + BATCH]).update(queued_until=now + tokens.LEASE)
+        Credential.objects.filter(pk__in=ids[start : start + BATCH]).update(queued_until=now + stores.LEASE)
     random.shuffle(ids)  # so that one vendor's do not fill a batch
     return [[str(pk) for pk in ids[start : start + BATCH]] for start in range(0, len(ids), BATCH)]
 
@@ -124,7 +129,7 @@ def _taken(ids: list[UUID], holder: str, reason: str, found: Counter[str]) -> It
     now = timezone.now()
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     Credential.objects.filter(free, pk__in=ids, refresh_due_at__lte=now).update(
-        lease_holder=holder, lease_until=now + tokens.LEASE, queued_until=None
+        lease_holder=holder, lease_until=now + stores.LEASE, queued_until=None
     )
     rows = list(
         Credential.objects.filter(pk__in=ids, lease_holder=holder).select_related(
@@ -143,7 +148,7 @@ def _taken(ids: list[UUID], holder: str, reason: str, found: Counter[str]) -> It
     for row in rows:
         try:
             issuer = definitions.issuer(row)
-            held = tokens.held_in(row)
+            held = stores.held_in(row)
         except (CallError, SecretError, Refusal) as error:
             _cannot(row, holder, str(error))
             found["failed"] += 1
@@ -190,7 +195,7 @@ class _Definitions:
 def _cannot(row: Credential, holder: str, message: str) -> None:
     """Nothing can be asked for: said on the connection, tried again after the longest pause."""
     Credential.objects.filter(pk=row.pk, lease_holder=holder).update(
-        lease_holder="", lease_until=None, retry_at=timezone.now() + timedelta(seconds=tokens.LONGEST_PAUSE)
+        lease_holder="", lease_until=None, retry_at=timezone.now() + timedelta(seconds=stores.LONGEST_PAUSE)
     )
     states.become(row.pk, Connection.State.FAILING, message, reason="token")
 
@@ -266,7 +271,7 @@ def _stored(together: list[Job], holder: str) -> Counter[str]:
     for job in together:
         if job.error is not None:
             by_refresh = job.issuer.renews_by_refresh
-            tokens.failure(job.row, holder, job.event, job.error, lost=job.lost, by_refresh=by_refresh, elapsed_ms=job.elapsed_ms)
+            stores.failure(job.row, holder, job.event, job.error, lost=job.lost, by_refresh=by_refresh, elapsed_ms=job.elapsed_ms)
     return found
 
 
@@ -275,44 +280,30 @@ class _Changed(Exception):
 
 
 def _store_together(jobs: list[Job], holder: str) -> None:
-    """What `tokens.store` does, for many rows with one prepared statement: the ORM takes longer over each than the database."""
+    """What `stores.store` does, for many rows with one prepared statement: the ORM takes longer over each than the database."""
     credentials, events = [], []
     for job in jobs:
-        held = tokens.as_held(job.issuer.auth, job.token) if job.token else Held()
-        columns = {**tokens.kept_columns(job.row.pk, held), "generation": job.row.generation + 1}
+        held = stores.as_held(job.issuer.auth, job.token) if job.token else Held()
+        columns = {**stores.kept_columns(job.row.pk, held), "generation": job.row.generation + 1}
         credentials.append((columns, {"connection": job.row.pk, "generation": job.row.generation, "lease_holder": holder}))
         done = {"outcome": TokenEvent.Outcome.RENEWED, "message": "", "elapsed_ms": job.elapsed_ms, "next_due_at": held.due_at}
         events.append((done, {"id": job.event.pk}))
-    if _update_each(Credential, credentials) != len(jobs):
+    if update_each(Credential, credentials) != len(jobs):
         raise _Changed
-    _update_each(TokenEvent, events)
+    update_each(TokenEvent, events)
     again = [job.row.pk for job in jobs if job.row.connection.state == Connection.State.REAUTHORIZE]
     for connection_id in again:
         states.become(connection_id, Connection.State.UNTESTED, "", reason="token")
 
 
-def _update_each(model: type[Credential | TokenEvent], rows: list[tuple[dict[str, Any], dict[str, Any]]]) -> int:
-    """UPDATE with one statement for all rows, each (values, conditions) by the names of fields; how many were changed."""
-    fields: dict[str, Any] = {name: model._meta.get_field(name) for part in rows[0] for name in part}  # noqa: SLF001 - Django's own name
-    quote = connection.ops.quote_name
-    values = ", ".join(f"{quote(fields[name].column)} = %s" for name in rows[0][0])
-    conditions = " AND ".join(f"{quote(fields[name].column)} = %s" for name in rows[0][1])
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {values} WHERE {conditions}"  # noqa: S608, SLF001 - names of our own columns
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            statement, [[fields[name].get_db_prep_save(value, connection) for part in row for name, value in part.items()] for row in rows]
-        )
-        return cursor.rowcount
-
-
 def _store_alone(job: Job, holder: str) -> None:
     """The same with patience: the token that it replaces may be used up."""
-    until = time.monotonic() + tokens.COMMIT_SECONDS
+    until = time.monotonic() + stores.COMMIT_SECONDS
     while True:
         try:
             with transaction.atomic(durable=True):
                 if job.token is not None:
-                    tokens.store(job.row, holder, job.event, tokens.as_held(job.issuer.auth, job.token), elapsed_ms=job.elapsed_ms)
+                    stores.store(job.row, holder, job.event, stores.as_held(job.issuer.auth, job.token), elapsed_ms=job.elapsed_ms)
         except DatabaseError:
             if time.monotonic() > until:
                 logger.exception("The new token of connection %s could not be stored.", job.row.pk)

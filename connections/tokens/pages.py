@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from connections import authorization, services, upkeep
+from connections import services
 from connections.models import Connection
 from connections.permissions import connection_for
+from connections.tokens import authorization, upkeep
 from integrations.permissions import signed_in
 from integrations.refusals import Refusal
 

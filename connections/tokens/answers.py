@@ -10,9 +10,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from connections import assertions, xml_bodies
+from connections import xml_bodies
 from connections.exchange import Answer
 from connections.redaction import redact
+from connections.tokens import assertions
 from integrations import paths
 from integrations.definition import FORM_TYPE, Signal, TokenPart
 
