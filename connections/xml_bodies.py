@@ -83,7 +83,10 @@ def _element(name: str, value: Any, schema: dict[str, Any]) -> ET.Element:
 def _add(element: ET.Element, key: str, value: Any, schema: dict[str, Any]) -> None:
     """The property `key` of an element, as its schema has it: an attribute, an element, or several."""
     if _hints(schema).get("attribute") is True:
-        element.set(_named(schema, key), _text(value))
+        name = _named(schema, key)
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name[:60]!r} cannot be the name of an attribute in XML.")
+        element.set(name, _text(value))
         return
     if not isinstance(value, list):
         element.append(_element(_named(schema, key), value, schema))
@@ -99,8 +102,9 @@ def _add(element: ET.Element, key: str, value: Any, schema: dict[str, Any]) -> N
 def _named(schema: dict[str, Any], usual: str) -> str:
     """The name of an element or attribute, with its prefix if it has one."""
     hints = _hints(schema)
-    name = hints.get("name") if isinstance(hints.get("name"), str) and hints["name"] else usual
-    return f"{hints['prefix']}:{name}" if name and isinstance(hints.get("prefix"), str) and hints["prefix"] else name
+    said, prefix = hints.get("name"), hints.get("prefix")
+    name = said if isinstance(said, str) and said else usual
+    return f"{prefix}:{name}" if name and isinstance(prefix, str) and prefix else name
 
 
 def _hints(schema: dict[str, Any]) -> dict[str, Any]:

@@ -59,10 +59,10 @@ def swagger(parameters: list[dict[str, Any]], kind: str = "application/x-www-for
     return found
 
 
-def parts(request: Outgoing) -> list[tuple[str | None, str | None, bytes]]:
+def parts(request: Outgoing) -> list[tuple[Any, Any, Any]]:
     head = f"Content-Type: {dict(request.headers)['Content-Type']}\r\n\r\n".encode()
     message = message_from_bytes(head + (request.body or b""))
-    return [(part["Content-Disposition"], part["Content-Type"], part.get_payload(decode=True)) for part in message.walk()][1:]  # type: ignore[misc]
+    return [(part["Content-Disposition"], part["Content-Type"], part.get_payload(decode=True)) for part in message.walk()][1:]
 
 
 # --- parameters -----------------------------------------------------------------------------------------------------
