@@ -10,12 +10,13 @@ from django.db import models
 from django.db.models import F, Max, Q
 
 from actions.schedules.models import Schedule
+from actions.triggers.models import Trigger
 from connections.models import Connection
 from integrations.models import Integration, Organization, Revision, Role
 from integrations.operation import Operation
 from integrations.ordered_json import OrderedJSONField
 
-__all__ = ["Action", "Import", "ImportContent", "Page", "Run", "Schedule"]
+__all__ = ["Action", "Import", "ImportContent", "Page", "Run", "Schedule", "Trigger"]
 
 
 class ActionQuerySet(models.QuerySet["Action"]):

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from actions.models import Action, Import, Run, Schedule
+from actions.models import Action, Import, Run, Schedule, Trigger
+from connections.permissions import connection_for
 from integrations.models import Integration
 from integrations.permissions import check_builder, is_uuid
 
@@ -44,6 +45,16 @@ def schedule_for(user: Any, key: Any, *, use: bool = False) -> Schedule:
         raise Http404
     if use and not Schedule.objects.usable_by(user).filter(pk=found.pk).exists():
         raise PermissionDenied
+    return found
+
+
+def trigger_for(user: Any, key: Any) -> Trigger:
+    """A trigger of a connection that the user uses. Strangers get 404, members whose role is too low get 403."""
+    rows = Trigger.objects.select_related("endpoint__connection__integration", "endpoint__connection__organization", "owner", "last_run")
+    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    connection_for(user, found.endpoint.connection_id, use=True)
     return found
 
 

@@ -11,6 +11,10 @@ from django.dispatch import receiver
 
 from actions import runs, services
 from actions.models import Run
+from actions.triggers import services as triggers
+from connections.models import WebhookEndpoint, WebhookEvent
+from connections.signals import webhook_arrived
+from connections.webhooks.work import Done
 from integrations.models import Revision
 from integrations.signals import draft_opened
 
@@ -26,3 +30,9 @@ def remove_pieces(sender: type[Run], *, instance: Run, **kwargs: Any) -> None:  
     """Records go with their run, also where it goes with its connection or its organization."""
     if instance.stored_bytes and instance.records_removed_at is None:
         transaction.on_commit(partial(runs.forget, instance.pk))
+
+
+@receiver(webhook_arrived, dispatch_uid="actions.triggers.fire")
+def fire(sender: type[WebhookEndpoint], *, event: WebhookEvent, **kwargs: Any) -> list[Done]:  # noqa: ARG001 - a receiver's signature
+    """An event starts the actions that wait for it."""
+    return triggers.fire(event)

@@ -20,7 +20,7 @@ from integrations.refusals import Conflict, Invalid
 from integrations.signals import secrets_given
 
 KEPT = "truto"  # in `Integration.extra`: the document as it came, its secrets masked
-PARTS = ("apiBaseUri", "headers", "auth", "pagination", "rateLimit", "errorExpression")
+PARTS = ("apiBaseUri", "headers", "auth", "pagination", "rateLimit", "errorExpression", "webhook")
 FIELDS = frozenset({"name", "category", "config", "is_beta"})
 READ_ONLY = frozenset(
     {"id", "team_id", "team", "sharing", "environment_ids", "created_at", "updated_at", "slug", "status", "unused", "organization"}
@@ -66,7 +66,7 @@ def change(*, integration: Integration, values: dict[str, Any]) -> Integration:
                 raise Invalid({"config": ["Send the configuration as an object."]})
             found = _read(config)
             definition = _definition(found)
-            parts = ("api_base_uri", "headers", "auth", "pagination", "rate_limit", "error_expression")
+            parts = ("api_base_uri", "headers", "auth", "pagination", "rate_limit", "error_expression", "webhook")
             integrations.change_definition(integration=integration, **{part: getattr(definition, part) for part in parts})
             _replace_actions(integration, _operations(found))
             _give_secrets(integration, config, found)
@@ -175,6 +175,8 @@ def _give_secrets(integration: Integration, config: dict[str, Any], found: truto
     secrets = {f"{KEPT}:{'.'.join(path)}": value for path, value in truto.secrets_in(config).items()}
     if found.client_secret and found.client_secret != truto.MASK:
         secrets["clientSecret"] = found.client_secret
+    if webhook := secrets.get(f"{KEPT}:webhook.signature_verification.config.secret"):
+        secrets["webhookSecret"] = webhook
     if secrets:
         secrets_given.send(Integration, integration=integration, secrets=secrets)
 

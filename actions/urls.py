@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.pages import choosing, detail, history, import_progress, imports, mapping, pinning, runs, schedules, trying
+from actions.pages import choosing, detail, history, import_progress, imports, mapping, pinning, runs, schedules, trying, webhooks
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -36,6 +36,11 @@ urlpatterns = [
     path("integrations/<str:slug>/try/use/", trying.use_pagination, name="pagination-use"),
     path("connections/<uuid:pk>/revision/", pinning.connection_revision, name="connection-revision"),
     path("integrations/<slug:slug>/actions/<uuid:uid>/schedule/", schedules.schedule_new, name="schedule-new"),
+    path("connections/<uuid:pk>/webhooks/", webhooks.webhooks, name="connection-webhooks"),
+    path("connections/<uuid:pk>/webhooks/actions/new/", webhooks.trigger_new, name="trigger-new"),
+    path("webhooks/actions/<uuid:pk>/", webhooks.trigger_edit, name="trigger-edit"),
+    path("webhooks/actions/<uuid:pk>/switch/", webhooks.trigger_switch, name="trigger-switch"),
+    path("webhooks/actions/<uuid:pk>/delete/", webhooks.trigger_delete, name="trigger-delete"),
     path("runs/schedules/", schedules.schedule_list, name="schedule-list"),
     path("runs/schedules/<uuid:pk>/", schedules.schedule_edit, name="schedule-edit"),
     path("runs/schedules/<uuid:pk>/switch/", schedules.schedule_switch, name="schedule-switch"),

@@ -1,9 +1,10 @@
 """Requests per second that pass through Junction, beside a bare Django view with requests.Session on gunicorn's threads.
 
-    python benchmarks/bench_proxy.py [--seconds S] [--rounds N] [--connections N] [--servers granian,gunicorn,gevent]
+    python benchmarks/bench_proxy.py [--seconds S] [--rounds N] [--connections N] [--processes N] [--servers procfile,gthread,granian]
 
 Junction's side authenticates the token, checks the rights, finds the connection, puts its key in and guards the address;
-the bare view does none of it. Each server has one process; they take turns, so that other work on the machine meets both.
+the bare view does none of it. `procfile` is Junction as `make run` starts it, the line of the Procfile; the others are what else
+could serve it. All have as many processes and threads; they take turns, so that other work on the machine meets all of them.
 """
 
 from __future__ import annotations
@@ -17,21 +18,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 sys.path.insert(0, str(ROOT))
-THREADS = 8
-PLAIN = "bare view"
-JUNCTION = {
-    "granian": ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1", "--blocking-threads", str(THREADS),
-                "--backpressure", "64", "--no-ws", "--log-level", "error", "config.wsgi:application"],
-    "gunicorn": ["gunicorn", "--worker-class", "gthread", "--threads", str(THREADS), "--workers", "1", "--bind", "127.0.0.1:{port}", "--keep-alive", "60",
-                 "--log-level", "error", "config.wsgi"],
-    "gevent": ["gunicorn", "--worker-class", "gevent", "--workers", "1", "--bind", "127.0.0.1:{port}", "--log-level", "error", "config.wsgi"],
-}  # fmt: skip
+PLAIN, OURS = "bare view", "procfile"
+GTHREAD = (
+    "gunicorn --worker-class gthread --threads {threads} --workers {processes} --bind 127.0.0.1:{port} --keep-alive 60 --log-level error"
+)
+GRANIAN = (
+    "granian --interface wsgi --host 127.0.0.1 --port {port} --workers {processes} --blocking-threads {threads} --backpressure 64 --no-ws "
+    "--log-level error"
+)
+COMMANDS = {
+    PLAIN: f"exec {GTHREAD} benchmarks.proxy_plain:application",
+    OURS: next(line.partition(":")[2].strip() for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("web:")),
+    "gthread": f"exec {GTHREAD} config.wsgi",
+    "granian": f"exec {GRANIAN} config.wsgi:application",
+}
+NAMES = {PLAIN: "a bare view, gunicorn's threads", OURS: "Junction, as `make run` starts it", "gthread": "Junction, gunicorn's threads"}
 TARGET = 1.8
 
 
@@ -41,8 +48,11 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def started(stack: ExitStack, command: list[str], **more: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(command, text=True, cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, **more})
+def started(stack: ExitStack, command: list[str] | str, **more: str) -> subprocess.Popen[str]:
+    """A program, or a line for a shell that ends with `exec`."""
+    process = subprocess.Popen(
+        command, shell=isinstance(command, str), text=True, cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, **more}
+    )
     stack.callback(stop, process)
     return process
 
@@ -57,10 +67,12 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 def reachable(port: int, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 60
+    """Wait until something answers there, which is later than something listens."""
+    until = time.monotonic() + 120
     while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60) as probe:
+            probe.sendall(b"GET /no-such-page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if probe.recv(1):
                 return
         time.sleep(0.1)
     sys.exit("A server did not start.")
@@ -118,7 +130,8 @@ def main() -> None:
     reader.add_argument("--seconds", type=float, default=5)
     reader.add_argument("--rounds", type=int, default=5)
     reader.add_argument("--connections", type=int, default=16)
-    reader.add_argument("--servers", default="granian,gunicorn")
+    reader.add_argument("--processes", type=int, default=1)
+    reader.add_argument("--servers", default=OURS)
     given = reader.parse_args()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -128,33 +141,34 @@ def main() -> None:
         vendor = f"http://127.0.0.1:{upstream.stdout.readline().strip()}"
         path, token = prepare(vendor)
         servers: dict[str, tuple[int, str]] = {}
-        plain = ["gunicorn", "--worker-class", "gthread", "--threads", str(THREADS), "--workers", "1", "--bind", "127.0.0.1:{port}",
-                 "--keep-alive", "60", "--log-level", "error", "benchmarks.proxy_plain:application"]  # fmt: skip
-        for name, command in {PLAIN: plain, **{name: JUNCTION[name] for name in given.servers.split(",")}}.items():
+        from config import gunicorn as web  # after the environment is set
+
+        for name in [PLAIN, *given.servers.split(",")]:
             port = free_port()
-            program = [str(BIN / command[0]), *(part.format(port=port) for part in command[1:])]
-            reachable(port, started(stack, program, VENDOR=vendor))
+            command = COMMANDS[name].format(port=port, processes=given.processes, threads=web.threads)
+            extra = {"LISTEN_PORT": str(port), "GUNICORN_CMD_ARGS": f"--workers {given.processes}"} if name == OURS else {}
+            reachable(port, started(stack, command, VENDOR=vendor, PATH=f"{BIN}:{os.environ['PATH']}", **extra))
             servers[name] = (port, "/request" if name == PLAIN else path)
         results: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
         for _ in range(given.rounds):
             for name, (port, where) in servers.items():
                 results[name].append(measured(port, where, token, given))
-        show(results)
+        show(results, f"{given.processes} processes each, {web.threads} threads, {os.cpu_count()} cores.")
 
 
-def show(results: dict[str, list[dict[str, float]]]) -> None:
+def show(results: dict[str, list[dict[str, float]]], setting: str) -> None:
     def middle(name: str, what: str) -> float:
         return statistics.median(row[what] for row in results[name])
 
     print("| served by | requests a second | ratio | median | 99 of 100 within |\n| --- | ---: | ---: | ---: | ---: |")
     for name, rows in results.items():
         ratio = statistics.median(ours["rate"] / plain["rate"] for ours, plain in zip(rows, results[PLAIN], strict=True))
-        label = "a bare view, gunicorn's threads" if name == PLAIN else f"Junction, {name}"
+        label = NAMES.get(name) or f"Junction, {name}"
         mark = "" if name == PLAIN else "**"
         print(
             f"| {label} | {middle(name, 'rate'):,.0f} | {mark}{ratio:.2f}{mark} | {middle(name, 'half'):.1f} ms | {middle(name, 'most'):.1f} ms |"
         )
-    print(f"\nThe target is {TARGET} times the bare view. One process each, {THREADS} threads, {os.cpu_count()} cores.")
+    print(f"\nThe target is {TARGET} times the bare view. {setting}")
 
 
 if __name__ == "__main__":

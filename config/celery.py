@@ -63,6 +63,8 @@ app.conf.update(
             "options": {"expires": 3600},
         },
         "hand-out-deliveries": {"task": "connections.deliveries.tasks.hand_out", "schedule": 5, "options": {"expires": 5}},
+        "hand-out-webhooks": {"task": "connections.webhooks.tasks.hand_out", "schedule": 5, "options": {"expires": 5}},
+        "trim-webhooks": {"task": "connections.webhooks.tasks.trim", "schedule": 3600, "options": {"expires": 3600}},
         "trim-deliveries": {"task": "connections.deliveries.tasks.trim", "schedule": 3600, "options": {"expires": 3600}},
         "recover-runs": {
             "task": "actions.tasks.recover_runs",
@@ -86,4 +88,4 @@ app.conf.update(
     # Reads these and what people schedule from the database, and sees a change within five seconds.
     beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
 )
-app.autodiscover_tasks(["connections", "connections.deliveries", "actions"])
+app.autodiscover_tasks(["connections", "connections.deliveries", "connections.webhooks", "actions"])

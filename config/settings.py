@@ -211,6 +211,9 @@ REQUEST_LOG_DAYS = variable("REQUEST_LOG_DAYS", "7", _count(0, 3650))
 # For how long what arrived and what was delivered is kept, days.
 WEBHOOK_KEEP_DAYS = variable("WEBHOOK_KEEP_DAYS", "30", _count(1, 3650))
 
+# Bytes of one message that is taken. GitHub sends 25 MB at most, most vendors a few kilobytes.
+WEBHOOK_MAX_BYTES = variable("WEBHOOK_MAX_BYTES", str(5 * 1024 * 1024), _count(1024, 64 * 1024 * 1024))
+
 # --- authorization in the browser (connections/tokens/authorization.py) ----------------------------------------------------------
 
 # How long somebody may take on a vendor's page, until the answer is no longer accepted.
@@ -468,6 +471,14 @@ OAUTH2_PROVIDER = {
     "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
     "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
     "OAUTH2_VALIDATOR_CLASS": "integrations.api.authentication.ApplicationValidator",
+    # What the documents under /.well-known/ say (integrations/access/metadata.py); the issuer is not the Host header's matter.
+    "OIDC_ISS_ENDPOINT": PUBLIC_URL,
+    "OAUTH2_PROTECTED_RESOURCE_IDENTIFIER": PUBLIC_URL,
+    "OAUTH2_PROTECTED_RESOURCE_NAME": "Junction",
+    "OAUTH2_PROTECTED_RESOURCE_DOCUMENTATION": f"{PUBLIC_URL}/api/docs/",
+    "OAUTH2_RESPONSE_TYPES_SUPPORTED": ["code"],
+    "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "client_credentials", "refresh_token"],
+    "OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": ["client_secret_basic", "client_secret_post", "none"],
 }
 
 # --- logs ---------------------------------------------------------------------------------------------------------------

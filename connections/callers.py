@@ -46,7 +46,7 @@ class Caller:
 
 def reads_caller(definition: Definition) -> bool:
     """Whether any placeholder of a definition asks who calls."""
-    return any(path.partition(".")[0] in ROOTS for path in expressions.paths_of(definition.dump()))
+    return any(path.partition(".")[0] in ROOTS for path in expressions.paths_of(definition.for_calls()))
 
 
 def said_of(name: str) -> str:

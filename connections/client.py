@@ -23,7 +23,7 @@ from connections.auth import Credentials, scheme_of
 from connections.callers import Caller, reads_caller
 from connections.destinations import base_of, lacks
 from connections.exchange import Additions, Answer, Outgoing, with_query, without_query
-from connections.journal import DEBUG_BYTES, KEPT_BYTES, Entry, Journal
+from connections.journal import DEBUG_BYTES, KEPT_BYTES, Entry, Journal, entry_of
 from connections.models import Connection
 from connections.network import Network
 from connections.redaction import holds, redact
@@ -90,7 +90,7 @@ class Client:
         )
         self._held = Held()
         # What comes out the same for every request is made once.
-        self._same = not self._scheme.needs_token and not self._digest and not expressions.varies(definition.dump())
+        self._same = not self._scheme.needs_token and not self._digest and not expressions.varies(definition.for_calls())
         self._made: dict[str, Any] = {}
         self._learn()
 
@@ -208,6 +208,10 @@ class Client:
         twin._held, twin._gate, twin._through, twin.journal = self._held, self._gate, through, self.journal
         twin._learn()
         return twin
+
+    def entry_of(self, exchange: Exchange, *, answer_size: int) -> Entry:
+        """An exchange of `open` as the request log keeps it; of its answer's `answer_size` bytes the body is the beginning."""
+        return entry_of(exchange, self._secrets, keeps=self.journal.keeps_bytes, answer_size=answer_size)
 
     def redact(self, text: str) -> str:
         """The text without this connection's secrets."""
@@ -420,14 +424,18 @@ class Client:
         return self._held.value
 
     def _obtain(self, held: Held) -> Token:
+        if self._shares_transport:  # which cannot say whose exchange it was
+            with Transport() as own:
+                own.observe = partial(self._observed, for_token=True)
+                return self.issuer.obtain(held, own, secrets=self._secrets)
         self._fetches_token = True
         try:
             return self.issuer.obtain(held, self._transport, secrets=self._secrets)
         finally:
             self._fetches_token = False
 
-    def _observed(self, exchange: Exchange) -> None:
-        self.journal.add(exchange, self._secrets, for_token=self._fetches_token)
+    def _observed(self, exchange: Exchange, *, for_token: bool = False) -> None:
+        self.journal.add(exchange, self._secrets, for_token=for_token or self._fetches_token)
 
     def _learn(self) -> None:
         """Know what has to be hidden."""

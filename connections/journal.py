@@ -21,7 +21,7 @@ from integrations.storable import mended
 
 KEPT_BYTES: Final = 2 * 1024  # of a body
 DEBUG_BYTES: Final = 64 * 1024  # the same while somebody looks for a fault
-_SPARE: Final = 1024  # bytes beyond what is kept, so that a secret at the edge is still found
+SPARE: Final = 1024  # bytes beyond what is kept, so that a secret at the edge is still found
 MOST: Final = 1000  # exchanges that wait; a client whose journal nobody takes keeps the last ones
 # A member of a JSON object, or a field of a form, that is named like a secret, whatever it holds.
 _MEMBER: Final = re.compile(r'"([^"\\\n]{1,80})"(\s*:\s*)"([^"\\]*(?:\\.[^"\\]*)*)("?)', re.DOTALL)
@@ -98,16 +98,19 @@ class Journal:
         return found
 
 
-def entry_of(exchange: Exchange, secrets: list[str], *, for_token: bool = False, keeps: int = KEPT_BYTES) -> Entry:
-    """An exchange as it may be kept and shown."""
-    return _entry(_noted(exchange, secrets, for_token, keeps), keeps)
+def entry_of(
+    exchange: Exchange, secrets: list[str], *, for_token: bool = False, keeps: int = KEPT_BYTES, answer_size: int | None = None
+) -> Entry:
+    """An exchange as it may be kept and shown. `answer_size` is the length of a body of which the answer has the beginning."""
+    return _entry(_noted(exchange, secrets, for_token, keeps, answer_size), keeps)
 
 
-def _noted(exchange: Exchange, secrets: list[str], for_token: bool, keeps: int) -> _Noted:
-    sent, answer, limit = exchange.outgoing, exchange.answer, keeps + _SPARE
+def _noted(exchange: Exchange, secrets: list[str], for_token: bool, keeps: int, answer_size: int | None = None) -> _Noted:
+    sent, answer, limit = exchange.outgoing, exchange.answer, keeps + SPARE
     body = sent.body or b""
     asked = (sent.method, sent.url, Headers(sent.headers), body[:limit], len(body))
-    answered = (answer.status, answer.headers, answer.body[:limit], len(answer.body)) if answer else None
+    size = (len(answer.body) if answer_size is None else answer_size) if answer else 0
+    answered = (answer.status, answer.headers, answer.body[:limit], size) if answer else None
     slim = Exchange(Outgoing(sent.method, ""), exchange.at, exchange.elapsed_ms, None, exchange.error)
     return _Noted(slim, asked, answered, secrets, for_token)
 

@@ -30,6 +30,7 @@ class RequestFilter(forms.Form):
 
     connection = forms.ChoiceField(required=False)
     action = forms.CharField(label="Action", required=False, max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    url = forms.CharField(label="In the URL", required=False, max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     status = forms.CharField(
         label="Status",
         required=False,

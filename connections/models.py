@@ -12,6 +12,7 @@ from connections.agent_models import Agent, AgentCode, AgentInstance
 from connections.choosing.models import Override
 from connections.deliveries.models import Delivery, DeliveryAttempt, DeliveryTarget
 from connections.mapping.models import MappedOrganization, Mapping, MappingOption
+from connections.webhooks.models import WebhookEndpoint, WebhookEvent
 from integrations.models import Integration, Organization, Revision, Role, User
 from integrations.models.environment import PRODUCTION, SLUG_LENGTH
 from integrations.ordered_json import OrderedJSONField
@@ -33,6 +34,8 @@ __all__ = [
     "MappingOption",
     "Override",
     "TokenEvent",
+    "WebhookEndpoint",
+    "WebhookEvent",
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from connections.models import Agent, AgentInstance, Connection
+from connections.models import Agent, AgentInstance, Connection, WebhookEndpoint, WebhookEvent
 from integrations.permissions import is_uuid
 
 
@@ -51,4 +51,26 @@ def instance_for(user: Any, key: Any) -> AgentInstance:
     if found is None:
         raise Http404
     agent_for(user, found.agent_id, manage=True)
+    return found
+
+
+def webhook_endpoint_for(user: Any, key: Any) -> WebhookEndpoint:
+    """The address for webhooks of a connection that the user uses; 404 where it has none, and for strangers, 403 for lower roles."""
+    connection = connection_for(user, key, use=True)
+    found = WebhookEndpoint.objects.select_related("forward_to").filter(connection=connection).first()
+    if found is None:
+        raise Http404
+    found.connection = connection
+    return found
+
+
+def webhook_event_for(user: Any, key: Any) -> WebhookEvent:
+    """What arrived for a connection that the user uses. Strangers get 404, members whose role is too low get 403."""
+    rows = WebhookEvent.objects.select_related(
+        "endpoint__connection__integration", "endpoint__connection__organization", "endpoint__forward_to"
+    )
+    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    connection_for(user, found.endpoint.connection_id, use=True)
     return found

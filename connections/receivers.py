@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
 from connections import services, tasks
-from connections.models import Connection
+from connections.models import Connection, DeliveryTarget, WebhookEndpoint
 from connections.signals import authorization_needed
 from integrations.models import Integration
 from integrations.signals import integration_goes, secrets_given
@@ -41,3 +42,10 @@ def tell(sender: type[Connection], *, connection_id: UUID, message: str, **kwarg
         tasks.tell_authorization_needed.delay(str(connection_id), message)
     except OperationalError:
         logger.warning("The broker is away, so nobody is told that connection %s needs to be authorized.", connection_id)
+
+
+@receiver(post_delete, sender=WebhookEndpoint, dispatch_uid="connections.webhooks.forward_no_more")
+def forward_no_more(sender: type[WebhookEndpoint], *, instance: WebhookEndpoint, **kwargs: Any) -> None:  # noqa: ARG001 - a receiver's signature
+    """Where messages were forwarded to goes with their address, also where that goes with its connection."""
+    if instance.forward_to_id:
+        DeliveryTarget.objects.filter(pk=instance.forward_to_id).delete()

@@ -36,11 +36,11 @@ class Label:
     run_id: str = ""
 
 
-def keep(connection_id: UUID, entries: list[Entry], label: Label) -> None:
-    """Write exchanges down. Never raises for the database: a call that succeeded must not fail for its log."""
+def keep(connection_id: UUID, entries: list[Entry], label: Label, *, more: dict[str, Any] | None = None) -> None:
+    """Write exchanges down, with what else is to be known of them. Never raises for the database: a call that succeeded must not fail for its log."""
     if not settings.REQUEST_LOG_DAYS or not entries:
         return
-    rows = [_row(connection_id, entry, label) for entry in entries]
+    rows = [_row(connection_id, entry, label, more or {}) for entry in entries]
     try:
         with transaction.atomic():
             insert_each(LoggedRequest, _COLUMNS, rows)
@@ -54,7 +54,7 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def _row(connection_id: UUID, entry: Entry, label: Label) -> tuple[Any, ...]:
+def _row(connection_id: UUID, entry: Entry, label: Label, more: dict[str, Any]) -> tuple[Any, ...]:
     """The values of _COLUMNS."""
     source = str(LoggedRequest.Source.TOKEN if entry.for_token else label.source)
     content = {
@@ -62,6 +62,7 @@ def _row(connection_id: UUID, entry: Entry, label: Label) -> tuple[Any, ...]:
         "requestBody": entry.request_body,
         "answerHeaders": entry.answer_headers,
         "answerBody": entry.answer_body,
+        **more,
     }
     return (
         connection_id, entry.at, source, label.subject[:200], label.subject_id, label.run_id, entry.method[:10], entry.url,
@@ -86,7 +87,8 @@ def trim() -> int:
 
 
 def narrowed(rows: QuerySet[LoggedRequest], given: dict[str, Any]) -> QuerySet[LoggedRequest]:
-    """The rows that fit: connection, action (a part of its name, or its id), source, run, status (404, 5xx, none), since, until.
+    """The rows that fit: connection, action (a part of its name, or its id), source, run, status (404, 5xx, none), since, until,
+    and url (a part of it).
 
     Raises ValueError for a status that is none.
     """
@@ -98,6 +100,8 @@ def narrowed(rows: QuerySet[LoggedRequest], given: dict[str, Any]) -> QuerySet[L
     if action := str(given.get("action") or "").strip():
         by_id = rows.filter(subject_id=action)
         rows = by_id if len(action) == 36 and "-" in action else rows.filter(subject__icontains=action)
+    if url := str(given.get("url") or "").strip():
+        rows = rows.filter(url__icontains=url)
     if status := str(given.get("status") or "").strip().lower():
         rows = rows.filter(**_with_status(status))
     if given.get("since"):

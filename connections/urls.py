@@ -7,6 +7,8 @@ from connections.agents import endpoint
 from connections.agents import pages as agent_pages
 from connections.client import CALLBACK_PATH
 from connections.tokens import pages as token_pages
+from connections.webhooks import door, endpoints
+from connections.webhooks import pages as webhook_pages
 
 urlpatterns = [
     path("integrations/<slug:slug>/connect/", pages.connection_new, name="connection-new"),
@@ -26,6 +28,14 @@ urlpatterns = [
     path("connections/<uuid:pk>/agree/", token_pages.agree, name="connection-agree"),
     path(CALLBACK_PATH, token_pages.callback, name="oauth2-callback"),
     path("connections/<uuid:pk>/delete/", pages.connection_delete, name="connection-delete"),
+    path(f"{endpoints.PATH}/<str:token>", door.hook, name="webhook-door"),
+    path("connections/<uuid:pk>/webhooks/secret/", webhook_pages.secret, name="connection-webhook-secret"),
+    path("connections/<uuid:pk>/webhooks/forward/secret/", webhook_pages.forward_secret, name="connection-webhook-forward-secret"),
+    path("connections/<uuid:pk>/webhooks/address/", webhook_pages.new_address, name="connection-webhook-address"),
+    path("connections/<uuid:pk>/webhooks/close/", webhook_pages.close, name="connection-webhook-close"),
+    path("webhooks/<uuid:pk>/", webhook_pages.event_detail, name="webhook-event"),
+    path("webhooks/<uuid:pk>/body", webhook_pages.event_body, name="webhook-event-body"),
+    path("webhooks/<uuid:pk>/redeliver/", webhook_pages.redeliver, name="webhook-event-redeliver"),
     path("agents/", agent_pages.agent_list, name="agent-list"),
     path("agents/new/", agent_pages.agent_new, name="agent-new"),
     path("agents/junction-agent.pyz", agent_pages.program, name="agent-program"),

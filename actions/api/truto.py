@@ -38,7 +38,9 @@ class TrutoConfig(serializers.Serializer):
     pagination = serializers.DictField(required=False)
     rate_limit = serializers.DictField(required=False)
     resources = serializers.DictField(required=False, help_text="By resource and method")
-    webhook = serializers.DictField(required=False, help_text="Kept and given back; not used")
+    webhook = serializers.DictField(
+        required=False, help_text="How webhooks are checked: signature_verification, handle_verification, payload_transform"
+    )
     error_expression = serializers.CharField(required=False)
 
 

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from actions.api import actions, choosing, drafts, history, imports, mapping, repairs, runs, schedules, trying
+from actions.api import actions, choosing, drafts, history, imports, mapping, repairs, runs, schedules, triggers, trying
 
 urlpatterns = [
+    path("triggers", triggers.TriggersView.as_view(), name="api-trigger-list"),
+    path("triggers/<str:key>", triggers.TriggerView.as_view(), name="api-trigger"),
     path("imports", imports.ImportsView.as_view(), name="api-import-list"),
     path("imports/<str:key>", imports.ImportView.as_view(), name="api-import"),
     path("imports/<str:key>/operations", imports.OperationsView.as_view(), name="api-import-operations"),

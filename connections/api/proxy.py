@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from connections.api.schema import ProxyRequest
 from connections.proxy import routes
+from connections.proxy.records import Record
 from connections.proxy.requests import returned
 from connections.transport import Streamed, TransportError
 from integrations.access.limits import caller_of
@@ -65,7 +66,7 @@ class ProxyView(APIView):
         named = request.query_params.get("organization")
         organization = organization_for(user, Role.OPERATOR, named) if named else None
         route = routes.route(user, integration, organization)
-        response = answered(route, route.send(json_object(request), accept_encoding=request.headers.get("Accept-Encoding", "")))
+        response = answered(route, *route.send(json_object(request), accept_encoding=request.headers.get("Accept-Encoding", "")))
         if isinstance(request.auth, AbstractAccessToken) and not named:
             response.decided = (route, request.auth, caller_of(user, request.auth))  # type: ignore[attr-defined]  # for `lane`
         return response
@@ -94,21 +95,24 @@ def own_failure(response: Response) -> Response:
     return response
 
 
-def answered(route: routes.Route, answer: Streamed) -> HttpResponseBase:
-    """The vendor's answer as ours: a small one whole, a large one as it comes."""
+def answered(route: routes.Route, answer: Streamed, record: Record) -> HttpResponseBase:
+    """The vendor's answer as ours: a small one whole, a large one as it comes. The record is written when the caller has it."""
     if answer.status > 599:  # RFC 9110 15: to be treated as an invalid answer
         answer.close()
+        record.write()
         raise routes.Unreachable(f"The vendor answered with the status {answer.status}, which HTTP does not know.")
     length = answer.length
-    chunks = answer.chunks(seconds=settings.PROXY_SECONDS)
+    chunks = record.watched(answer.chunks(seconds=settings.PROXY_SECONDS))
     if length is not None and length <= AT_ONCE:
         try:
             response: HttpResponseBase = HttpResponse(b"".join(chunks), status=answer.status, reason=answer.reason or None)
         except TransportError as error:
+            record.write()
             raise routes.Unreachable(route.client.redact(error.message)) from None
     else:
         response = StreamingHttpResponse(_pieces(chunks), status=answer.status, reason=answer.reason or None)
         response._resource_closers.append(answer.close)  # type: ignore[attr-defined]  # noqa: SLF001 - as Django does for a generator
+    response._resource_closers.append(record.write)  # type: ignore[attr-defined]  # noqa: SLF001 - the same
     del response["Content-Type"]  # ours, which stands for nothing
     for name, value in route.returned(returned(answer.headers)):
         if name.lower() == "vary" or name not in response:

@@ -39,6 +39,10 @@ class LoggedRequestDocument(serializers.Serializer):
 
 
 class LoggedRequestDetail(LoggedRequestDocument):
+    caller = serializers.CharField(help_text="Who sent a proxy request; empty for others")
+    leftOut = serializers.IntegerField(
+        help_text="Proxy requests of this connection before this one that are not in the log: of many at once it keeps a sample"
+    )
     exchange = ExchangeDocument()
     curl = serializers.CharField(help_text="The request as a command for a shell; secrets stand as $SECRET")
 
@@ -46,6 +50,7 @@ class LoggedRequestDetail(LoggedRequestDocument):
 class RequestFilters(Filters):
     connection = django_filters.UUIDFilter("connection", help_text="Id of a connection")
     action = django_filters.CharFilter(method="search", max_length=200, help_text="Id of an action, or a part of its name")
+    url = django_filters.CharFilter(method="search", max_length=200, help_text="A part of the URL")
     run = django_filters.UUIDFilter(method="search", help_text="Id of a run")
     source = Choice("source", LoggedRequest.Source.choices)
     status = django_filters.CharFilter(method="search", max_length=10, help_text="404, 5xx, or none for calls without an answer")
@@ -102,4 +107,5 @@ class LoggedRequestView(APIView):
     def get(self, request: Request, pk: int) -> Response:
         row = logged_for(request.user, pk)
         entry = request_log.as_entry(row)
-        return Response({**represent(row), "exchange": exchange_document(entry), "curl": request_log.as_curl(entry)})
+        kept = {"caller": row.content.get("caller", ""), "leftOut": row.content.get("leftOut", 0)}
+        return Response({**represent(row), **kept, "exchange": exchange_document(entry), "curl": request_log.as_curl(entry)})

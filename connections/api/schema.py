@@ -251,12 +251,6 @@ class AccountDocument(serializers.Serializer):
     accountId = serializers.CharField(allow_null=True)
 
 
-class TryRequest(serializers.Serializer):
-    organization = serializers.CharField(required=False, help_text="Id or slug; by default the caller's topmost organization")
-    credentials = CredentialsField(required=False, write_only=True)
-    settings = SettingsField(required=False)
-
-
 class TestDocument(serializers.Serializer):
     ok = serializers.BooleanField()
     status = serializers.IntegerField(allow_null=True, help_text="The vendor's HTTP status; null where no answer came")

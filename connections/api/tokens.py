@@ -12,18 +12,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.hal import paged
-from connections import services, trials
+from connections import services
 from connections.api.schema import (
     AuthorizationDocument,
     ConnectDocument,
     ConnectionDocument,
     DisconnectDocument,
-    TestDocument,
     TokenEventCollection,
-    TryRequest,
 )
-from connections.api.views import represent, result_of
-from connections.callers import Caller
+from connections.api.views import represent
 from connections.client import redirect_uri
 from connections.models import Connection, TokenEvent
 from connections.permissions import connection_for
@@ -102,29 +99,6 @@ class ConnectView(APIView):
             upkeep.adopt(connection=connection, given=given)
         connection.refresh_from_db()
         return Response(represent(connection), status=201, headers={"Location": f"/api/connections/{connection.pk}"})
-
-
-class TryView(APIView):
-    @extend_schema(
-        operation_id="tryCredentials",
-        summary="Test credentials with the integration's ping request; nothing is saved",
-        request=TryRequest,
-        responses={200: TestDocument, **problems(400, 401, 403, 404, 409, 422)},
-        tags=["connections"],
-    )
-    def post(self, request: Request, key: str) -> Response:
-        payload = json_object(request)
-        if unknown := sorted(set(payload) - {"organization", "credentials", "settings"}):
-            raise Invalid({name: ["This field is not known."] for name in unknown})
-        for name in ("credentials", "settings"):
-            if payload.get(name) is not None and not isinstance(payload[name], dict):
-                raise Invalid({name: ["Enter an object."]})
-        integration = integration_for(request.user, key)
-        caller = Caller(running_for(request.user, integration, payload.get("organization")), signed_in(request))
-        found = trials.try_out(
-            integration=integration, caller=caller, credentials=payload.get("credentials") or {}, settings=payload.get("settings") or {}
-        )
-        return Response(result_of(found))
 
 
 class RenewView(APIView):

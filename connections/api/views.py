@@ -256,7 +256,8 @@ class ConnectionTestView(APIView):
 class ConnectionTryView(APIView):
     @extend_schema(
         operation_id="testUnsavedConnection",
-        summary="Test credentials and options without saving them",
+        summary="Test what a new connection would have, without saving it",
+        description="Takes the body of POST /api/connections; name, limits and the like are passed over. On-premise it is sent through the agent.",
         request=ConnectionRequest,
         responses={200: TestDocument, **problems(401, 403, 404, 409, 422)},
         tags=["connections"],
@@ -273,6 +274,7 @@ class ConnectionTryView(APIView):
             settings=payload.get("settings") or {},
             options=options,
             network_secrets=secrets,
+            way=chosen(organization, payload),
         )
         return Response(result_of(result))
 

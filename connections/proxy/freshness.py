@@ -62,6 +62,17 @@ def facts(*, token_id: int, integration_id: UUID, connection_id: UUID, organizat
     return found
 
 
+def stamp() -> Any:
+    """What is equal as long as nothing at all has changed in the database, so that `facts` need not be read; None where that
+    cannot be asked. SQLite knows how often others have changed its file, and what this very connection has.
+    """
+    if database.vendor != "sqlite":
+        return None
+    database.ensure_connection()
+    own = database.connection  # below Django's wrapper: this is asked with every request
+    return own, own.execute("PRAGMA data_version").fetchone(), own.total_changes
+
+
 @lru_cache(maxsize=64)
 def _statement(vendor: str, depth: int) -> str:
     pieces = {

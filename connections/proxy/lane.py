@@ -46,6 +46,7 @@ class _Decision:
     connection_id: UUID
     organization_ids: tuple[UUID, ...]
     facts: Facts | None = None
+    stamp: Any = None
     route: Route | None = None
     until: float = 0.0
     caller: str = ""
@@ -62,6 +63,16 @@ class _Decision:
         return limits.within(self.caller, requests)
 
     def read(self) -> Facts | None:
+        """What the rows hold now; they are looked at only if something in the database has changed."""
+        stamp = freshness.stamp()
+        if stamp is None or self.facts is None or stamp != self.stamp:
+            found = self._facts()
+            if found != self.facts:
+                return found
+            self.stamp = stamp
+        return self.facts
+
+    def _facts(self) -> Facts | None:
         return freshness.facts(
             token_id=self.token_id,
             integration_id=self.integration_id,
@@ -145,7 +156,7 @@ def _passed(route: Route, payload: Any, accept_encoding: str) -> HttpResponseBas
     if not isinstance(payload, dict):
         return None
     try:
-        return answered(route, route.send(payload, accept_encoding=accept_encoding))
+        return answered(route, *route.send(payload, accept_encoding=accept_encoding))
     except Invalid:
         return None
     except Refusal as error:

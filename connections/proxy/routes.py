@@ -16,6 +16,7 @@ from connections.client import Client
 from connections.exchange import Pairs
 from connections.models import Connection
 from connections.opening import client_for
+from connections.proxy.records import Record
 from connections.proxy.requests import build
 from connections.redaction import MASK
 from connections.retries import CallError
@@ -38,9 +39,11 @@ class Route:
     client: Client
     connection: Connection
     organization: Organization
+    username: str
 
-    def send(self, payload: Mapping[str, Any], *, accept_encoding: str = "") -> Streamed:
-        """The vendor's answer. Raises `Invalid`, `Conflict` and `Unreachable`."""
+    def send(self, payload: Mapping[str, Any], *, accept_encoding: str = "") -> tuple[Streamed, Record]:
+        """The vendor's answer, and what the request log is to keep of it. Raises `Invalid`, `Conflict` and `Unreachable`."""
+        record = None
         try:
             base = self.client.base
             outgoing = build(
@@ -50,10 +53,17 @@ class Route:
                 own_query=self.client.definition.query.keys(),
                 accept_encoding=accept_encoding,
             )
-            return self.client.open(outgoing, base=base)
+            record = Record(self.client, self.connection, self.username, outgoing)
+            answer = self.client.open(outgoing, base=base)
+            record.sent = answer.sent
+            record.answered(answer.status, answer.headers)
+            return answer, record
         except TransportError as error:
+            if record:
+                record.failed(error)
             raise Unreachable(self.client.redact(error.message)) from None
         except CallError as error:
+            self.client.write_log()  # how no token could be had
             raise Unreachable(error.message) from None
 
     def returned(self, pairs: Pairs) -> Pairs:
@@ -70,7 +80,7 @@ def route(user: User, integration: Integration, organization: Organization | Non
         raise Conflict(connection.message or "The connection has to be authorized again.")
     try:
         client = client_for(connection, definition_of(connection), caller=caller, transport=_transport())
-        return Route(client, connection, caller.organization)
+        return Route(client, connection, caller.organization, user.get_username())
     except CallError as error:
         raise Unreachable(error.message) from None
 

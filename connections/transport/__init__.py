@@ -9,20 +9,23 @@ connection names, no netrc, no cookies, no credentials to another origin.
 
 from __future__ import annotations
 
-import logging
-import warnings
-
-import urllib3
-
 from connections.exchange import Additions, Answer, Exchange, Headers, Outgoing, TransportError
 from connections.network import Network
 from connections.transport.digest import Digest
+from connections.transport.encodings import beginning
 from connections.transport.sending import Transport
 from connections.transport.streams import Streamed
 
-__all__ = ["Additions", "Answer", "Digest", "Exchange", "Headers", "Network", "Outgoing", "Streamed", "Transport", "TransportError"]
-
-# urllib3 logs URLs with their query, where an API key may stand.
-logging.getLogger("urllib3").setLevel(logging.CRITICAL)
-# The page of a connection says that nothing is verified, which reaches those who can change it.
-warnings.filterwarnings("ignore", category=urllib3.exceptions.InsecureRequestWarning)
+__all__ = [
+    "Additions",
+    "Answer",
+    "Digest",
+    "Exchange",
+    "Headers",
+    "Network",
+    "Outgoing",
+    "Streamed",
+    "Transport",
+    "TransportError",
+    "beginning",
+]

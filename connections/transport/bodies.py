@@ -1,53 +1,68 @@
-"""Bodies of answers, unpacked piece by piece and never beyond the limit."""
+"""Bodies of answers, read whole and never beyond the limit."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
-import urllib3
 from django.conf import settings
 
-from connections.exchange import TransportError, shown
+from connections.exchange import Headers, TransportError, shown
+from connections.transport.encodings import Damaged, decoders_of, unpacked
 from connections.transport.failures import broken_off
 
-CHUNK: Final = 64 * 1024
-# What can be unpacked, piece by piece, so that a small answer which unpacks to gigabytes ends at the limit. urllib3 would hand
-# on what it cannot unpack as it is.
-_ENCODINGS: Final = frozenset({"", "identity", "deflate", *urllib3.HTTPResponse.CONTENT_DECODERS})
-ASKED_FOR: Final = ", ".join(name for name in ("gzip", "deflate", "br", "zstd") if name in _ENCODINGS)
+
+class Coming(Protocol):
+    """An answer whose head is there."""
+
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+
+    @property
+    def length(self) -> int | None: ...
+
+    @property
+    def is_bodiless(self) -> bool: ...
+
+    def pieces(self, *, wait: Callable[[], float]) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...
 
 
-def read(response: urllib3.HTTPResponse, url: str) -> bytes:
-    """The decoded body, at most EGRESS_MAX_BYTES of it."""
+def read(coming: Coming, headers: Headers, url: str, *, wait: Callable[[], float]) -> bytes:
+    """The decoded body, at most EGRESS_MAX_BYTES of it; `wait` gives the seconds for each step."""
     limit: int = settings.EGRESS_MAX_BYTES
-    unknown = {part.strip().lower() for part in response.headers.get("Content-Encoding", "").split(",")} - _ENCODINGS
-    if unknown:
+    try:
+        decoders = [] if coming.is_bodiless else decoders_of(headers.get_all("Content-Encoding"))
+    except KeyError as unknown:
         raise TransportError(
-            f"{shown(url)} answered in the encoding {', '.join(sorted(unknown))}, which Junction did not ask for and cannot read.",
+            f"{shown(url)} answered in the encoding {unknown.args[0]}, which Junction did not ask for and cannot read.",
             kind="malformed",
             sent=True,
             permanent=True,
-        )
-    declared = response.length_remaining or 0
-    body = bytearray()
-    while declared <= limit and len(body) <= limit:
-        chunk = response.read(CHUNK, decode_content=True)
-        if not chunk:
-            if response.tell() and _is_cut(response):
-                raise broken_off(f"The compressed answer of {shown(url)} ends in the middle and cannot be unpacked.", "malformed")
-            return bytes(body)
-        body += chunk
-    raise TransportError(
+        ) from None
+    if (coming.length or 0) > limit:
+        raise _too_large(url, limit)
+    body, came = bytearray(), False
+    try:
+        for packed in coming.pieces(wait=wait):
+            came = True
+            for piece in unpacked(packed, decoders):
+                body += piece
+                if len(body) > limit:
+                    raise _too_large(url, limit)
+    except Damaged:
+        raise broken_off(f"The compressed answer of {shown(url)} is damaged and cannot be unpacked.", "malformed") from None
+    if came and not all(decoder.is_whole for decoder in decoders):
+        raise broken_off(f"The compressed answer of {shown(url)} ends in the middle and cannot be unpacked.", "malformed")
+    return bytes(body)
+
+
+def _too_large(url: str, limit: int) -> TransportError:
+    return TransportError(
         f"The answer of {shown(url)} is larger than {limit / 2**20:g} MiB. Ask for less, for example with a smaller page size.",
         kind="too_large",
         sent=True,
         permanent=True,
     )
-
-
-def _is_cut(response: urllib3.HTTPResponse) -> bool:
-    """Whether a packed body ended before its own end: urllib3 hands on the beginning as if it were all."""
-    packed: Any = getattr(getattr(response, "_decoder", None), "_obj", None)
-    if hasattr(packed, "is_finished"):
-        return not packed.is_finished()
-    return getattr(packed, "eof", True) is False

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple, cast
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
-import urllib3
 
 from connections.exchange import (
     Additions,
+    Headers,
     Outgoing,
     TransportError,
     may_carry_credentials,
@@ -21,7 +22,7 @@ from connections.exchange import (
     with_query,
     without_query,
 )
-from connections.transport.bodies import ASKED_FOR
+from connections.transport.encodings import ASKED_FOR
 from connections.transport.failures import invalid
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -49,16 +50,6 @@ _HOP_BY_HOP: Final = frozenset(
 )
 
 
-class Wire(NamedTuple):
-    """A request as it goes on the wire: `origin` is whom it goes to, `target` what stands in its first line."""
-
-    method: str
-    origin: str
-    target: str
-    headers: Mapping[str, str | bytes]
-    body: bytes | None
-
-
 def fields_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str | bytes]:
     """Header fields as they go out: without those of one hop, of one name joined, with our own where there is none."""
     headers: dict[str, str | bytes] = {}
@@ -67,7 +58,7 @@ def fields_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str | bytes]:
         lower = name.lower()
         if lower in _HOP_BY_HOP:
             continue
-        # http.client writes Latin-1; anything else goes out as UTF-8, as browsers and curl send it.
+        # Anything but ASCII goes out as UTF-8, as browsers and curl send it.
         text: str | bytes = value if value.isascii() else value.encode()
         if lower not in known:
             known[lower] = name
@@ -78,18 +69,16 @@ def fields_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str | bytes]:
     return headers | {name: value for name, value in _OURS if name.lower() not in known}
 
 
-def prepare(outgoing: Outgoing) -> Wire:
-    headers = fields_of(outgoing.headers)
+def prepared(outgoing: Outgoing) -> Outgoing:
+    """The request with its URL as it goes on the wire: percent-encoded, the host in Punycode, without dot segments. Raises TransportError."""
+    if _PLAIN_URL.fullmatch(outgoing.url):
+        return outgoing
+    ready = requests.PreparedRequest()
     try:
-        if outgoing.method == "GET" and outgoing.body is None and (plain := _PLAIN_URL.fullmatch(outgoing.url)):
-            for name, content in headers.items():
-                requests.utils.check_header_validity((name, cast("str", content)))
-            return Wire("GET", plain[1], plain[2], headers, None)
-        ready = requests.Request(outgoing.method, outgoing.url, headers=headers, data=outgoing.body).prepare()
+        ready.prepare_url(outgoing.url, None)
     except (requests.RequestException, ValueError, UnicodeError):
         raise invalid(shown(outgoing.url)) from None
-    url = urlsplit(ready.url or "")
-    return Wire(ready.method or "", f"{url.scheme}://{url.netloc}", ready.path_url, ready.headers, cast("bytes | None", ready.body))
+    return replace(outgoing, url=ready.url or "")
 
 
 def _bytes(value: str | bytes) -> bytes:
@@ -112,9 +101,9 @@ def dressed(hop: Outgoing, extra: Additions, home: str) -> Outgoing:
     return with_fields(Outgoing(hop.method, with_query(url, extra.query), headers, hop.body), extra.body)
 
 
-def redirect_target(response: urllib3.HTTPResponse, url: str) -> str:
-    location = response.headers.get("Location", "") if response.status in _REDIRECTS else ""
-    # Servers write Location in UTF-8, http.client reads Latin-1.
+def redirect_target(status: int, headers: Headers, url: str) -> str:
+    location = headers.get("Location") if status in _REDIRECTS else ""
+    # Servers write Location in UTF-8; header fields are read as Latin-1.
     location = location.encode("latin-1", "ignore").decode("utf-8", "replace").strip()
     try:
         return urljoin(url, location) if location else ""

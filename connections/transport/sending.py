@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Final, Self
 from urllib.parse import urlsplit
 
-import requests
-import urllib3
 from django.conf import settings
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connectionpool import HTTPConnectionPool
 
 from connections.agents.route import Route
 from connections.exchange import DEFAULT_PORTS, Additions, Answer, Exchange, Headers, Outgoing, TransportError, may_carry_credentials, shown
 from connections.network import Network
 from connections.transport import sockets, tunnels
-from connections.transport.bodies import CHUNK, read
+from connections.transport.bodies import Coming, read
 from connections.transport.failures import failure, invalid
-from connections.transport.messages import Wire, dressed, fields_of, prepare, redirect_target, redirected
-from connections.transport.streams import Streamed, time_for_a_step
-from connections.transport.tls import GuardedAdapter
+from connections.transport.messages import dressed, fields_of, prepared, redirect_target, redirected
+from connections.transport.streams import ByAgent, Streamed, time_for_a_step
+from connections.transport.tls import tls_context
+from connections.transport.wire import CHUNK, Kept, WireError, head_of
 from connections.transport.wire import Exchange as Wired
-from connections.transport.wire import Kept, Whole, WireError, head_of
 
 MAX_REDIRECTS: Final = 5
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Transport:
-    """Sends requests over connections that are kept open; one per thread, used as a context manager.
+    """Sends requests over connections that are kept open, used as a context manager. Several threads may use one.
 
-    `ca_bundle` is the file of trusted certificate authorities, by default the one that comes with requests; `network` what
+    `ca_bundle` is the file of trusted certificate authorities, by default those that Mozilla trusts; `network` what
     a connection sets for TLS and proxy. Raises TransportError for certificates that cannot be read. With a `route` requests
     are made by an agent, whose own list of hosts and whose own trust stand in for ours. `observe` is told of every exchange
-    of `send`. `kept` is how many connections of `open` to one server stay open.
+    of `send`. `kept` is how many connections to one server stay open.
     """
 
     def __init__(self, *, ca_bundle: str = "", network: Network | None = None, route: Route | None = None, kept: int = 4) -> None:
         self._network = network or Network()
         self._tunnel = tunnels.tunnel_of(self._network.proxy)
-        # The adapter is used without requests.Session, which reads the bodies of redirects without any limit.
-        self._adapter = GuardedAdapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH, self._network)
+        self._tls = tls_context(ca_bundle, self._network.without_proxy)
         self._route = route
         self.observe: Callable[[Exchange], None] | None = None
         self._kept = Kept(kept)
-        self._pools: dict[str, HTTPConnectionPool] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +54,6 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        self._adapter.close()
         self._kept.close()
 
     def send(
@@ -82,21 +74,22 @@ class Transport:
         extra = additions or Additions()
         home = credentials_origin or outgoing.url
         at, started = time.time(), time.monotonic()
-        deadline = sockets.deadline.set(started + settings.EGRESS_TOTAL_TIMEOUT)
-        tunnel = sockets.tunnel.set(self._tunnel)
+        end = started + settings.EGRESS_TOTAL_TIMEOUT
+        wait = partial(time_for_a_step, end)
         sent = hop = outgoing
         try:
             for _ in range(MAX_REDIRECTS + 1):
                 sent = dressed(hop, extra, home)
-                with self._exchange(sent) as response:
-                    target = redirect_target(response, hop.url)
+                with self._exchange(prepared(sent), end) as coming:
+                    headers = Headers(coming.headers)
+                    target = redirect_target(coming.status, headers, hop.url)
                     if not target:
-                        body = b"" if hop.method == "HEAD" else read(response, sent.url)
-                        headers = Headers((name, str(value)) for name, value in response.headers.items())
-                        answer = Answer(response.status, response.reason or "", headers, body, hop.url, _since(started))
+                        body = read(coming, headers, sent.url, wait=wait)
+                        answer = Answer(coming.status, coming.reason, headers, body, hop.url, _since(started))
                         self._tell(Exchange(sent, at, answer.elapsed_ms, answer))
                         return answer
-                    hop = redirected(hop, response.status, target, same_origin_only=same_origin_only)
+                    _pass_over(coming, wait)
+                    hop = redirected(hop, coming.status, target, same_origin_only=same_origin_only)
                     # A chain that has left does not get the credentials back: the other server wrote that URL.
                     home = home if may_carry_credentials(target, home) and not drops_credentials else ""
             raise TransportError(
@@ -108,9 +101,6 @@ class Transport:
         except TransportError as error:
             self._tell(Exchange(sent, at, _since(started), None, error))
             raise
-        finally:
-            sockets.tunnel.reset(tunnel)
-            sockets.deadline.reset(deadline)
 
     def _tell(self, exchange: Exchange) -> None:
         if self.observe is not None:
@@ -124,28 +114,34 @@ class Transport:
         """
         end = time.monotonic() + settings.EGRESS_TOTAL_TIMEOUT
         sent = dressed(outgoing, additions or Additions(), credentials_origin or outgoing.url)
-        if self._route:
-            return Streamed(self._whole(sent, end), shown(outgoing.url))
-        try:
-            return Streamed(self._opened(sent, end), shown(outgoing.url))
-        except (WireError, OSError) as error:
-            raise failure(error, shown(outgoing.url), end=end) from None
-        except (ValueError, UnicodeError):
-            raise invalid(shown(outgoing.url)) from None
+        with _told(sent, end):
+            return Streamed(self._begun(sent, end, lenient=False), sent)
 
-    def _whole(self, outgoing: Outgoing, end: float) -> Whole:
-        """An answer that an agent sends, which comes as one."""
+    @contextmanager
+    def _exchange(self, outgoing: Outgoing, end: float) -> Iterator[Coming]:
+        """One request and the head of its answer; the body is read inside the block, and failures become sentences."""
+        with _told(outgoing, end):
+            coming = self._begun(outgoing, end, lenient=True)
+            try:
+                yield coming
+            finally:
+                coming.close()
+
+    def _begun(self, outgoing: Outgoing, end: float, *, lenient: bool) -> Wired | ByAgent:
+        return self._by_agent(self._route, outgoing, end) if self._route else self._opened(outgoing, end, lenient=lenient)
+
+    def _by_agent(self, route: Route, outgoing: Outgoing, end: float) -> ByAgent:
+        """The head of an answer that an agent passes on."""
+        pairs = [(name, _text(value)) for name, value in fields_of(outgoing.headers).items()]
         token = sockets.deadline.set(end)
         try:
-            with self._exchange(outgoing) as response:
-                body = b"" if outgoing.method == "HEAD" else read(response, outgoing.url)
-                kept = [(name, str(value)) for name, value in response.headers.iteritems()]
-                headers = [(name, value) for name, value in kept if name.lower() not in ("content-encoding", "content-length")]
-                return Whole(response.status, response.reason or "", headers, body)
+            timeouts = (settings.EGRESS_CONNECT_TIMEOUT, time_for_a_step(end))
+            incoming = route.send(outgoing.method, outgoing.url, pairs, outgoing.body, network=self._network, timeouts=timeouts)
+            return ByAgent(incoming, method=outgoing.method)
         finally:
             sockets.deadline.reset(token)
 
-    def _opened(self, outgoing: Outgoing, end: float) -> Wired:
+    def _opened(self, outgoing: Outgoing, end: float, *, lenient: bool) -> Wired:
         """A request on a socket that was kept, or on a new one; a kept one that the server closed just then is no failure of a
         request that may be repeated (RFC 9112 9.3.1)."""
         parts = urlsplit(outgoing.url)
@@ -156,12 +152,12 @@ class Transport:
         kept = self._kept.take(origin)
         while True:
             sock = kept or self._connected(origin, end)
-            exchange = Wired(sock, give, method=outgoing.method)
+            exchange = Wired(sock, give, method=outgoing.method, lenient=lenient)
             try:
                 exchange.send(head, outgoing.body, wait=partial(time_for_a_step, end))
             except (WireError, OSError) as error:
                 sock.close()
-                unanswered = isinstance(error, ConnectionError) or (isinstance(error, WireError) and not error.started)
+                unanswered = isinstance(error, ConnectionError) or (isinstance(error, WireError) and error.what == "silence")
                 if kept is None or not unanswered or outgoing.method not in _SAFE:
                     raise
                 kept = None
@@ -179,7 +175,7 @@ class Transport:
             if scheme != "https":
                 return sock
             try:
-                return self._adapter.context.wrap_socket(sock, server_hostname=host)
+                return self._tls.wrap_socket(sock, server_hostname=host)
             except TimeoutError:
                 sock.close()
                 raise sockets.connect_timeout(host, port) from None
@@ -191,71 +187,26 @@ class Transport:
             sockets.tunnel.reset(tunnel)
             sockets.deadline.reset(deadline)
 
-    @contextmanager
-    def _exchange(self, outgoing: Outgoing) -> Iterator[urllib3.HTTPResponse]:
-        """One request on the wire and the head of its answer; the body is read inside the block, and failures become sentences."""
-        where = shown(outgoing.url)
-        wire = prepare(outgoing)
-        try:
-            timeouts = (settings.EGRESS_CONNECT_TIMEOUT, sockets.time_left(settings.EGRESS_READ_TIMEOUT))
-            response = self._head(wire, timeouts)
-            try:
-                yield response
-                if not response.closed and (response.length_remaining or 0) < CHUNK:
-                    response.read(CHUNK)  # the little that comes with a redirect
-            finally:
-                # A connection with an unread rest cannot serve another request.
-                if response.closed:
-                    response.release_conn()
-                else:
-                    response.close()
-        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            raise failure(error, where) from None
 
-    def _head(self, wire: Wire, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
-        """Status and headers of an answer. A safe request over a kept connection, which the server closed just then, is
-        asked once more over a new one (RFC 9112 9.3.1)."""
-        if self._route is not None:
-            return self._by_agent(self._route, wire, timeouts)
-        sockets.opened.set(False)
-        try:
-            return self._asked(wire, timeouts)
-        except urllib3.exceptions.ProtocolError:
-            if sockets.opened.get() or wire.method not in _SAFE:
-                raise
-            return self._asked(wire, timeouts)
+@contextmanager
+def _told(outgoing: Outgoing, end: float) -> Iterator[None]:
+    """Have what goes wrong be a sentence."""
+    try:
+        yield
+    except (WireError, OSError) as error:
+        raise failure(error, shown(outgoing.url), end=end) from None
+    except (ValueError, UnicodeError):
+        raise invalid(shown(outgoing.url)) from None
 
-    def _asked(self, wire: Wire, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
-        # The adapter's own `send` looks for the pool, proxies and certificates anew and builds an answer that nobody reads.
-        pool = self._pools.get(wire.origin) or self._pools.setdefault(
-            wire.origin, self._adapter.poolmanager.connection_from_url(wire.origin)
-        )
-        connect, read = timeouts
-        response = pool.urlopen(
-            wire.method,
-            wire.target,
-            body=wire.body,
-            headers=cast("Mapping[str, str]", wire.headers),  # http.client takes bytes as well
-            redirect=False,
-            assert_same_host=False,
-            preload_content=False,
-            decode_content=False,
-            retries=False,
-            timeout=urllib3.Timeout(connect=connect, read=read),
-        )
-        return cast("urllib3.HTTPResponse", response)
 
-    def _by_agent(self, route: Route, wire: Wire, timeouts: tuple[float, float]) -> urllib3.HTTPResponse:
-        """The same by an agent."""
-        method, url = wire.method, wire.origin + wire.target
-        headers = [(name, _text(value)) for name, value in wire.headers.items()]
-        raw = route.send(method, url, headers, wire.body, network=self._network, timeouts=timeouts)
-        fields = urllib3.HTTPHeaderDict()
-        for name, value in raw.headers:
-            fields.add(name, value)
-        return urllib3.HTTPResponse(
-            cast("Any", raw), fields, raw.status, reason=raw.reason, preload_content=False, request_method=method, request_url=url
-        )
+def _pass_over(coming: Coming, wait: Callable[[], float]) -> None:
+    """Read the little that comes with a redirect, so that its connection can serve the next request."""
+    size = 0
+    if (coming.length or 0) < CHUNK:
+        for piece in coming.pieces(wait=wait):
+            size += len(piece)
+            if size > CHUNK:
+                return
 
 
 def _text(value: str | bytes) -> str:

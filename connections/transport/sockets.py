@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 
@@ -21,8 +21,6 @@ from connections.transport.tunnels import Tunnel
 
 # When the exchange that runs in this thread has to be over, in seconds of time.monotonic().
 deadline: ContextVar[float] = ContextVar("deadline")
-# Whether this thread opened a socket since it last set this to False; if not, a kept one was used.
-opened: ContextVar[bool] = ContextVar("opened", default=False)
 # The proxy through which the exchange that runs in this thread goes, None for none.
 tunnel: ContextVar[Tunnel | None] = ContextVar("tunnel", default=None)
 
@@ -33,23 +31,6 @@ def time_left(step: float) -> float:
     if left <= 0:
         raise TimeoutError
     return min(step, left)
-
-
-class _Clocked:
-    """A socket whose every wait ends with the exchange, so that a server which drips byte after byte ends too."""
-
-    def recv_into(self, *args: Any) -> int:
-        plain = cast("socket.socket", self)
-        plain.settimeout(time_left(settings.EGRESS_READ_TIMEOUT))
-        return cast("int", super().recv_into(*args))  # type: ignore[misc]
-
-
-class PlainSocket(_Clocked, socket.socket):
-    pass
-
-
-class TLSSocket(_Clocked, ssl.SSLSocket):
-    pass
 
 
 def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
@@ -93,7 +74,6 @@ def connect(host: str, port: int, options: Any, *, encrypted: bool) -> socket.so
 
     The proxy is told an address that was checked here, not the name, which might lead it elsewhere.
     """
-    opened.set(True)
     way = tunnel.get()
     if way is None:
         return _first_of(_permitted(host, port, encrypted=encrypted), host, port, options)
@@ -143,7 +123,7 @@ def _first_of(addresses: list[tuple[socket.AddressFamily, Any]], host: str, port
     for family, target in addresses:
         sock = None
         try:
-            sock = PlainSocket(family, socket.SOCK_STREAM)
+            sock = socket.socket(family, socket.SOCK_STREAM)
             for option in options or ():
                 sock.setsockopt(*option)
             sock.settimeout(time_left(settings.EGRESS_CONNECT_TIMEOUT))

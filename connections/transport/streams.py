@@ -3,22 +3,65 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from django.conf import settings
 
-from connections.exchange import Headers
+from connections.agents.route import LOOK_SECONDS, Incoming
+from connections.exchange import Headers, Outgoing, shown
+from connections.transport import sockets
 from connections.transport.failures import failure
-from connections.transport.wire import Exchange, Whole, WireError
+from connections.transport.wire import BODILESS, Exchange, WireError
+
+
+class ByAgent:
+    """An answer that an agent passes on while it comes, in the form of an exchange."""
+
+    def __init__(self, incoming: Incoming, *, method: str) -> None:
+        self._incoming = incoming
+        self.status = incoming.status
+        self.reason = incoming.reason
+        self.headers = incoming.headers
+        self.is_bodiless = method == "HEAD" or self.status in BODILESS
+
+    @property
+    def length(self) -> int | None:
+        if self.is_bodiless:
+            return 0
+        found = {value for name, value in self.headers if name.lower() == "content-length"}
+        return int(text) if len(found) == 1 and (text := found.pop()).isdecimal() else None
+
+    def pieces(self, *, wait: Callable[[], float]) -> Iterator[bytes]:
+        """The body as it comes. Raises `TransportError` and `TimeoutError`."""
+        try:
+            while not self.is_bodiless:
+                # The agent itself says when the server is silent for too long; this is for an agent that says nothing.
+                token = sockets.deadline.set(time.monotonic() + wait() + LOOK_SECONDS)
+                try:
+                    piece = self._incoming.read1()
+                finally:
+                    sockets.deadline.reset(token)
+                if not piece:
+                    return
+                yield piece
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._incoming.close()
 
 
 class Streamed:
-    """An answer whose body is still on its way, as the server encoded it. Whoever has one reads it to its end or closes it."""
+    """An answer whose body is still on its way, as the server encoded it. Whoever has one reads it to its end or closes it.
 
-    def __init__(self, exchange: Exchange | Whole, where: str) -> None:
+    `sent` is the request as it went out, credentials included.
+    """
+
+    def __init__(self, exchange: Exchange | ByAgent, sent: Outgoing) -> None:
         self._exchange = exchange
-        self._where = where
+        self._where = shown(sent.url)
+        self.sent = sent
         self.status = exchange.status
         self.reason = exchange.reason
         self.headers = Headers(exchange.headers)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations.access import pages
+from integrations.access import metadata, pages
 
 urlpatterns = [
     path("account/access/", pages.index, name="access"),
@@ -14,4 +14,6 @@ urlpatterns = [
     path("account/access/applications/<int:pk>/delete/", pages.application_delete, name="application-delete"),
     path("account/access/consents/<int:pk>/withdraw/", pages.consent_withdraw, name="consent-withdraw"),
     path("o/authorize/", pages.ConsentView.as_view(), name="authorize"),
+    path(".well-known/oauth-authorization-server", metadata.ServerMetadataView.as_view(), name="oauth-server-metadata"),
+    path(".well-known/oauth-protected-resource", metadata.ResourceMetadataView.as_view(), name="oauth-resource-metadata"),
 ]

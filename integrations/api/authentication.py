@@ -14,6 +14,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from integrations.access import applications, scopes, tokens
+from integrations.access.metadata import challenge
 
 
 def bearer_of(request: Request) -> str:
@@ -34,8 +35,8 @@ class PersonalTokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("The personal token is unknown, revoked, or has expired. Make a new one under Account > API access.")
         return found.user, found
 
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the signature of the library
-        return 'Bearer realm="api"'
+    def authenticate_header(self, request: Request) -> str:
+        return challenge(error="invalid_token") if request.headers.get("Authorization") else challenge()
 
 
 class ApplicationTokenAuthentication(BaseAuthentication):
@@ -59,9 +60,6 @@ class ApplicationTokenAuthentication(BaseAuthentication):
             )
         applications.used(token.application)
         return user, token
-
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the signature of the library
-        return 'Bearer realm="api"'
 
 
 class InsufficientScope(PermissionDenied):

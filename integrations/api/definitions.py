@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from integrations.definition import AUTH_CLASSES, Definition, OAuth2Auth
+from integrations.definition import AUTH_CLASSES, PRESETS, Definition, OAuth2Auth
 from integrations.models import Integration, Revision
 from integrations.refusals import Invalid
 
@@ -37,6 +37,7 @@ OTHER_FIELDS = (
     "errorExpression",
     "idempotencyHeader",
     "skipFollowAuthorizationHeader",
+    "webhook",
 )
 KNOWN_FIELDS = frozenset(
     (
@@ -97,10 +98,38 @@ def parts_of(payload: dict[str, Any], current: Definition) -> dict[str, Any]:
     parts: dict[str, Any] = {part: payload[name] or empty for name, (part, empty) in _REPLACED.items() if name in payload}
     if "pagination" in payload:
         parts["pagination"] = _merged(payload["pagination"] or {"type": "none"}, current.pagination.dump(), "pagination")
+    if "webhook" in payload:
+        parts["webhook"] = _webhook_of(payload["webhook"])
     auth = _auth_of(payload, current)
     if auth is not None:
         parts["auth"] = auth
     return parts
+
+
+def kept_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """What is kept as it is sent, for `extra` of the row."""
+    if payload.get("data") is not None and not isinstance(payload["data"], dict):
+        raise Invalid({"data": ["Enter an object."]})
+    for name in ("mode", "imageUrl"):
+        if payload.get(name) is not None and not isinstance(payload[name], str):
+            raise Invalid({name: ["Enter text."]})
+    nothing = {"imageUrl": "", "data": {}}  # a mode that is nothing stays as it is
+    kept = {name: nothing.get(name) if payload[name] is None else payload[name] for name in KEPT_FIELDS if name in payload}
+    return {name: value for name, value in kept.items() if name != "mode" or value}
+
+
+def _webhook_of(given: Any) -> dict[str, Any] | None:
+    """What webhooks are like; the name of a preset alone stands for all that it says."""
+    if given in (None, {}):
+        return None
+    if not isinstance(given, dict):
+        raise Invalid({"webhook": ["Enter an object, or null."]})
+    name = given.get("preset")
+    if set(given) == {"preset"} and name:
+        if name not in PRESETS:
+            raise Invalid({"webhook.preset": [f"{str(name)[:50]} is not known. Use one of: {', '.join(PRESETS)}."]})
+        return PRESETS[name].webhook.dump()
+    return given
 
 
 def sharing_of(payload: dict[str, Any]) -> dict[str, Any]:
@@ -142,6 +171,7 @@ def represent(integration: Integration, revision: Revision) -> dict[str, Any]:
         "errorExpression": definition.error_expression,
         "idempotencyHeader": definition.idempotency_header,
         "skipFollowAuthorizationHeader": definition.skip_follow_authorization_header,
+        "webhook": definition.webhook.dump() if definition.webhook else None,
         "revision": {
             "number": revision.number,
             "state": "finalized" if revision.finalized_at else "draft",

@@ -14,6 +14,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from integrations.access.metadata import challenge
 from integrations.api.authentication import InsufficientScope
 from integrations.refusals import Conflict, Disabled, Gone, Incomplete, Invalid, Outdated, Refusal, Unavailable, Unconditional
 
@@ -50,7 +51,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         answer = problem(
             code=403, kind="insufficient-scope", title="The token is not good for this", detail=str(error.detail), scope=error.scope
         )
-        answer["WWW-Authenticate"] = f'Bearer realm="api", error="insufficient_scope", scope="{error.scope}"'
+        answer["WWW-Authenticate"] = challenge(error="insufficient_scope", scope=error.scope)
         return _marked(answer)
     plain = exception_handler(error, context)
     if plain is None or not isinstance(error, exceptions.APIException):

@@ -55,6 +55,11 @@ class AccountField(serializers.JSONField):
     pass
 
 
+@extend_schema_field({"nullable": True, "allOf": [reference("Webhook")]})
+class WebhookField(serializers.JSONField):
+    pass
+
+
 @extend_schema_field({"type": "array", "items": reference("ErrorRule")})
 class ErrorRulesField(serializers.JSONField):
     pass
@@ -104,9 +109,16 @@ class IntegrationRequest(serializers.Serializer):
 
     id = serializers.UUIDField(required=False, help_text="Only when creating: a UUID of your own")
     name = serializers.CharField(required=False)
-    type = serializers.CharField(required=False, default="custom")
+    type = serializers.CharField(required=False, help_text="The driver, for example google-drive; custom where there is none")
     category = serializers.CharField(required=False)
     description = serializers.CharField(required=False)
+    mode = serializers.ChoiceField(
+        ["per-user", "shared"],
+        required=False,
+        help_text="Whether each user has a connection of their own, or all of an organization share theirs",
+    )
+    imageUrl = serializers.CharField(required=False)
+    data = serializers.DictField(required=False, help_text="Yours; kept as it is")  # type: ignore[assignment]  # a member of the document
     tags = serializers.ListField(child=serializers.CharField(), required=False)
     isBeta = serializers.BooleanField(required=False)
     sharingPolicy = serializers.ChoiceField(["allow", "ask", "deny"], required=False)
@@ -133,6 +145,11 @@ class IntegrationRequest(serializers.Serializer):
     skipFollowAuthorizationHeader = serializers.BooleanField(
         required=False, help_text="Credentials follow no redirect, not even one within the same server"
     )
+    webhook = WebhookField(
+        required=False,
+        allow_null=True,
+        help_text='How the vendor\'s webhooks are checked; {"preset": "github"} alone stands for all that it says',
+    )
     credentialOrigins = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="Further origins that get the credentials where next links lead there"
     )
@@ -147,6 +164,13 @@ class IntegrationRequest(serializers.Serializer):
     clientId = serializers.CharField(required=False)
     clientSecret = serializers.CharField(required=False, write_only=True, help_text="Default for connections; encrypted, never returned")
     basicTokenAuth = serializers.BooleanField(required=False)
+
+
+class NewIntegrationRequest(IntegrationRequest):
+    """What a client sends for a new integration. Without `mode` it is per-user, and without `authType` it is oauth2."""
+
+    name = serializers.CharField()
+    type = serializers.CharField(help_text="The driver, for example google-drive; custom where there is none")
 
 
 class OrganizationReference(serializers.Serializer):
@@ -198,6 +222,7 @@ class IntegrationDocument(serializers.Serializer):
     errorExpression = serializers.CharField()
     idempotencyHeader = serializers.CharField()
     skipFollowAuthorizationHeader = serializers.BooleanField()
+    webhook = WebhookField(allow_null=True)
     credentialOrigins = serializers.ListField(child=serializers.CharField())
     revision = RevisionReference()
     authChoices = AuthChoice(many=True)

@@ -23,9 +23,10 @@ from integrations import icons, services
 from integrations.api import conditions, definitions, representation
 from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order, Search
 from integrations.api.parsing import StrictJSONParser
-from integrations.api.schema import IntegrationCollection, IntegrationDocument, IntegrationRequest, problems
+from integrations.api.schema import IntegrationCollection, IntegrationDocument, IntegrationRequest, NewIntegrationRequest, problems
 from integrations.definition import Definition
 from integrations.models import Integration, Role, look_up_revisions
+from integrations.models.integration import Mode
 from integrations.permissions import check_builder, integration_for, is_uuid, may_edit, organization_for, signed_in
 from integrations.refusals import Invalid
 from integrations.signals import secrets_given
@@ -90,7 +91,7 @@ class IntegrationsView(APIView):
     @extend_schema(
         operation_id="createIntegration",
         summary="Create an integration as a draft",
-        request=IntegrationRequest,
+        request=NewIntegrationRequest,
         responses={201: IntegrationDocument, **problems(400, 401, 403, 409, 422)},
         tags=["integrations"],
     )
@@ -104,15 +105,18 @@ class IntegrationsView(APIView):
             raise Invalid({"status": ["A new integration is a draft. Finalize it, then set the status with PUT."]})
         if payload.get("id") is not None and not is_uuid(payload["id"]):
             raise Invalid({"id": ["Send a UUID, or leave the id out."]})
+        name, kind = _named(payload)
+        kept = definitions.kept_of(payload)
+        kept["mode"] = kept.get("mode") or Mode.PER_USER
         with transaction.atomic():
             integration = services.create(
                 organization=organization,
                 user=signed_in(request),
-                name=_text(payload, "name"),
+                name=name,
                 description=_text(payload, "description"),
-                type=_text(payload, "type") or "custom",
+                type=kind,
                 category=_text(payload, "category"),
-                extra={name: payload[name] for name in definitions.KEPT_FIELDS if name in payload},
+                extra=kept,
                 **definitions.sharing_of(payload),
                 id=UUID(str(payload["id"])) if payload.get("id") else None,
             )
@@ -152,7 +156,7 @@ class IntegrationView(APIView):
         with transaction.atomic():
             _unchanged(request, integration)
             details: dict[str, Any] = {name: _text(payload, name) for name in definitions.DETAIL_FIELDS if name in payload}
-            kept = {name: payload[name] for name in definitions.KEPT_FIELDS if name in payload}
+            kept = definitions.kept_of(payload)
             details |= definitions.sharing_of(payload)
             if kept:
                 details["extra"] = {**integration.extra, **kept}
@@ -258,6 +262,21 @@ def icon_response(integration: Integration) -> HttpResponse:
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     response["Cache-Control"] = "private, max-age=60"
     return response
+
+
+def _named(payload: dict[str, Any]) -> tuple[str, str]:
+    """Name and type of a new integration, which has to have both. Raises `Invalid`."""
+    name, kind = _text(payload, "name"), _text(payload, "type")
+    errors: dict[str, list[str]] = {}
+    try:
+        name = services.check_name(name)
+    except Invalid as error:
+        errors |= error.errors
+    if not kind:
+        errors["type"] = ["Say what it is an integration of, for example google-drive; or custom."]
+    if errors:
+        raise Invalid(errors)
+    return name, kind
 
 
 def _apply(integration: Integration, payload: dict[str, Any]) -> None:

@@ -58,6 +58,8 @@ from integrations.definition.parts import (
 from integrations.definition.rate_limit import BodyWait, RateLimit
 from integrations.definition.statuses import names as names_status
 from integrations.definition.tokens import Assertion, LoginStep, Signal, TokenPart
+from integrations.definition.webhook import VERIFICATION_CLASSES, Handshake, HmacVerification, JwtVerification, Webhook, webhook_gaps
+from integrations.definition.webhook_presets import PRESETS, Preset
 from integrations.definition.whole import AUTH, PAGINATION, AccountRequest, Definition, Gap, Ping, missing, problems
 
 __all__ = [
@@ -72,7 +74,9 @@ __all__ = [
     "MEDIA_KINDS",
     "PAGINATION",
     "PAGINATION_CLASSES",
+    "PRESETS",
     "QUERY_TYPE",
+    "VERIFICATION_CLASSES",
     "AccountRequest",
     "ApiKeyAuth",
     "Assertion",
@@ -88,10 +92,13 @@ __all__ = [
     "ErrorRules",
     "ExpressionPagination",
     "Gap",
+    "Handshake",
     "HeaderName",
     "HeaderTemplates",
+    "HmacVerification",
     "IndexPagination",
     "JwtAuth",
+    "JwtVerification",
     "LinkPagination",
     "LoginAuth",
     "LoginStep",
@@ -108,12 +115,14 @@ __all__ = [
     "Ping",
     "Placement",
     "PointerPagination",
+    "Preset",
     "RangePagination",
     "RateLimit",
     "Signal",
     "Template",
     "TokenPart",
     "Url",
+    "Webhook",
     "absolute_url",
     "header_name",
     "header_value",
@@ -123,4 +132,5 @@ __all__ = [
     "names_status",
     "pagination_gaps",
     "problems",
+    "webhook_gaps",
 ]

@@ -17,6 +17,7 @@ from integrations.definition.pagination import PAGINATION_CLASSES, NoPagination,
 from integrations.definition.parts import HeaderName, HeaderTemplates, Origin, Params, Part, Path, Template, UrlTemplate, url_template
 from integrations.definition.rate_limit import RateLimit
 from integrations.definition.tokens import JsonTemplate, TokenPart
+from integrations.definition.webhook import VERIFICATION_CLASSES, Webhook
 
 
 class Ping(Part):
@@ -106,6 +107,8 @@ class Definition(Part):
     errors: ErrorRules = Field(default_factory=list)
     # A placeholder over `response` (the body's members, body, status, headers): what it gives makes a success a failure; "": nothing does.
     error_expression: Template = ""
+    # How the vendor's webhooks are checked; None: nothing is known of them.
+    webhook: Webhook | None = None
 
     @field_validator("api_base_uri")
     @classmethod
@@ -167,6 +170,10 @@ class Definition(Part):
     @property
     def _other_urls(self) -> list[str]:
         return [*([self.ping.base_uri] if self.ping and self.ping.base_uri else []), *self.credential_origins]
+
+    def for_calls(self) -> dict[str, Any]:
+        """Everything that calls are made of, as JSON. What is said of webhooks takes no placeholders; what looks like one there is a formula."""
+        return {name: value for name, value in self.dump().items() if name != "webhook"}
 
     def changed(self, **parts: Any) -> Self:
         """A validated copy with some parts replaced."""
@@ -245,8 +252,11 @@ def _unknown_settings(definition: Definition) -> list[str]:
     steps = [*getattr(auth, "steps", []), getattr(auth, "refresh_step", None)]
     brought = [getattr(auth, "token_settings", {}), getattr(auth, "callback_settings", {}), *(step.extract for step in steps if step)]
     known = {"baseUri", *(field.name for field in definition.connection_fields), *(name for names in brought for name in names)}
-    used = {path.split(".")[1] for path in expressions.paths_of(definition.dump()) if path.startswith("settings.")}
+    used = {path.split(".")[1] for path in expressions.paths_of(definition.for_calls()) if path.startswith("settings.")}
     return sorted(used - known)
+
+
+_TAGS = frozenset({*AUTH_CLASSES, *PAGINATION_CLASSES, *VERIFICATION_CLASSES})
 
 
 def problems(error: ValidationError) -> dict[str, list[str]]:
@@ -256,9 +266,7 @@ def problems(error: ValidationError) -> dict[str, list[str]]:
         where = [str(part) for part in item["loc"]]
         # A discriminated union adds the chosen tag to the location; it is no field.
         where = [
-            part
-            for n, part in enumerate(where)
-            if not (n > 0 and where[n - 1] in ("auth", "pagination") and part in {*AUTH_CLASSES, *PAGINATION_CLASSES})
+            part for n, part in enumerate(where) if not (n > 0 and where[n - 1] in ("auth", "pagination", "verification") and part in _TAGS)
         ]
         found.setdefault(".".join(where), []).append(_sentence(item))
     return found

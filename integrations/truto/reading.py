@@ -10,6 +10,7 @@ from integrations import expressions
 from integrations.truto.access import auth_of, override_of
 from integrations.truto.found import Read
 from integrations.truto.paging import pagination_of, rate_limit_of
+from integrations.truto.webhooks import webhook_of
 
 METHODS: Final = {"get", "post", "put", "patch", "delete", "head", "options"}
 KNOWN: Final = frozenset(
@@ -44,14 +45,13 @@ def read(config: dict[str, Any]) -> Read:
     for name, action in _object(config.get("actions"), "actions").items():
         if operation := _action(name, action, config, found):
             found.operations.append(operation)
-    for name in ("webhook", "icon"):
-        if config.get(name):
-            found.leave(name, _WHY[name])
+    found.definition["webhook"] = webhook_of(config.get("webhook"), found)
+    if config.get("icon"):
+        found.leave("icon", _WHY["icon"])
     return found
 
 
 _WHY: Final = {
-    "webhook": "Webhooks are not received for integrations of this kind.",
     "icon": "Icons are not fetched from elsewhere; upload one, or use logo, which is kept as imageUrl.",
     "examples": "Examples are kept for people.",
 }

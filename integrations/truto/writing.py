@@ -13,6 +13,7 @@ from integrations.truto.access import CLIENT_FIELDS
 from integrations.truto.paging import EXPRESSIONS
 from integrations.truto.reading import read
 from integrations.truto.secrets import masked
+from integrations.truto.webhooks import webhook_written
 
 _OUR_FIELDS: Final = {ours: theirs for theirs, ours in CLIENT_FIELDS.items()}
 
@@ -49,6 +50,7 @@ _SAME: Final[dict[str, Callable[[Definition, Definition], bool]]] = {
     "pagination": lambda now, was: now.pagination == was.pagination,
     "rate_limit": lambda now, was: now.rate_limit == was.rate_limit,
     "error_expression": lambda now, was: now.error_expression == was.error_expression,
+    "webhook": lambda now, was: now.webhook == was.webhook,
 }
 
 
@@ -99,6 +101,8 @@ def _anew(definition: Definition, operations: list[Operation], label: str) -> di
         found["rate_limit"] = limit
     if definition.error_expression:
         found["error_expression"] = definition.error_expression
+    if webhook := webhook_written(definition.webhook):
+        found["webhook"] = webhook
     resources: dict[str, Any] = {}
     for operation in operations:
         resource, method = _resource_of(operation)

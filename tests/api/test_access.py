@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -92,7 +93,48 @@ def test_scopes_name_what_a_token_is_good_for(
     if status == 403:
         needed = scopes.needed(method, f"/api/{path}")
         assert (answer.json()["type"], answer.json()["scope"]) == ("urn:junction:problem:insufficient-scope", needed)
-        assert answer["WWW-Authenticate"] == f'Bearer realm="api", error="insufficient_scope", scope="{needed}"'
+        assert answer["WWW-Authenticate"] == (
+            f'Bearer realm="api", error="insufficient_scope", scope="{needed}", '
+            f'resource_metadata="{settings.PUBLIC_URL}/.well-known/oauth-protected-resource"'
+        )
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"), [({}, ""), ({"Authorization": "Bearer jct_wrong"}, "invalid_token"), ({"Authorization": "Bearer x"}, "invalid_token")]
+)  # fmt: skip
+def test_401_says_where_a_program_finds_out_how_to_get_a_token(db: None, headers: dict[str, str], error: str) -> None:
+    answer = Client().get("/api/me", headers=headers)
+    where = f"{settings.PUBLIC_URL}/.well-known/oauth-protected-resource"
+    told = f'error="{error}", ' if error else ""
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, f'Bearer realm="api", {told}resource_metadata="{where}"')
+    resource = Client().get(where.removeprefix(settings.PUBLIC_URL)).json()
+    assert {name: resource[name] for name in ("resource", "authorization_servers", "bearer_methods_supported")} == {
+        "resource": settings.PUBLIC_URL, "authorization_servers": [settings.PUBLIC_URL], "bearer_methods_supported": ["header"]
+    }  # fmt: skip
+    assert resource["scopes_supported"] == sorted(scopes.SCOPES)
+
+
+def test_metadata_of_the_authorization_server_lead_a_program_to_its_token(cast: Cast) -> None:
+    found = Client().get("/.well-known/oauth-authorization-server", headers={"Host": "localhost"})
+    document = found.json()
+    at = settings.PUBLIC_URL
+    assert {name: value for name, value in document.items() if name != "scopes_supported"} == {
+        "issuer": at,
+        "authorization_endpoint": f"{at}/o/authorize/",
+        "token_endpoint": f"{at}/o/token/",
+        "revocation_endpoint": f"{at}/o/revoke_token/",
+        "response_types_supported": ["code"],
+        "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "client_id_metadata_document_supported": False,
+    }
+    assert document["scopes_supported"] == sorted(scopes.SCOPES)
+    made = Caller(cast.bob)("POST", "applications", {"name": "Export", "kind": "script", "scopes": ["api"]}, expect=201)
+    sent = {"grant_type": "client_credentials", "client_id": made["clientId"], "client_secret": made["clientSecret"]}
+    token = Client().post(document["token_endpoint"].removeprefix(at), sent).json()["access_token"]
+    assert Caller(bearer=token)("GET", "me")["username"] == "bob"
 
 
 def test_token_gives_on_no_more_than_it_has(cast: Cast) -> None:
@@ -260,25 +302,31 @@ def test_caller_is_told_what_is_left_and_when_to_come_again(cast: Cast, settings
 
 def test_repeated_post_is_answered_and_not_carried_out_again(cast: Cast) -> None:
     bob = Caller(cast.bob)
-    first = bob.ask("POST", "integrations", {"name": "Once"}, Idempotency_Key='"8e03978e"')
-    again = bob.ask("POST", "integrations", {"name": "Once"}, Idempotency_Key="8e03978e")
+    first = bob.ask("POST", "integrations", {"type": "custom", "name": "Once"}, Idempotency_Key='"8e03978e"')
+    again = bob.ask("POST", "integrations", {"type": "custom", "name": "Once"}, Idempotency_Key="8e03978e")
     assert (first.status_code, again.status_code, again.content, again["Location"]) == (201, 201, first.content, first["Location"])
     assert (again["Idempotency-Replayed"], again["ETag"], "Idempotency-Replayed" in first) == ("true", first["ETag"], False)
     assert Integration.objects.count() == 1
-    other = bob("POST", "integrations", {"name": "Twice"}, expect=422, Idempotency_Key="8e03978e")
+    other = bob("POST", "integrations", {"type": "custom", "name": "Twice"}, expect=422, Idempotency_Key="8e03978e")
     assert other["type"] == "urn:junction:problem:key-reused"
     # Another person's key is another key.
-    assert Caller(cast.alice)("POST", "integrations", {"name": "Once"}, expect=201, Idempotency_Key="8e03978e")["slug"] == "once-2"
+    assert (
+        Caller(cast.alice)("POST", "integrations", {"type": "custom", "name": "Once"}, expect=201, Idempotency_Key="8e03978e")["slug"]
+        == "once-2"
+    )
     KeptAnswer.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert bob("POST", "integrations", {"name": "Once"}, expect=201, Idempotency_Key="8e03978e")["slug"] == "once-3"
+    assert bob("POST", "integrations", {"type": "custom", "name": "Once"}, expect=201, Idempotency_Key="8e03978e")["slug"] == "once-3"
 
 
 def test_refused_post_frees_its_key(cast: Cast) -> None:
     bob = Caller(cast.bob)
-    bob("POST", "integrations", {"name": ""}, expect=422, Idempotency_Key="k")
-    bob("POST", "integrations", {"name": "Mended"}, expect=201, Idempotency_Key="k")
+    bob("POST", "integrations", {"type": "custom", "name": ""}, expect=422, Idempotency_Key="k")
+    bob("POST", "integrations", {"type": "custom", "name": "Mended"}, expect=201, Idempotency_Key="k")
     for key in ("", '""', "x" * 256, "é"):
-        assert bob("POST", "integrations", {"name": "X"}, expect=400, Idempotency_Key=key)["type"] == "urn:junction:problem:malformed"
+        assert (
+            bob("POST", "integrations", {"type": "custom", "name": "X"}, expect=400, Idempotency_Key=key)["type"]
+            == "urn:junction:problem:malformed"
+        )
 
 
 def test_answer_with_a_secret_is_not_kept(cast: Cast) -> None:

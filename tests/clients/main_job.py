@@ -24,6 +24,7 @@ from junction.models import (  # type: ignore[import-not-found]
     ConnectionRequestCredentials,
     ImportRequest,
     IntegrationRequest,
+    NewIntegrationRequest,
     NoteRequest,
     Problem,
     RequestedStatus,
@@ -34,7 +35,9 @@ from junction.models import (  # type: ignore[import-not-found]
 def main(junction: str, token: str, vendor: str) -> None:
     client = AuthenticatedClient(base_url=junction, token=token, raise_on_unexpected_status=True)
 
-    made = create_integration.sync(client=client, body=IntegrationRequest(name="By hand", api_base_uri=f"{vendor}/v1", auth_type="none"))
+    made = create_integration.sync(
+        client=client, body=NewIntegrationRequest(name="By hand", type_="custom", api_base_uri=f"{vendor}/v1", auth_type="none")
+    )
     added = create_action.sync(made.slug, client=client, body=ActionRequest(name="List tags", path="/tags"))
     assert str(added.integration) == str(made.id)
 

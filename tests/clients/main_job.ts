@@ -31,12 +31,12 @@ const tag = read.response.headers.get("ETag") ?? "";
 given(
   await client.PUT("/api/integrations/{key}", {
     params: { path, header: { "If-Match": tag } },
-    body: { status: "published", type: "custom" },
+    body: { status: "published" },
   }),
 );
 const late = await client.PUT("/api/integrations/{key}", {
   params: { path, header: { "If-Match": tag } },
-  body: { description: "Late", type: "custom" },
+  body: { description: "Late" },
 });
 const problem: components["schemas"]["Problem"] | string | undefined = late.error;
 if (typeof problem !== "object" || problem.type !== "urn:junction:problem:outdated") throw new Error(JSON.stringify(problem));

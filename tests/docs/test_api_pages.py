@@ -73,3 +73,16 @@ def test_every_page_of_the_browser_has_its_operation() -> None:
     assert sorted(said - known - {"isDefault", "customIntegrations"}) == []
     for prefix in {found for _, words in rows for found in re.findall(r"operations under (/\S+)", words)}:
         assert any(path.startswith(prefix) for path in document["paths"]), prefix
+
+
+def test_every_resource_is_called_on_a_page() -> None:
+    """Whatever can be read has a line of curl on a page, which the test above runs."""
+    lines = "\n".join(block for page in PAGES for block in blocks(page))
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    readable = [path for path, operations in document["paths"].items() if "get" in operations]
+    missing = [
+        path
+        for path in readable
+        if not re.search(re.sub(r"\\\{\w+\\\}", r"[^/\\s\"'?]+", re.escape(path.removeprefix("/api/"))) + r"(?![\w/{$-])", lines)
+    ]
+    assert missing == []

@@ -108,20 +108,21 @@ def test_answer_can_be_put_back_as_it_is(api: Api) -> None:
 @pytest.mark.parametrize(
     ("body", "errors"),
     [
-        ({}, {"name": "Enter a name; it heads the list of the integration's actions."}),
-        ({"name": "X", "authTyp": "basic"}, {"authTyp": "This field is not known."}),
-        ({"name": "X", "authType": "ntlm"}, {"authType": "ntlm is not known here. Use one of: apikey, basic, bearer, oauth2, login, digest, jwt, none."}),
+        ({}, {"name": "Enter a name; it heads the list of the integration's actions.",
+              "type": "Say what it is an integration of, for example google-drive; or custom."}),
+        ({"name": "X", "type": "custom", "authTyp": "basic"}, {"authTyp": "This field is not known."}),
+        ({"name": "X", "type": "custom", "authType": "ntlm"}, {"authType": "ntlm is not known here. Use one of: apikey, basic, bearer, oauth2, login, digest, jwt, none."}),
         (
-            {"name": "X", "authType": "basic", "apiKeyName": "K"},
+            {"name": "X", "type": "custom", "authType": "basic", "apiKeyName": "K"},
             {"apiKeyName": "apiKeyName does not belong to the authentication method basic. Leave it out, or set authType."},
         ),
-        ({"name": "X", "id": "7"}, {"id": "Send a UUID, or leave the id out."}),
-        ({"name": "X", "status": "published"}, {"status": "A new integration is a draft. Finalize it, then set the status with PUT."}),
-        ({"name": "X", "pagination": {"type": "page", "defaultPageSize": 1001}}, {"pagination.defaultPageSize": "The largest value is 1000."}),
-        ({"name": "X", "pagination": {"type": "page", "defaultPageLimit": 21}}, {"pagination.defaultPageLimit": "The largest value is 20."}),
-        ({"name": "X", "apiBaseUri": "api.example.com"}, {"apiBaseUri": "A base URI starts with https://, for example https://api.example.com/v1."}),
-        ({"name": "X", "headers": {"A": "b\r\nc: d"}}, {"headers": "A header value is one line: remove line breaks and control characters."}),
-        ({"name": "X", "ping": {"uri": "https://elsewhere.example.com/"}},
+        ({"name": "X", "type": "custom", "id": "7"}, {"id": "Send a UUID, or leave the id out."}),
+        ({"name": "X", "type": "custom", "status": "published"}, {"status": "A new integration is a draft. Finalize it, then set the status with PUT."}),
+        ({"name": "X", "type": "custom", "pagination": {"type": "page", "defaultPageSize": 1001}}, {"pagination.defaultPageSize": "The largest value is 1000."}),
+        ({"name": "X", "type": "custom", "pagination": {"type": "page", "defaultPageLimit": 21}}, {"pagination.defaultPageLimit": "The largest value is 20."}),
+        ({"name": "X", "type": "custom", "apiBaseUri": "api.example.com"}, {"apiBaseUri": "A base URI starts with https://, for example https://api.example.com/v1."}),
+        ({"name": "X", "type": "custom", "headers": {"A": "b\r\nc: d"}}, {"headers": "A header value is one line: remove line breaks and control characters."}),
+        ({"name": "X", "type": "custom", "ping": {"uri": "https://elsewhere.example.com/"}},
          {"ping.uri": "The ping URI is relative to the base URI, for example /me. Leave out scheme and host."}),
     ],
 )  # fmt: skip
@@ -134,8 +135,10 @@ def test_values_that_do_not_fit_are_named(api: Api, body: dict[str, Any], errors
 
 def test_client_may_bring_the_id_once(api: Api) -> None:
     key = str(uuid4())
-    assert api("POST", "integrations", {"name": "Mine", "id": key}, expect=201)["id"] == key
-    assert api("POST", "integrations", {"name": "Again", "id": key}, expect=409)["type"] == "urn:junction:problem:conflict"
+    assert api("POST", "integrations", {"type": "custom", "name": "Mine", "id": key}, expect=201)["id"] == key
+    assert (
+        api("POST", "integrations", {"type": "custom", "name": "Again", "id": key}, expect=409)["type"] == "urn:junction:problem:conflict"
+    )
 
 
 def test_finalized_integration_is_never_a_draft_again_and_keeps_its_method(api: Api, make_integration: MakeIntegration) -> None:
@@ -154,7 +157,7 @@ def test_finalized_integration_is_never_a_draft_again_and_keeps_its_method(api: 
 
 def test_list_is_hal_with_search_and_pages(api: Api) -> None:
     for n in range(3):
-        api("POST", "integrations", {"name": f"Number {n}", "description": "even" if n % 2 == 0 else "odd"}, expect=201)
+        api("POST", "integrations", {"type": "custom", "name": f"Number {n}", "description": "even" if n % 2 == 0 else "odd"}, expect=201)
     page = api("GET", "integrations?q=even&limit=1")
     assert (page["start"], page["count"], page["total"]) == (0, 1, 2)
     assert [item["name"] for item in page["_embedded"]["inf:integration"]] == ["Number 0"]
@@ -165,7 +168,7 @@ def test_list_is_hal_with_search_and_pages(api: Api) -> None:
 
 
 def test_icon_is_checked_and_served_as_an_image(api: Api) -> None:
-    made = api("POST", "integrations", {"name": "Drawn"}, expect=201)
+    made = api("POST", "integrations", {"type": "custom", "name": "Drawn"}, expect=201)
     url = f"/api/integrations/{made['id']}/icon"
 
     def put(data: bytes) -> Any:
@@ -203,7 +206,7 @@ def test_roles_decide_over_reading_and_writing(cast: Cast, make_integration: Mak
     assert [item["name"] for item in carol("GET", "integrations")["_embedded"]["inf:integration"]] == ["Published"]
     carol("GET", f"integrations/{draft.pk}", expect=404)
     carol("PUT", f"integrations/{published.pk}", {"name": "Mine"}, expect=403)
-    carol("POST", "integrations", {"name": "Mine"}, expect=403)
+    carol("POST", "integrations", {"type": "custom", "name": "Mine"}, expect=403)
     eve("GET", f"integrations/{published.pk}", expect=404)
     eve("PUT", f"integrations/{published.pk}", {"name": "Mine"}, expect=404)
     assert eve("GET", "integrations")["total"] == 0

@@ -69,7 +69,7 @@ REST: dict[str, Any] = {
 @pytest.mark.parametrize("kind", FULL)
 def test_every_part_goes_in_and_comes_out(cast: Cast, kind: str) -> None:
     api = Api(cast.bob)
-    made = api("POST", "integrations", {"name": "Whole", "authType": kind, "auth": FULL[kind], **REST}, expect=201)
+    made = api("POST", "integrations", {"type": "custom", "name": "Whole", "authType": kind, "auth": FULL[kind], **REST}, expect=201)
     shown = api("GET", f"integrations/{made['id']}")
     assert {name: shown[name] for name in REST} == REST
     assert {"type": shown["authType"], **shown["auth"]} == FULL[kind]
@@ -80,14 +80,14 @@ def test_every_part_goes_in_and_comes_out(cast: Cast, kind: str) -> None:
 
 def test_single_field_of_a_method_is_changed_without_the_others(cast: Cast) -> None:
     api = Api(cast.bob)
-    made = api("POST", "integrations", {"name": "Whole", "authType": "oauth2", "auth": FULL["oauth2"]}, expect=201)
+    made = api("POST", "integrations", {"type": "custom", "name": "Whole", "authType": "oauth2", "auth": FULL["oauth2"]}, expect=201)
     changed = api("PATCH", f"integrations/{made['id']}", {"auth": {"refreshBuffer": 3600}})
     assert {"type": "oauth2", **changed["auth"]} == {**FULL["oauth2"], "refreshBuffer": 3600}
 
 
 def test_wrong_values_are_told_by_their_fields(cast: Cast) -> None:
     auth = {"grantType": "telepathy", "refreshBuffer": 1, "assertion": {"lifetime": 1}}
-    refused = Api(cast.bob)("POST", "integrations", {"name": "Whole", "authType": "oauth2", "auth": auth}, expect=422)
+    refused = Api(cast.bob)("POST", "integrations", {"type": "custom", "name": "Whole", "authType": "oauth2", "auth": auth}, expect=422)
     assert sorted(error["field"] for error in refused["errors"]) == ["auth.assertion.lifetime", "auth.grantType", "auth.refreshBuffer"]
 
 

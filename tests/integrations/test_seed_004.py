@@ -112,7 +112,7 @@ def test_list_comes_in_both_media_types(api: Api) -> None:
 
 def test_q_searches_all_words_in_name_and_description(api: Api) -> None:
     for name, description in (("Drive", "Document sync"), ("Mail", "Document search"), ("Sync", "People")):
-        api("POST", "integrations", {"name": name, "description": description}, expect=201)
+        api("POST", "integrations", {"type": "custom", "name": name, "description": description}, expect=201)
 
     def found(q: str) -> list[str]:
         return [item["name"] for item in api("GET", f"integrations?q={q}")["_embedded"]["inf:integration"]]
@@ -129,7 +129,7 @@ def test_supports_upload_filters_by_the_capability(api: Api, make_integration: M
     file = {"contentType": "multipart/form-data", "schema": {"type": "object"}}
     make_integration(name="Takes files", actions=[action_values(name="Upload", method="POST", body=file)])
     make_integration(name="Only lists")
-    api("POST", "integrations", {"name": "Says so", "data": {"supportsUpload": True}}, expect=201)
+    api("POST", "integrations", {"type": "custom", "name": "Says so", "data": {"supportsUpload": True}}, expect=201)
 
     def found(value: str) -> list[str]:
         return [item["name"] for item in api("GET", f"integrations?supportsUpload={value}")["_embedded"]["inf:integration"]]
@@ -161,7 +161,7 @@ def test_flat_list_has_an_etag_that_saves_the_body(api: Api) -> None:
     first = api.client.get("/api/integrations-list")
     same = api.client.get("/api/integrations-list", headers={"If-None-Match": first["ETag"]})
     assert (first.status_code, same.status_code, same.content, same["ETag"]) == (200, 304, b"", first["ETag"])
-    api("POST", "integrations", {"name": "Another"}, expect=201)
+    api("POST", "integrations", {"type": "custom", "name": "Another"}, expect=201)
     changed = api.client.get("/api/integrations-list", headers={"If-None-Match": first["ETag"]})
     assert (changed.status_code, len(changed.json())) == (200, 2)
 
@@ -225,7 +225,30 @@ def test_post_takes_the_fields_of_a_key_in_any_case(api: Api) -> None:
         BY_KEY["apiBaseUri"],
     )
     for kind in ("APIKEY", "Basic", "BEARER", "OAuth2"):
-        assert api("POST", "integrations", {"name": kind, "authType": kind}, expect=201)["authType"] == kind.lower()
+        assert api("POST", "integrations", {"type": "custom", "name": kind, "authType": kind}, expect=201)["authType"] == kind.lower()
+
+
+def test_name_and_type_are_required_and_nothing_else(api: Api) -> None:
+    refused = api("POST", "integrations", {"mode": "shared", "authType": "basic"}, expect=422)
+    assert [error["field"] for error in refused["errors"]] == ["name", "type"]
+    api("POST", "integrations", {"name": "Least", "type": "custom"}, expect=201)
+
+
+def test_mode_is_per_user_unless_it_says_shared(api: Api) -> None:
+    def mode(**given: Any) -> str:
+        made = api("POST", "integrations", {"name": "A", "type": "custom", **given}, expect=201)
+        return str(api("GET", f"integrations/{made['id']}")["mode"])
+
+    assert (mode(), mode(mode=None), mode(mode="per-user"), mode(mode="Shared")) == ("per-user", "per-user", "per-user", "shared")
+    refused = api("POST", "integrations", {"name": "A", "type": "custom", "mode": "each"}, expect=422)
+    assert refused["errors"] == [{"field": "mode", "message": "each is no mode. Use one of: shared, per-user."}]
+
+
+def test_put_without_a_mode_keeps_it(api: Api) -> None:
+    made = api("POST", "integrations", {"name": "A", "type": "custom", "mode": "shared"}, expect=201)
+    assert [api("PUT", f"integrations/{made['id']}", body)["mode"] for body in ({"name": "B"}, {"mode": None}, {"mode": "per-user"})] == [
+        "shared", "shared", "per-user"
+    ]  # fmt: skip
 
 
 def test_auth_type_is_oauth2_unless_the_fields_say_otherwise(api: Api) -> None:
@@ -262,7 +285,7 @@ def test_put_takes_a_part_by_id_or_slug(api: Api) -> None:
 
 
 def test_put_takes_every_field(api: Api) -> None:
-    made = api("POST", "integrations", {"name": "Empty", "authType": "apikey"}, expect=201)
+    made = api("POST", "integrations", {"type": "custom", "name": "Empty", "authType": "apikey"}, expect=201)
     for body in (BY_KEY, {name: value for name, value in OAUTH.items() if name != "id"}):
         changed = api("PUT", f"integrations/{made['id']}", body)
         same = {name: value for name, value in body.items() if name not in SECRETS} | {"authType": str(body["authType"]).lower()}

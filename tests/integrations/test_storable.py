@@ -104,7 +104,7 @@ def refused(answer: Any, status: int) -> str:
         (b'{"data": ' + b"[" * 200 + b"]" * 200 + b"}", 422, DEEP),
         (b"[" * 100_000, 400, "The JSON is nested too deeply. Send a JSON object."),
         (json.dumps({"name": "A", "type": "x" * 101}).encode(), 422, "At most 100 characters."),
-        (json.dumps({"name": "A", "category": "x" * 101}).encode(), 422, "At most 100 characters."),
+        (json.dumps({"name": "A", "type": "x", "category": "x" * 101}).encode(), 422, "At most 100 characters."),
     ],
 )
 def test_api_refuses_what_cannot_be_stored(bob: User, body: bytes, status: int, detail: str) -> None:
@@ -137,7 +137,7 @@ def test_token_endpoint_knows_no_client_with_nul(db: None) -> None:
 
 
 def test_token_url_over_http_with_a_query_is_judged(bob: User) -> None:
-    body = {"name": "B", "authType": "oauth2", "tokenUri": "http://a.example?b=c"}
+    body = {"name": "B", "type": "custom", "authType": "oauth2", "tokenUri": "http://a.example?b=c"}
     answer = signed_in(bob).post("/api/integrations", body, content_type="application/json")
     assert answer.json()["errors"] == [
         {

@@ -247,7 +247,10 @@ def test_import_of_what_is_no_document_says_why(
 def test_another_organization_sees_nothing(program: Callable[[User], Program], cast: Cast, worker: Worker, vendor: VendorServer) -> None:
     builder, operator, stranger = program(cast.bob), program(cast.carol), program(cast.eve)
     integration = builder(
-        "POST", "integrations", {"name": "Inner", "type": "custom", "apiBaseUri": vendor.url, "authType": "none"}, expect=201
+        "POST",
+        "integrations",
+        {"name": "Inner", "type": "custom", "mode": "shared", "apiBaseUri": vendor.url, "authType": "none"},
+        expect=201,
     )
     action = builder("POST", "integrations/inner/actions", {"name": "Tags", "path": "/v1/tags"}, expect=201)
     builder("POST", "integrations/inner/finalize")

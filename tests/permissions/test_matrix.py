@@ -27,7 +27,7 @@ TABLE = Path(__file__).with_name("table.txt")
 # Of one person, here the builder, and of nobody else; whatever is described is none of its business.
 PERSONAL = {"api-application", "api-application-secret", "api-authorized-application", "api-token", "application-delete", "application-edit",
             "application-secret", "consent-withdraw", "token-revoke"}  # fmt: skip
-NOBODYS = {"invitation-accept", "audit-export", "template-detail", "api-template", "api-template-integrations"}
+NOBODYS = {"invitation-accept", "audit-export", "template-detail", "api-template", "api-template-integrations", "webhook-door"}
 
 
 @dataclass(frozen=True)

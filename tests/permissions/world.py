@@ -17,11 +17,14 @@ from django.test import Client
 from django.utils import timezone
 
 from actions import runs
-from actions.models import Import, Run, Schedule
+from actions.models import Import, Run, Schedule, Trigger
 from actions.schedules import services as schedules
 from actions.schedules.timing import Timing
+from actions.triggers import services as triggers
 from connections.agents import services as agents
-from connections.models import AgentInstance, Connection, LoggedRequest
+from connections.models import AgentInstance, Connection, LoggedRequest, WebhookEvent
+from connections.webhooks import endpoints
+from connections.webhooks.endpoints import Change
 from integrations import services as integrations
 from integrations.access import applications, tokens
 from integrations.models import (
@@ -61,6 +64,8 @@ class World:
     token: PersonalToken
     application: Any
     machine: AgentInstance
+    event: WebhookEvent
+    trigger: Trigger
     team: Team
     environment: Environment
     clients: dict[str, Client] = field(default_factory=dict)
@@ -97,12 +102,19 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
     schedule = schedules.save(
         schedule=None, action=action_of(integration), connection=connection, user=people["operator"], timing=Timing(minutes=60)
     )
+    endpoint, _ = endpoints.open_endpoint(
+        connection=connection, user=people["operator"], change=Change(preset="github", forward_url="https://127.0.0.1:9/")
+    )
+    trigger = triggers.save(trigger=None, endpoint=endpoint, action=action_of(integration), user=people["operator"], inputs={})
+    event = WebhookEvent.objects.create(endpoint=endpoint, method="POST", body=b"{}", size=2, verdict="verified", state="done")
     integrations.open_draft(integration=integration)
     somebody = member("somebody", here, Role.VIEWER)
     team = teams.create(organization=here, name="Help desk", members=["somebody"])
     sharing.share(integration=integration, principal=team, user=people["admin"])
     return World(
         team=team,
+        event=event,
+        trigger=trigger,
         environment=environments.create(organization=here, name="Sandbox"),
         organization=here,
         integration=integration,
@@ -146,6 +158,11 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("api/connections/", "key", lambda world: world.connection.pk),
     ("requests/", "pk", lambda world: world.logged.pk),
     ("api/requests/", "pk", lambda world: world.logged.pk),
+    ("hooks/", "token", lambda _: "nobody-knows"),
+    ("webhooks/actions/", "pk", lambda world: world.trigger.pk),
+    ("webhooks/", "pk", lambda world: world.event.pk),
+    ("api/webhooks/", "key", lambda world: world.event.pk),
+    ("api/triggers/", "key", lambda world: world.trigger.pk),
     ("agents/machines/", "pk", lambda world: world.machine.pk),
     ("agents/", "pk", lambda world: world.machine.agent_id),
     ("api/agents/", "key", lambda world: world.machine.agent_id),

@@ -253,7 +253,7 @@ def integrated(junction: Installation, agent: str) -> tuple[str, str]:
     made = junction.call(
         "POST", "integrations",
         {
-            "name": "Plant", "description": "Behind a firewall", "type": "custom", "apiBaseUri": "/", "authType": "none",
+            "name": "Plant", "description": "Behind a firewall", "type": "custom", "mode": "shared", "apiBaseUri": "/", "authType": "none",
             "pagination": {"type": "page", "pageParam": "page", "pageSizeParam": "per_page", "resultsKey": "items", "defaultPageSize": SIZE},
             "ping": {"method": "GET", "uri": "/items"},
         },

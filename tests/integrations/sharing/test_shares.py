@@ -183,6 +183,10 @@ def test_a14_shares_are_put_read_changed_and_deleted_by_principal(integration: I
     }
     got = made.json()
     assert (made.status_code, {name: got[name] for name in document}) == (200, document)
+    assert (got["createdAt"][:19], got["updatedAt"][:19]) == (
+        f"{share.created_at:%Y-%m-%dT%H:%M:%S}",
+        f"{share.updated_at:%Y-%m-%dT%H:%M:%S}",
+    )
     assert [put(alice, integration, who, accessLevel=level).json()["accessLevel"] for who, level in
             (("team:analytics", 2), ("dave", 3), ("organization:client-a", 1))] == [2, 3, 1]  # fmt: skip
     share.refresh_from_db()

@@ -70,7 +70,12 @@ def test_config_comes_back_as_it_was_with_secrets_masked(api: Truto) -> None:
 
 
 def test_what_is_not_used_is_listed(api: Truto) -> None:
-    assert [note["path"] for note in made(api, whole())["unused"]] == ["resources.users.list.examples", "webhook", "icon"]
+    assert [note["path"] for note in made(api, whole())["unused"]] == [
+        "resources.users.list.examples",
+        "webhook.signature_verification.config",
+        "webhook.handle_verification",
+        "icon",
+    ]
     odd = whole(pagination={"format": "dynamic", "config": {}}, surprise=1)
     odd["credentials"]["keka"] = {"format": "keka_oauth", "config": {}}
     odd["resources"]["users"]["list"] |= {"pagination": None, "shape": "x", "rate_limit": {"is_rate_limited": "{{status = 420}}"}}
@@ -79,7 +84,7 @@ def test_what_is_not_used_is_listed(api: Truto) -> None:
     assert again["config"] == masked(odd)
     assert {note["path"] for note in again["unused"]} == {
         "surprise", "credentials.keka", "pagination", "resources.users.list.shape", "resources.users.list.examples",
-        "resources.users.list.rate_limit", "actions.hook", "webhook", "icon",
+        "resources.users.list.rate_limit", "actions.hook", "webhook.signature_verification.config", "webhook.handle_verification", "icon",
     }  # fmt: skip
 
 
@@ -159,7 +164,7 @@ def test_what_is_edited_here_is_in_the_document(api: Truto, cast: Cast) -> None:
 
 def test_integration_of_another_origin_is_a_document_that_can_be_imported(api: Truto, cast: Cast) -> None:
     hal = Api(cast.bob)
-    fields = {"name": "Other", "apiBaseUri": "https://o.example.com", "authType": "apikey", "apiKeyName": "X-Key",
+    fields = {"name": "Other", "type": "custom", "apiBaseUri": "https://o.example.com", "authType": "apikey", "apiKeyName": "X-Key",
               "pagination": {"type": "pointer", "afterParam": "after", "pointerPath": "next"}}  # fmt: skip
     other = hal("POST", "integrations", fields, expect=201)
     hal("POST", f"integrations/{other['id']}/actions", {"name": "List", "path": "/x", "paginated": True, "tags": ["x"]}, expect=201)

@@ -1,0 +1,1 @@
+"""Triggers: what arrives at a connection's address for webhooks starts actions."""
