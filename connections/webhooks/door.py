@@ -55,7 +55,7 @@ def _body(request: HttpRequest) -> bytes:
         if len(body) > most:
             raise _TooLarge
         return body
-    return request.body
+    return request.read()  # not `request.body`, whose limit is that of forms
 
 
 def _response(reply: Reply) -> HttpResponse:

@@ -25,7 +25,7 @@ class Step:
 
 
 # The order of the wizard; a step takes part once a stage has registered it.
-ORDER = ("details", "host", "auth", "pagination-type", "pagination", "limits", "answers", "actions", "finalize")
+ORDER = ("details", "host", "auth", "pagination-type", "pagination", "limits", "answers", "webhooks", "actions", "finalize")
 
 _registered: dict[str, Step] = {}
 

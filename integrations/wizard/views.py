@@ -23,6 +23,7 @@ from integrations.wizard.base_forms import StepForm
 from integrations.wizard.forms import DetailsForm, HostForm, PaginationTypeForm
 from integrations.wizard.limit_forms import LimitsForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
+from integrations.wizard.webhook_forms import WebhooksForm
 
 NO_HOST = "oas3-api-servers"  # the rule of the finding with which an import says that the document names no host
 SUGGESTION = "pagination-suggestion"  # the rule of the finding with which an import explains its suggestion
@@ -171,6 +172,9 @@ def register() -> None:
         ),
         steps.Step(
             "answers", "Answers", form_step("answers", lambda _: AnswersForm, "integrations/step_answers.html"), _gaps_in("answers")
+        ),
+        steps.Step(
+            "webhooks", "Webhooks", form_step("webhooks", lambda _: WebhooksForm, "integrations/step_webhooks.html"), lambda _: False
         ),
         steps.Step("limits", "Limits", form_step("limits", lambda _: LimitsForm, "integrations/step_limits.html"), lambda _: False),
     ):

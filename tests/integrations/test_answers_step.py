@@ -78,7 +78,7 @@ def test_rules_and_formats_are_saved_and_the_wizard_goes_on(browser: Client, dra
         **row(statuses="404, 410", outcome="ignore"),
     }  # fmt: skip
     answer = browser.post(url(draft), sent)
-    assert answer.headers["Location"] == reverse("wizard-step", args=[draft.slug, "actions"])
+    assert answer.headers["Location"] == reverse("wizard-step", args=[draft.slug, "webhooks"])
     found = saved(draft)
     assert (found.media_types.success, found.media_types.charset, found.error_expression) == ("xml", "iso8859-1", "{{response.error}}")
     assert [(rule.statuses, rule.outcome) for rule in found.errors] == [(["404", "410"], "ignore")]

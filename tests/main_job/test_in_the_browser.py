@@ -100,15 +100,19 @@ def describe(page: Page, vendor: VendorServer) -> None:
     heading(page, "Answers")
     go_on(page)
 
+    # 8. Webhooks: the vendor sends none.
+    heading(page, "Webhooks")
+    go_on(page)
 
-def add_and_rename_actions(page: Page) -> None:
+
+def add_and_rename_actions(page: Page, path: str = "/faults/pages?total=257") -> None:
     """Step 7: add two actions, rename both by a pattern with a live preview."""
     heading(page, "Edit actions")
     for name in ("Photo Records Get", "Device Records Get"):
         page.get_by_role("link", name="Add action").first.click()
         heading(page, "New action")
         page.locator("[name=name]").fill(name)
-        page.locator("[name=path]").fill("/faults/pages?total=257")
+        page.locator("[name=path]").fill(path)
         page.locator("[name=paginated]").check()
         page.get_by_role("button", name="Add action").click()
         heading(page, name)
@@ -202,7 +206,7 @@ def test_import_to_published(page: Page, sign_in: SignIn, cast: Cast, worker: Wo
     expect(page.get_by_role("heading", name="Import report")).to_be_visible(timeout=20_000)  # the worker of the test may still be starting
     expect(page.get_by_text("14 operations").or_(page.get_by_text("14 actions")).first).to_be_visible()
     page.get_by_role("link", name="Continue").first.click()
-    for _ in range(7):
+    for _ in range(8):
         go_on(page)
     heading(page, "Edit actions")
     page.get_by_role("link", name="Continue to Finalize").click()
