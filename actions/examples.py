@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from xml.sax.saxutils import escape
 
 from actions.inputs import is_given, usable_default
 from actions.requests import BODY, labelled
-from connections.bodies import MULTIPART_TYPE, is_json, text_of
+from connections import xml_bodies
+from connections.bodies import MULTIPART_TYPE, is_json, is_xml
 from integrations.definition import FORM_TYPE
 from integrations.operation import Body, Operation, Parameter
 
@@ -37,11 +37,11 @@ def example_inputs(operation: Operation, *, optional: bool = False) -> dict[str,
         if (parameter.required or optional or usable_default(parameter) is not None) and parameter.enum != [""]
     }
     if operation.body and (operation.body.required or optional):
-        inputs[BODY] = _body(operation.body)
+        inputs[BODY] = example_body(operation.body)
     return inputs
 
 
-def _body(body: Body) -> Any:
+def example_body(body: Body) -> Any:
     """A body that its media type can carry: text for all but JSON and forms."""
     media = body.content_type.partition(";")[0].strip().lower()
     value = example(body.schema_)
@@ -53,7 +53,7 @@ def _body(body: Body) -> Any:
         return {} if value in (None, "") else value
     if not isinstance(value, dict | list):
         return "example" if value in (None, "") else value
-    return _xml("request", value) if "xml" in media else json.dumps(value)
+    return _xml(value, body.schema_) if is_xml(media) else json.dumps(value)
 
 
 def _is_json_text(text: str) -> bool:
@@ -64,13 +64,21 @@ def _is_json_text(text: str) -> bool:
     return True
 
 
-def _xml(name: str, value: Any) -> str:
-    """A value as XML, the elements of a list one after the other; names that XML cannot have are made of letters."""
-    tag = re.sub(r"[^\w.-]|^(?=[\d.-])", "_", name) or "_"
+def _xml(value: Any, schema: dict[str, Any]) -> str:
+    """A value as XML below the root that its schema names, else below `request`; names that XML cannot have are made of letters."""
+    tidy = _tidy(value if isinstance(value, dict) else {"item": value})
+    if not (isinstance(schema.get("xml"), dict) and schema["xml"].get("name")):
+        tidy = {"request": tidy}
+    return xml_bodies.write(tidy, schema).decode()
+
+
+def _tidy(value: Any) -> Any:
+    """The value with names that elements can have."""
     if isinstance(value, list):
-        return "".join(_xml(name, item) for item in value)
-    inside = "".join(_xml(key, item) for key, item in value.items()) if isinstance(value, dict) else escape(text_of(value))
-    return f"<{tag}>{inside}</{tag}>"
+        return [_tidy(item) for item in value]
+    if isinstance(value, dict):
+        return {re.sub(r"[^\w.:-]|^(?=[\d.:-])", "_", key) or "_": _tidy(item) for key, item in value.items()}
+    return value
 
 
 def example(schema: Any, depth: int = 0) -> Any:

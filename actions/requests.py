@@ -23,6 +23,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _PLACEHOLDER = re.compile(r"\{(?![^{}/]*\bmapping\.)([^{}/]+)\}")
 # Literal parts of a path template keep their reserved characters and what is percent-encoded already.
 _LITERAL = "/:@!$&'()*+,;=~%-._"
+# What stays as it is in a query parameter with allowReserved: RFC 3986's reserved characters but those that end a value or mean a blank.
+_RESERVED = ":/?@!$'()*,;="
+_ENCODED = re.compile(r"(%[0-9A-Fa-f]{2})")  # which is not encoded again then, as RFC 6570 has it
+_GLUE = {" ": "%20", "|": "%7C"}
+_COOKIE = _LITERAL.replace(";", "").replace(",", "")
 BODY = "body"
 
 
@@ -156,7 +161,7 @@ def _path_value(parameter: Parameter, value: Any) -> str:
     if value is None:
         return ""
     name, style, explode = quote(parameter.name, safe=""), parameter.style or "simple", bool(parameter.explode)
-    if parameter.content_type == JSON_TYPE:
+    if _is_json(parameter):
         return quote(_compact(value), safe="")
     if not isinstance(value, list | dict):
         text = quote(text_of(value), safe="")
@@ -186,25 +191,26 @@ def _query_pairs(parameter: Parameter, values: dict[tuple[str, str], Any]) -> Pa
     value = values.get(("query", parameter.name))
     if value is None:
         return []
-    name, style = parameter.name, parameter.style or "form"
-    explode = parameter.explode if parameter.explode is not None else style in ("form", "deepObject")
-    if parameter.content_type == JSON_TYPE:
-        return [(name, _query_text(_compact(value)))]
-    if style == "deepObject" and isinstance(value, list | dict):
-        return [(key, _query_text(text)) for key, text in bodies.nested(name, value)]
-    if not isinstance(value, list | dict):
-        return [(name, _query_text(text_of(value)))]
-    if explode and isinstance(value, dict):
-        return [(key, _query_text(text_of(item))) for key, item in value.items()]
-    if explode:
-        return [(name, _query_text(text_of(item))) for item in value]
-    glue = {"spaceDelimited": "%20", "pipeDelimited": "%7C"}.get(style, ",")
-    items = _flat(value, explode=False, encode=_query_text)
-    return [(name, glue.join(items))] if items else []
+    encode = _reserved_text if parameter.allow_reserved else _query_text
+    if _is_json(parameter):
+        return [(parameter.name, encode(_compact(value)))]
+    return [
+        (name, _GLUE.get(glue, glue).join(map(encode, texts)))
+        for name, texts, glue in bodies.styled(parameter.name, value, parameter.style, parameter.explode)
+    ]
+
+
+def _is_json(parameter: Parameter) -> bool:
+    media = parameter.content_type.partition(";")[0].strip().lower()
+    return bool(media) and bodies.is_json(media)
 
 
 def _query_text(text: str) -> str:
     return quote(text, safe="")
+
+
+def _reserved_text(text: str) -> str:
+    return "".join(piece if n % 2 else quote(piece, safe=_RESERVED) for n, piece in enumerate(_ENCODED.split(text)))
 
 
 def _compact(value: Any) -> str:
@@ -233,7 +239,7 @@ def _headers(
         label = _label(parameter, parameters)
         text = _line(parameter, value)
         if parameter.place == "cookie":
-            cookies.append(f"{parameter.name}={quote(text, safe=_LITERAL.replace(';', '').replace(',', ''))}")
+            cookies += _cookies(parameter, value)
         elif _CONTROL.search(text):
             problems.setdefault(label, []).append(
                 f"{label} is sent in a header and has to be one line. Remove line breaks and control characters."
@@ -247,8 +253,17 @@ def _headers(
     return list(fields.values())
 
 
+def _cookies(parameter: Parameter, value: Any) -> list[str]:
+    """A cookie parameter as `name=value` pairs; one that explodes, as is usual, becomes several."""
+    if _is_json(parameter) or not isinstance(value, list | dict):
+        pairs: Pairs = [(parameter.name, _line(parameter, value))]
+    else:
+        pairs = [(name, glue.join(texts)) for name, texts, glue in bodies.styled(parameter.name, value, "form", parameter.explode)]
+    return [f"{name}={quote(text, safe=_COOKIE)}" for name, text in pairs]
+
+
 def _line(parameter: Parameter, value: Any) -> str:
-    if parameter.content_type == JSON_TYPE:
+    if _is_json(parameter):
         return _compact(value)
     return ",".join(_flat(value, explode=bool(parameter.explode), encode=str)) if isinstance(value, list | dict) else text_of(value)
 
@@ -261,7 +276,7 @@ def _body(operation: Operation, value: Any, problems: dict[str, list[str]]) -> b
             problems.setdefault(BODY, []).append("body is missing.")
         return None
     try:
-        return bodies.encode(value, operation.body.content_type or JSON_TYPE, operation.body.schema_)
+        return bodies.encode(value, operation.body.content_type or JSON_TYPE, operation.body.schema_, operation.body.encoding)
     except ValueError as error:
         problems.setdefault(BODY, []).append(str(error))
         return None

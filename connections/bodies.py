@@ -8,16 +8,17 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from secrets import token_hex
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
 from connections import xml_bodies
 from connections.exchange import Pairs
 from integrations.definition import FORM_TYPE, JSON_TYPE
-from integrations.operation import Body
+from integrations.operation import Body, FieldEncoding
 
 MULTIPART_TYPE = "multipart/form-data"
 # The media type for each of MEDIA_KINDS.
@@ -43,25 +44,25 @@ class Encoded:
     fixed: bool = False
 
 
-def encode(value: Any, content_type: str, schema: dict[str, Any]) -> Encoded:
-    """The body for a media type. Raises ValueError with one sentence.
+def encode(value: Any, content_type: str, schema: dict[str, Any], encoding: Mapping[str, FieldEncoding] = MappingProxyType({})) -> Encoded:
+    """The body for a media type, the fields of a form as `encoding` says. Raises ValueError with one sentence.
 
     JSON and forms may also come as text, as a person types them. A file, or a whole binary body, is
     {"filename", "content", "contentType", "encoding"}, where encoding "base64" says how its content is written. An object
-    makes XML below its one root, a list NDJSON, a list of objects CSV.
+    makes XML as the schema names its elements, else below its one root; a list NDJSON, a list of objects CSV.
     """
     media = content_type.partition(";")[0].strip().lower()
     if is_json(media):
         return Encoded(content_type if "/json" in media or "+json" in media else JSON_TYPE, _json(value, schema))
     if media == FORM_TYPE:
-        return Encoded(FORM_TYPE, value.encode() if _is_form_text(value) else urlencode(_form(_object(value))).encode())
+        return Encoded(FORM_TYPE, value.encode() if _is_form_text(value) else urlencode(_form(_object(value), encoding)).encode())
     if media == MULTIPART_TYPE:
         # A document that declares the whole body as a binary string means one file; `file` is the usual name of such a part.
-        return _multipart({"file": value} if schema.get("type") == "string" else _object(value))
+        return _multipart({"file": value} if schema.get("type") == "string" else _object(value), encoding)
     if _is_file(value) or isinstance(value, str):
         return Encoded(_sendable(content_type), _raw(value))
-    if media in ("application/xml", "text/xml") or media.endswith("+xml"):
-        return Encoded(_sendable(content_type), xml_bodies.write(_object(value)))
+    if is_xml(media):
+        return Encoded(_sendable(content_type), xml_bodies.write(_object(value), schema))
     if media in ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"):
         items = value if isinstance(value, list) else [value]
         return Encoded(_sendable(content_type), b"".join(_json(item, {"type": "string"}) + b"\n" for item in items))
@@ -90,7 +91,30 @@ def text_of(value: Any) -> str:
 
 def is_json(media: str) -> bool:
     """Whether a body of this media type, in lower case and without parameters, is written as JSON."""
-    return media in (JSON_TYPE, "", "*/*") or media.endswith("+json")
+    return media in (JSON_TYPE, "text/json", "", "*/*") or media.endswith("+json")
+
+
+def is_xml(media: str) -> bool:
+    """Whether a body of this media type, in lower case and without parameters, is written as XML."""
+    return media in ("application/xml", "text/xml") or media.endswith("+xml")
+
+
+def styled(name: str, value: Any, style: str, explode: bool | None) -> Iterator[tuple[str, list[str], str]]:
+    """A value in one of OpenAPI's styles for queries and forms: names, each with its texts and what stands between them. An empty style is
+    `form`; None explodes where that is usual for the style.
+    """
+    style = style or "form"
+    explode = style in ("form", "deepObject") if explode is None else explode
+    if not isinstance(value, list | dict):
+        yield name, [text_of(value)], ""
+    elif style == "deepObject":
+        yield from ((key, [text], "") for key, text in nested(name, value))
+    elif explode:
+        pairs = value.items() if isinstance(value, dict) else ((name, item) for item in value)
+        yield from ((key, [text_of(item)], "") for key, item in pairs)
+    elif value:
+        texts = [text for key, item in value.items() for text in (key, text_of(item))] if isinstance(value, dict) else map(text_of, value)
+        yield name, list(texts), {"spaceDelimited": " ", "pipeDelimited": "|"}.get(style, ",")
 
 
 def nested(name: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -134,26 +158,30 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
-def _form(fields: dict[str, Any]) -> Pairs:
-    """Fields of a form: a list of plain values repeats its name, anything deeper gets brackets."""
+def _form(fields: dict[str, Any], encoding: Mapping[str, FieldEncoding]) -> Pairs:
+    """Fields of a form as `encoding` says; where it says nothing a list of plain values repeats its name, anything deeper gets brackets."""
     pairs: Pairs = []
     for name, value in fields.items():
-        if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
+        rule = encoding.get(name)
+        if rule and value is not None and is_json(_essence(rule.content_type)) and rule.content_type:
+            pairs.append((name, value if isinstance(value, str) else _json(value, {}).decode()))
+        elif rule and value is not None and (rule.style or rule.explode is not None):
+            pairs += ((key, glue.join(texts)) for key, texts, glue in styled(name, value, rule.style, rule.explode))
+        elif isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
             pairs += [(name, text_of(item)) for item in value]
         else:
             pairs += nested(name, value)
     return pairs
 
 
-def _multipart(fields: dict[str, Any]) -> Encoded:
-    """multipart/form-data as browsers send it (RFC 7578 and the HTML standard)."""
+def _multipart(fields: dict[str, Any], encoding: Mapping[str, FieldEncoding]) -> Encoded:
+    """multipart/form-data as browsers send it (RFC 7578 and the HTML standard), the parts as `encoding` says."""
     boundary = token_hex(16)
     content = bytearray()
-    for name, value in fields.items():
-        for item in value if isinstance(value, list) else [value]:
-            if item is None:
-                continue
-            disposition, media, data = _part(item)
+    for field_name, value in fields.items():
+        rule = encoding.get(field_name) or FieldEncoding()
+        for name, item in _items(field_name, value, rule):
+            disposition, media, data = _part(name, item, _essence(rule.content_type))
             content += f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"{disposition}\r\n'.encode()
             content += f"Content-Type: {media}\r\n\r\n".encode() if media else b"\r\n"
             content += data + b"\r\n"
@@ -161,14 +189,38 @@ def _multipart(fields: dict[str, Any]) -> Encoded:
     return Encoded(f"{MULTIPART_TYPE}; boundary={boundary}", bytes(content), fixed=True)
 
 
-def _part(value: Any) -> tuple[str, str, bytes]:
-    """What follows the name, the media type, and the content of one part."""
-    if isinstance(value, dict) and "filename" in value and "content" in value:
+def _items(name: str, value: Any, rule: FieldEncoding) -> Iterator[tuple[str, Any]]:
+    """The parts that a field becomes: a list one for each item, unless its style joins them or its media type holds all of them."""
+    if value is None:
+        return
+    if (rule.style or rule.explode is not None) and not rule.content_type and isinstance(value, list | dict) and not _is_upload(value):
+        yield from ((key, glue.join(texts)) for key, texts, glue in styled(name, value, rule.style, rule.explode))
+    else:
+        yield from ((name, item) for item in (value if isinstance(value, list) else [value]) if item is not None)
+
+
+def _is_upload(value: Any) -> bool:
+    """Whether a value is a file with a name, or a list of such."""
+    if isinstance(value, list):
+        return any(_is_upload(item) for item in value)
+    return isinstance(value, dict) and "filename" in value and "content" in value
+
+
+def _part(name: str, value: Any, media: str) -> tuple[str, str, bytes]:
+    """What follows the name, the media type, and the content of one part. `media` is what the description of the API wants it to be."""
+    media = media if "/" in media and not {"*", ","} & set(media) else ""  # one of several, which is anybody's guess
+    if _is_upload(value):
         filename = _quoted(str(value["filename"]))
-        return f'; filename="{filename}"', _sendable(str(value.get("contentType") or "application/octet-stream")), _raw(value)
+        return f'; filename="{filename}"', _sendable(str(value.get("contentType") or media or "application/octet-stream")), _raw(value)
+    if isinstance(value, dict) and is_xml(media):
+        return "", media, xml_bodies.write({name: value}, {})
     if isinstance(value, dict | list):
-        return "", JSON_TYPE, _json(value, {})
-    return "", "", text_of(value).encode()
+        return "", media if media and is_json(media) else JSON_TYPE, _json(value, {})
+    return "", media, text_of(value).encode()
+
+
+def _essence(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
 
 
 def _csv(rows: list[Any]) -> bytes:

@@ -29,12 +29,20 @@ class _Plain(ET.TreeBuilder):
         raise _DocumentType
 
 
-def write(document: dict[str, Any]) -> bytes:
-    """A document of one root: objects are elements, lists repeated elements, `$name` is an attribute. Raises `ValueError`."""
+def write(document: dict[str, Any], schema: dict[str, Any] | None = None) -> bytes:
+    """A document of one root: objects are elements, lists repeated elements, `$name` is an attribute. Raises `ValueError`.
+
+    What the schema of the root says under `xml` (names, attributes, wrapped lists, namespaces) counts, and where it names the root, that
+    may be left out.
+    """
+    schema = schema or {}
+    root = _named(schema, "")
+    if root and set(document) not in ({root}, {_hints(schema).get("name")}):
+        document = {root: document}
     if len(document) != 1:
         raise ValueError("A document in XML has one root. Put everything below one name.")
     name, value = next(iter(document.items()))
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(_element(name, value), encoding="utf-8")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(_element(root or name, value, schema), encoding="utf-8")
 
 
 def read(body: bytes, *, attribute: str = ATTRIBUTE, empty: Any = "") -> dict[str, Any]:
@@ -52,10 +60,13 @@ def read(body: bytes, *, attribute: str = ATTRIBUTE, empty: Any = "") -> dict[st
     return {_bare(root.tag): _value(root, 0, attribute, empty)}
 
 
-def _element(name: str, value: Any) -> ET.Element:
+def _element(name: str, value: Any, schema: dict[str, Any]) -> ET.Element:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name[:60]!r} cannot be the name of an element in XML.")
     element = ET.Element(name)
+    hints = _hints(schema)
+    if isinstance(space := hints.get("namespace"), str) and space:
+        element.set(f"xmlns:{hints['prefix']}" if hints.get("prefix") else "xmlns", space)
     if not isinstance(value, dict):
         element.text = _text(value)
         return element
@@ -65,8 +76,45 @@ def _element(name: str, value: Any) -> ET.Element:
         elif key.startswith((ATTRIBUTE, "@")):  # what was read from an answer can be sent back
             element.set(key[1:], _text(inner))
         else:
-            element.extend(_element(key, one) for one in (inner if isinstance(inner, list) else [inner]))
+            _add(element, key, inner, _part(_part(schema, "properties"), key))
     return element
+
+
+def _add(element: ET.Element, key: str, value: Any, schema: dict[str, Any]) -> None:
+    """The property `key` of an element, as its schema has it: an attribute, an element, or several."""
+    if _hints(schema).get("attribute") is True:
+        name = _named(schema, key)
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name[:60]!r} cannot be the name of an attribute in XML.")
+        element.set(name, _text(value))
+        return
+    if not isinstance(value, list):
+        element.append(_element(_named(schema, key), value, schema))
+        return
+    items = _part(schema, "items")
+    if _hints(schema).get("wrapped") is True:
+        wrapper = _element(_named(schema, key), {}, schema)
+        element.append(wrapper)
+        element = wrapper
+    element.extend(_element(_named(items, key), one, items) for one in value)
+
+
+def _named(schema: dict[str, Any], usual: str) -> str:
+    """The name of an element or attribute, with its prefix if it has one."""
+    hints = _hints(schema)
+    said, prefix = hints.get("name"), hints.get("prefix")
+    name = said if isinstance(said, str) and said else usual
+    return f"{prefix}:{name}" if name and isinstance(prefix, str) and prefix else name
+
+
+def _hints(schema: dict[str, Any]) -> dict[str, Any]:
+    """What OpenAPI says under `xml` about the schema of an element."""
+    return _part(schema, "xml")
+
+
+def _part(schema: dict[str, Any], key: str) -> dict[str, Any]:
+    found = schema.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _text(value: Any) -> str:

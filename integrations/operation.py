@@ -18,7 +18,10 @@ _PLACEHOLDER = re.compile(r"\{(?![^{}/]*\bmapping\.)([^{}/]+)\}")
 
 
 class Parameter(Part):
-    """A parameter outside the body. What is `in` "input" is sent only where a template of the operation reads it. `style` and `explode` are OpenAPI's; empty and None mean OpenAPI's defaults for its place."""
+    """A parameter outside the body. What is `in` "input" is sent only where a template of the operation reads it.
+
+    `style`, `explode` and `allow_reserved` are OpenAPI's; empty and None mean OpenAPI's defaults for its place.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     place: Annotated[Literal["path", "query", "header", "cookie", "input"], Field(alias="in")] = "query"
@@ -32,6 +35,7 @@ class Parameter(Part):
     style: Literal["", "simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject"] = ""
     explode: bool | None = None
     content_type: Annotated[str, Field(max_length=200)] = ""
+    allow_reserved: bool = False
 
     @model_validator(mode="after")
     def _path_is_required(self) -> Parameter:
@@ -40,13 +44,24 @@ class Parameter(Part):
         return self
 
 
+class FieldEncoding(Part):
+    """How one field of a form or of a multipart body is written, where that differs from what is usual. The names are OpenAPI's."""
+
+    content_type: Annotated[str, Field(max_length=200)] = ""
+    style: Literal["", "form", "spaceDelimited", "pipeDelimited", "deepObject"] = ""
+    explode: bool | None = None
+
+
 class Body(Part):
-    """The request body: its media type, whether it is needed, and its JSON Schema (references resolved, circles cut)."""
+    """The request body: its media type, whether it is needed, its JSON Schema (references resolved, circles cut), and how fields of
+    a form are written, by their names.
+    """
 
     content_type: Annotated[str, Field(max_length=200)] = JSON_TYPE
     required: bool = False
     description: str = ""
     schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
+    encoding: dict[str, FieldEncoding] = Field(default_factory=dict)
 
 
 class Templates(Part):

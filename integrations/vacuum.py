@@ -164,7 +164,8 @@ def _findings(report: list[Any], root: dict[str, Any], text: str) -> list[Findin
         place = known.get(position, "")
         if path and place.endswith(f"/{path[0]}"):  # the path starts at the schema
             place += pointer(*path[1:])
-        if len(place) > len(found[number].pointer):
+        # Of a schema that is referred to, some versions name a use of it, not the same one twice; the position is always its own.
+        if len(place) > len(found[number].pointer) or (place and _is_reference(found[number].pointer, root)):
             found[number] = replace(found[number], pointer=place)
     said = {finding.pointer for finding in found if finding.rule == "oas-schema-check"}
     return found + [finding for finding in schemas if finding.pointer not in said]
@@ -178,6 +179,17 @@ def _place(path: Any, message: str, root: dict[str, Any]) -> str:
     if told is None:
         return locate(path, root)
     return locate([token.replace("~1", "/").replace("~0", "~") for token in told.group(1).split("/")], root)
+
+
+def _is_reference(place: str, root: Any) -> bool:
+    """Whether what stands at a pointer refers to something else."""
+    node = root
+    for token in place.split("/")[1:]:
+        child = _child(node, token.replace("~1", "/").replace("~0", "~"))
+        if child is None:
+            return False
+        node = child[0]
+    return isinstance(node, dict) and "$ref" in node
 
 
 def _start(span: Any) -> tuple[int | None, int | None]:

@@ -140,7 +140,7 @@ class ActionRequest(serializers.Serializer):
     method = serializers.CharField(required=False, default="GET")
     path = serializers.CharField()
     parameters = ParameterDocument(many=True, required=False)
-    body = ObjectField(required=False, allow_null=True, help_text="contentType, required, schema")
+    body = ObjectField(required=False, allow_null=True, help_text="contentType, required, schema, encoding")
     paginated = serializers.BooleanField(required=False)
     pagination = PaginationField(required=False, allow_null=True, help_text="Null: the integration's")
     resultsKey = serializers.CharField(required=False, allow_null=True)

@@ -15,13 +15,13 @@ from django import forms
 from django.utils.html import strip_tags
 from django.utils.text import Truncator
 
-from actions.examples import example
+from actions.examples import example, example_body
 from actions.inputs import convert, is_given
 from actions.models import Run, Schedule
 from actions.pagination import PaginationError
 from actions.requests import BODY, labelled
 from actions.runs import DEFAULT_LIMIT, PageLimit, Plan
-from connections.bodies import MULTIPART_TYPE, is_json, text_of
+from connections.bodies import MULTIPART_TYPE, is_json, is_xml, text_of
 from connections.choosing.walk import Choice
 from connections.models import Connection
 from integrations.definition import FORM_TYPE, JSON_TYPE, LARGEST_PAGE_SIZE
@@ -269,6 +269,8 @@ def _text_input(parameter: Parameter) -> forms.Widget:
 
 def _body_field(body: Body) -> forms.Field:
     sample = _pretty(example(body.schema_)) if _is_json(body) or body.content_type in (FORM_TYPE, MULTIPART_TYPE) else ""
+    if is_xml(body.content_type.partition(";")[0].strip().lower()):
+        sample = text_of(example_body(body))
     notes = [_help(body.description), f"Sent as {body.content_type or JSON_TYPE}."]
     if body.content_type == MULTIPART_TYPE:
         notes.append('A file is {"filename": "a.txt", "content": "…"}, with "encoding": "base64" where it is not text.')

@@ -1,13 +1,15 @@
 """API descriptions (OpenAPI 3.0 and 3.1, Swagger 2.0; JSON or YAML) -> the draft of an integration.
 
-document.py    bytes -> document              yaml12.py      YAML as JSON-compatible values
+document.py    bytes -> document              content.py     bytes -> values
+limits.py      bounds of an import            yaml12.py      YAML as JSON-compatible values
 yaml_lines.py  YAML as programs write it      strict_json.py JSON as most files are
 files.py       the other files of a document  archive.py     zip
 wrapping.py    code and tabs round it         broken_json.py commas, brackets
 reference_repair.py the doctor for $ref       web_page.py    links to a document
 lint.py        faults of the document         rules.py       the rules, and patterns
 structure.py   against the meta-schema        remedies.py    how to mend what a linter finds
-references.py  $ref, bounded schemas          swagger2.py    2.0 -> 3.0
+references.py  where a $ref leads             schemas.py     schemas with references resolved, bounded
+swagger2.py    2.0 -> 3.0                     body_parameters.py bodies of Swagger 2.0
 servers.py     base URI                       security.py    authentication
 drafts.py      paths -> drafts                operations.py  drafts -> operations
 repair.py      the import doctor              schema_repair.py its part for schemas of bodies
@@ -26,9 +28,10 @@ from typing import Any
 from integrations.definition import Auth, Definition, Pagination
 from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, structure, swagger2
 from integrations.openapi.archive import Archive, is_archive
-from integrations.openapi.document import Document, DocumentError, Limits, describes_api, parse
+from integrations.openapi.document import Document, describes_api, parse
 from integrations.openapi.files import Files, Load, Unavailable, absent
 from integrations.openapi.findings import Finding, Repair, Report, listed, plain_text
+from integrations.openapi.limits import DocumentError, Limits
 from integrations.openapi.lint import Linter
 from integrations.openapi.references import References
 from integrations.operation import Operation
@@ -177,6 +180,8 @@ def _operations(three: dict[str, Any], references: References, limits: Limits, r
             "The document describes webhooks only: calls that the vendor makes, and none that can be made to the vendor. "
             "Choose the file that lists the paths of the API."
         )
+    if not found and (lost := [finding for finding in report.findings if finding.rule == "operation"]):
+        raise DocumentError(f"None of the operations can be used. {lost[0].message} {lost[0].remedy}")
     if not found:
         raise DocumentError("The document describes no operation: its paths are empty. Choose the file that lists the paths of the API.")
     return found, paging.settle(found, suggestions, report)

@@ -12,9 +12,10 @@ import zipfile
 import zlib
 from urllib.parse import unquote
 
-from integrations.openapi.document import DocumentError, Limits, describes_api
+from integrations.openapi.document import describes_api
 from integrations.openapi.files import Unavailable
 from integrations.openapi.findings import Report, listed
+from integrations.openapi.limits import DocumentError, Limits
 
 _START = (b"PK\x03\x04", b"PK\x05\x06")  # of an archive with and without members
 _ENTRY = b"PK\x01\x02"  # starts each entry of the list of members

@@ -14,6 +14,14 @@ _SCHEMA_KEYS = (
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 
+# collectionFormat -> (style, explode) of OpenAPI 3. Tabs have no style there.
+COLLECTIONS: dict[str, tuple[str, bool]] = {
+    "csv": ("form", False),
+    "multi": ("form", True),
+    "ssv": ("spaceDelimited", False),
+    "pipes": ("pipeDelimited", False),
+}
+
 Placed = list[tuple[str, dict[str, Any]]]  # parameters, each with its pointer
 
 
@@ -35,7 +43,7 @@ def request_body(found: Placed, consumes: list[str], where: str, report: Report)
         return {
             "description": parameter.get("description") or "",
             "required": parameter.get("required") is True,
-            "content": {media: {"schema": schema or {}} for media in consumes or ["application/json"]},
+            "content": {media: {"schema": schema or {}} for media in consumes or ("application/json",)},
         }
     return _form(fields, consumes) if fields else None
 
@@ -48,7 +56,16 @@ def _form(fields: list[dict[str, Any]], consumes: list[str]) -> dict[str, Any]:
     required = [str(one.get("name")) for one in fields if one.get("required") is True]
     if required:
         schema["required"] = required
-    return {"required": bool(required), "content": {media or (_MULTIPART if files else _FORM): {"schema": schema}}}
+    content: dict[str, Any] = {"schema": schema}
+    lists = [one for one in fields if one.get("type") == "array" and "schema" not in one]
+    if lists:
+        content["encoding"] = {str(one.get("name")): _list_style(one) for one in lists}
+    return {"required": bool(required), "content": {media or (_MULTIPART if files else _FORM): content}}
+
+
+def _list_style(parameter: dict[str, Any]) -> dict[str, Any]:
+    style, explode = COLLECTIONS.get(str(parameter.get("collectionFormat") or "csv"), COLLECTIONS["csv"])
+    return {"style": style, "explode": explode}
 
 
 def _field(parameter: dict[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from integrations.openapi import body_parameters, repair
-from integrations.openapi.document import METHODS, DocumentError, Limits
+from integrations.openapi.document import METHODS
 from integrations.openapi.findings import Report, listed, pointer, shortened
+from integrations.openapi.limits import DocumentError, Limits
 from integrations.openapi.references import References
 
+_MAX_PARAMETERS = 1000  # of one list; real documents have at most 150
 SPECIFIC = "Describe it as the OpenAPI specification says, or add this action by hand."
 
 
@@ -79,7 +82,7 @@ def _items(document: dict[str, Any], references: References, report: Report) -> 
 
 
 def _draft(item: _Item, name: str, usual: dict[int, dict[str, Any]], references: References, report: Report) -> Draft | None:
-    where, method = pointer(name, base=item.where), name.upper()
+    where, method = f"{item.where}/{name}", name.upper()
     declared = item.content[name]
     raw = references.resolve(declared, where)
     if raw is None:
@@ -123,8 +126,11 @@ def _parameters(
     if isinstance(declared, dict):  # by name, as under components
         message = "The parameters are an object instead of a list; its values were taken."
         report.repair("operation-parameters", where, sorted(map(str, declared)), "a list", message)
-    named = declared.items() if isinstance(declared, dict) else enumerate(declared if isinstance(declared, list) else [])
-    for key, value in named:
+    named = declared if isinstance(declared, dict) else dict(enumerate(declared)) if isinstance(declared, list) else {}
+    if len(named) > _MAX_PARAMETERS:
+        message = f"A list has {len(named):,} parameters; the first {_MAX_PARAMETERS:,} were taken."
+        report.find("warning", "operation-parameters", where, message, "Remove those that you do not need.")
+    for key, value in islice(named.items(), _MAX_PARAMETERS):
         place = f"{where}/{key}" if key.__class__ is int else pointer(key, base=where)
         parameter = references.resolve(value, place)
         if id(parameter) in usual:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urljoin
 
-from integrations.openapi.document import Document, DocumentError, Limits, content
+from integrations.openapi.content import content
+from integrations.openapi.document import Document
 from integrations.openapi.findings import Report, pointer, shortened
+from integrations.openapi.limits import DocumentError, Limits
 
 RULE = "resolving-references"
 # A reference to another file, in text and in bytes; a path that ends in /$ref, as OData has them, is none, and neither is an object or a

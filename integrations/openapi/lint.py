@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,10 +18,11 @@ from integrations.openapi.findings import Report, pointer, shortened
 _DATA = frozenset({"example", "examples", "default", "enum", "const", "x-examples"})
 _JOINING = ("allOf", "oneOf", "anyOf")
 _NAMING = ("properties", "patternProperties")
-_LOUD = (b'"pattern":', b'"required":[', b'"#/paths/')
+_LOUD = re.compile(rb'"pattern":|"required":\[|"#/paths/')
 # Bounds of the walk: far beyond any description, they keep a hostile document from filling memory.
 _MAX_NODES = 2_000_000
 _MAX_CHILDREN = 100_000
+_MAX_REQUIRED = 5_000
 
 
 # Where a node is: (token, trail of the object around it), from the inside out. Cheap to extend, written out only when something is found.
@@ -96,13 +98,17 @@ def _operations(root: dict[str, Any], report: Report) -> None:
         for method, operation in item.items() if isinstance(item, dict) else ():
             if method.lower() not in METHODS or not isinstance(operation, dict) or "$ref" in operation:
                 continue
-            where = pointer("paths", path, method)
             operation_id = operation.get("operationId")
             if not operation_id:
-                _breach(rules.OPERATION_ID, where, f"{method.upper()} {shortened(path, 200)} has no operationId.", report)
+                _breach(
+                    rules.OPERATION_ID,
+                    pointer("paths", path, method),
+                    f"{method.upper()} {shortened(path, 200)} has no operationId.",
+                    report,
+                )
             elif str(operation_id) in first:
                 message = f"The operationId {shortened(str(operation_id), 100)} belongs to {first[str(operation_id)]} already."
-                _breach(rules.OPERATION_ID_UNIQUE, f"{where}/operationId", message, report)
+                _breach(rules.OPERATION_ID_UNIQUE, pointer("paths", path, method, "operationId"), message, report)
             else:
                 first[str(operation_id)] = f"{method.upper()} {shortened(path, 200)}"
 
@@ -124,7 +130,7 @@ def _is_quiet(item: Any) -> bool:
         written = orjson.dumps(item)
     except orjson.JSONEncodeError:
         return False
-    return not any(mark in written for mark in _LOUD)
+    return not _LOUD.search(written)
 
 
 def _schemas(root: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail, bool]]:
@@ -177,7 +183,7 @@ def _required(node: dict[str, Any], trail: Trail, report: Report) -> None:
         return
     if any(key in node for key in ("$ref", "allOf", "oneOf", "anyOf", "patternProperties")):
         return
-    for n, name in enumerate(required):
+    for n, name in enumerate(required[:_MAX_REQUIRED]):
         if isinstance(name, str) and name not in properties:
             _breach(
                 rules.REQUIRED,
@@ -195,14 +201,14 @@ def circles(references: list[tuple[Trail, str]]) -> list[tuple[str, str]]:
     """
     targets = {ref for _, ref in references}
     drawers = {ref.split("/", 2)[1] for ref in targets}  # components, definitions: elsewhere nothing can be pointed at
+    depths = sorted({ref.count("/") for ref in targets})
     edges: dict[str, list[tuple[str, Trail]]] = {}
     for trail, ref in references:
         if not trail or _outermost(trail) not in drawers:
             continue
-        place = "#"
-        for token in tokens(trail):
-            place = pointer(token, base=place)
-            if place in targets:
+        steps = tokens(trail)
+        for depth in depths:
+            if depth <= len(steps) and (place := pointer(*steps[:depth], base="#")) in targets:
                 edges.setdefault(place, []).append((ref, trail))
     group = _components(edges)
     found: dict[int, tuple[str, str]] = {}

@@ -14,15 +14,18 @@ from pydantic import ValidationError
 
 from integrations.definition import FORM_TYPE, JSON_TYPE
 from integrations.openapi import drafts, paging, repair
-from integrations.openapi.document import Limits
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
+from integrations.openapi.limits import Limits
+from integrations.openapi.nodes import MAX_ENUM, Nodes
 from integrations.openapi.reference_repair import Held
 from integrations.openapi.references import References
 from integrations.openapi.schema_repair import SchemaDoctor
-from integrations.operation import TYPES, Body, Operation, Parameter
+from integrations.openapi.schemas import Schemas
+from integrations.operation import TYPES, Body, FieldEncoding, Operation, Parameter
 
 _STYLES = ("simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject")
+_FORM_STYLES = ("form", "spaceDelimited", "pipeDelimited", "deepObject")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])")  # where a word ends inside an identifier
 _NO_WORD = re.compile(r"[\W_]+")
 _MAX_BODY_VALUES = 1500  # a form that a person fills in is smaller; deeper levels are edited as JSON
@@ -44,7 +47,9 @@ class Answer:
 
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
     """Every operation with the answer that it promises, in the order of the document."""
-    keys, parameters, doctor = repair.Keys(report), _Parameters(references, report), SchemaDoctor(report)
+    nodes = Nodes(references)
+    schemas, bodies = Schemas(nodes), Schemas(nodes)  # those of bodies are mended
+    keys, parameters, doctor = repair.Keys(report), _Parameters(schemas, report), SchemaDoctor(report)
     found = list(drafts.read(document, references, limits, report))
     for draft in found:
         draft.reserved_key = keys.reserve(draft.raw.get("operationId"))
@@ -58,7 +63,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
         if names[name] > 1:
             name = f"{shortened(name, 100)} ({draft.method} {shortened(draft.path, 90)})"
         try:
-            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, references, share, report)
+            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, schemas, bodies, share, report)
         except ValidationError as error:
             sentence = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             report.find(
@@ -73,7 +78,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
         row.changes[:] = [change for found in row.changes for change in parameters.settled(found, made)]
     doctor.name_changes((operation.key, operation.body.schema_) for operation in made.values() if operation.body)
     held = (schema for draft in found if draft.where in made for schema in _held(draft, made[draft.where]))
-    references.doctor.settle(references.root, held, references.alone)
+    references.doctor.settle(references.root, held, schemas.alone)
 
 
 def _held(draft: Draft, operation: Operation) -> Iterator[Held]:
@@ -102,21 +107,21 @@ def humanised(identifier: str) -> str:
 
 
 def _operation(
-    draft: Draft, known: dict[str, str], parameters: _Parameters, references: References, share: int, report: Report
+    draft: Draft, known: dict[str, str], parameters: _Parameters, schemas: Schemas, bodies: Schemas, share: int, report: Report
 ) -> tuple[Operation, Answer]:
     """The operation of a draft with `known` key and name, and its answer. Raises pydantic's ValidationError if it cannot be expressed."""
     raw = draft.raw
-    answer = _answer(draft, references)
+    answer = _answer(draft, schemas.nodes.references)
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
-        response = draft.schemas["response"] = references.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
+        response = draft.schemas["response"] = schemas.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
     operation = Operation(
         **known,
         description=repair.operation_described(raw, known["name"], draft.method, draft.path, draft.where, report),
         method=draft.method,
         path=draft.path,
         parameters=parameters.of(draft),
-        body=_body(draft, references, _budget(share, _MAX_BODY_VALUES), report),
+        body=_body(draft, bodies, _budget(share, _MAX_BODY_VALUES), report),
         response_schema=response or None,
         tags=[str(tag) for tag in raw["tags"] if isinstance(tag, str | int)][:50] if isinstance(raw.get("tags"), list) else [],
         deprecated=raw.get("deprecated") is True,
@@ -146,8 +151,8 @@ def _budget(share: int, most: int) -> int:
 class _Parameters:
     """The parameters of one document. Most are met again and again, by reference or in equal words, and are made once."""
 
-    def __init__(self, references: References, report: Report) -> None:
-        self.references, self.report = references, report
+    def __init__(self, schemas: Schemas, report: Report) -> None:
+        self.schemas, self.report = schemas, report
         self._made: dict[bytes, Parameter] = {}
         self._met: dict[int, tuple[dict[str, Any], Parameter]] = {}  # by id; with what has it, so that it is not given to another
 
@@ -164,7 +169,7 @@ class _Parameters:
         values = [change.before, change.after]
         if change.part == "/parameters":
             try:
-                values = [value and _parameter(value, self.references, change.action).dump() for value in values]
+                values = [value and _parameter(value, self.schemas, change.action).dump() for value in values]
             except ValidationError:
                 return
         yield Change(made[change.action].key, change.part, *values)
@@ -179,14 +184,14 @@ class _Parameters:
         made = self._made.get(words)
         if made is None:
             try:
-                made = self._made[words] = _parameter(raw, self.references, where)
+                made = self._made[words] = _parameter(raw, self.schemas, where)
             except ValidationError:
                 return _simplified(raw, where, self.report)
         self._met[id(raw)] = (raw, made)
         return made
 
 
-def _parameter(raw: dict[str, Any], references: References, where: str) -> Parameter:
+def _parameter(raw: dict[str, Any], schemas: Schemas, where: str) -> Parameter:
     """A parameter as described. Raises ValidationError."""
     place = pointer("parameters", raw["name"], base=where)
     content = raw.get("content")
@@ -197,7 +202,7 @@ def _parameter(raw: dict[str, Any], references: References, where: str) -> Param
         declared = media.get("schema") if isinstance(media, dict) else None
     elif declared is None and "type" in raw:  # as in Swagger 2.0
         declared = raw
-    schema = references.schema(declared, place, 40) if isinstance(declared, dict) else {}
+    schema = schemas.schema(declared, place, 40) if isinstance(declared, dict) else {}
     kind, items = _type(schema), schema.get("items")
     style = raw.get("style")
     return Parameter(
@@ -213,6 +218,7 @@ def _parameter(raw: dict[str, Any], references: References, where: str) -> Param
         style=style if style in _STYLES else "",
         explode=raw["explode"] if isinstance(raw.get("explode"), bool) else None,
         content_type=content_type,
+        allow_reserved=raw.get("allowReserved") is True,
     )
 
 
@@ -238,11 +244,11 @@ def _enum(schema: dict[str, Any], kind: str) -> list[Any]:
         kind = _type(items)
     if values is None and "const" in schema:
         values = [schema["const"]]
-    if not isinstance(values, list):
+    if not isinstance(values, list) or len(values) > MAX_ENUM:
         return []
-    flat = [item for value in values[:1000] for item in (value if isinstance(value, list) else [value])]
+    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
     fitting = [value for value in flat if value is None or _is_of(value, kind)]
-    return fitting[:1000] if any(value is not None for value in fitting) else []
+    return fitting if any(value is not None for value in fitting) and len(fitting) <= MAX_ENUM else []
 
 
 def _is_of(value: Any, kind: str) -> bool:
@@ -299,9 +305,9 @@ def _sends_nothing(method: str, schema: dict[str, Any]) -> bool:
     return method in ("GET", "HEAD", "DELETE") and schema.get("type") == "object" and not schema.get("properties")
 
 
-def _body(draft: Draft, references: References, values: int, report: Report) -> Body | None:
+def _body(draft: Draft, schemas: Schemas, values: int, report: Report) -> Body | None:
     raw, where = draft.raw.get("requestBody"), f"{draft.where}/requestBody"
-    resolved = references.resolve(raw, where)
+    resolved = schemas.nodes.references.resolve(raw, where)
     if not isinstance(resolved, dict):
         return Body() if isinstance(raw, dict) else None  # in another file: a body of unknown shape
     content = resolved.get("content")
@@ -311,14 +317,39 @@ def _body(draft: Draft, references: References, values: int, report: Report) -> 
         report.repair("request-body", where, None, JSON_TYPE, "The body has no media type; it was taken as JSON.")
         return Body(required=required, description=description)
     media_type = min((str(key) for key in content), key=_rank)  # min keeps the document's order among equals
-    media = references.resolve(content[media_type], pointer("content", media_type, base=where))
+    media = schemas.nodes.references.resolve(content[media_type], pointer("content", media_type, base=where))
     declared = media.get("schema") if isinstance(media, dict) else None
-    schema = references.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
+    schema = schemas.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
     if not required and _sends_nothing(draft.method, schema):
         return None
     draft.schemas["body"] = schema
     sent = JSON_TYPE if "*" in media_type or "/" not in media_type else media_type.strip()
-    return Body(content_type=sent[:200], required=required, description=description, schema_=schema)
+    if "xml" in media_type and isinstance(declared, dict):
+        schema = _with_root(schema, declared)
+    return Body(content_type=sent[:200], required=required, description=description, schema_=schema, encoding=_encodings(media))
+
+
+def _with_root(schema: dict[str, Any], declared: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a body in XML with the name of its root, which is that of the component that it refers to where it says none."""
+    said, ref = schema.get("xml"), declared.get("$ref")
+    said = said if isinstance(said, dict) else {}
+    name = re.split(r"[/#]", ref)[-1] if isinstance(ref, str) and not said.get("name") else ""
+    return {**schema, "xml": {"name": name, **said}} if name else schema
+
+
+def _encodings(media: Any) -> dict[str, FieldEncoding]:
+    """What is said of how the fields of a form are written; what cannot be read of it is left out."""
+    declared = media.get("encoding") if isinstance(media, dict) else None
+    found = {}
+    for name, one in declared.items() if isinstance(declared, dict) else ():
+        if isinstance(one, dict) and not one.keys().isdisjoint(("contentType", "style", "explode")):
+            style, explode = one.get("style"), one.get("explode")
+            found[str(name)] = FieldEncoding(
+                content_type=str(one.get("contentType") or "")[:200],
+                style=style if style in _FORM_STYLES else "",
+                explode=explode if isinstance(explode, bool) else None,
+            )
+    return found
 
 
 def _answer(draft: Draft, references: References) -> Answer:

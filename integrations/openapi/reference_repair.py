@@ -15,6 +15,7 @@ from integrations.openapi.findings import MAX_CHANGES, Change, Repair, Report, p
 
 Kind = Literal["resolving-references", "circular-references", "ref-percent-encoded", "no-$ref-siblings"]
 _MAX_NODES = 2_000_000  # of the document, when the places of references are looked up
+Keys = tuple[Any, ...]  # that lead to a schema, the innermost first: ("name", ("properties", ()))
 
 
 class Held(NamedTuple):
@@ -63,7 +64,14 @@ class Mended(NamedTuple):
     mend: _Mend
     node: Any
     made: dict[str, Any]
-    trail: tuple[Any, ...]
+    trail: Keys
+
+
+class Inside(NamedTuple):
+    """What was mended inside a schema that others share, and the keys that lead to it from the schema around it."""
+
+    mended: list[Mended | Inside]
+    trail: Keys
 
 
 class _Hit(NamedTuple):
@@ -86,7 +94,7 @@ class ReferenceDoctor:
         self.flawed: dict[int, list[_Mend]] = {}
         self._mends: dict[tuple[str, Any], _Mend] = {}
         # By the id of a schema that operations hold: the schema, kept so that its id is not given again, and what was mended in it.
-        self._held: dict[int, tuple[dict[str, Any], list[Mended]]] = {}
+        self._held: dict[int, tuple[dict[str, Any], list[Mended | Inside]]] = {}
 
     def look(self, node: dict[str, Any], target: Any, where: str, *, is_schema: bool) -> None:
         """Note what is wrong with the reference of a node that leads to `target`."""
@@ -121,7 +129,7 @@ class ReferenceDoctor:
             self._mends["circular-references", ref] = mend
         return Mended(mend, node, schema, trail)
 
-    def hold(self, schema: dict[str, Any], mended: list[Mended]) -> None:
+    def hold(self, schema: dict[str, Any], mended: list[Mended | Inside]) -> None:
         """Note what was mended in a schema, at any depth, that operations may hold."""
         if mended:
             self._held[id(schema)] = (schema, mended)
@@ -141,18 +149,16 @@ class ReferenceDoctor:
             row = self.report.repair(mend.kind, where, mend.before, mend.after, mend.message)
             if row:
                 rows[id(mend)] = row
-        besides = {key: _beside(mend, alone) for key, mend in ((id(mend), mend) for mend in self._mends.values()) if key in rows}
-        hits: dict[int, list[_Hit]] = {}  # by the id of a schema, which several actions may share
+        hits = _Hits(rows, alone)
+        looked: dict[tuple[int, str], list[_Hit]] = {}  # by schema, which several actions may share, and its place in them
         for held in schemas:
-            found = hits.get(id(held.original))
-            if found is None:
-                _, mended = self._held.get(id(held.original), (None, ()))
-                found = [_hit(one, rows[id(one.mend)], besides[id(one.mend)]) for one in mended if id(one.mend) in rows]
-                found = hits[id(held.original)] = [hit for hit in found if hit.changes]
-            for listed, made, inner, changes in found:
+            known = (id(held.original), held.place)
+            if known not in looked:
+                _, mended = self._held.get(id(held.original), (None, []))
+                looked[known] = [hit._replace(place=held.place + hit.place) for hit in hits.of(mended)]
+            for listed, made, place, changes in looked[known]:
                 if len(listed) > MAX_CHANGES:
                     continue
-                place = held.place + inner
                 for part, before, after in changes:
                     if part:
                         listed.append(Change(held.action, place + part, before, after))
@@ -161,24 +167,47 @@ class ReferenceDoctor:
                         listed.append(Change(held.action, place, before, whole or (None if place == "/responseSchema" else {})))
 
 
-def _beside(mend: _Mend, alone: Callable[[str], dict[str, Any]]) -> list[tuple[str, str, Any]]:
-    """Of what stands beside a reference each key, its pointer, and what would stand there without it."""
-    if mend.kind != "no-$ref-siblings":
-        return []
-    bare = alone(mend.node["$ref"])
-    return [(key, pointer(key), bare.get(key)) for key in mend.after]
+class _Hits:
+    """What repairs changed in schemas. `rows` has the row of each repair that has one, by its id."""
 
+    def __init__(self, rows: dict[int, Repair], alone: Callable[[str], dict[str, Any]]) -> None:
+        self.rows, self.alone = rows, alone
+        self._beside: dict[int, list[tuple[str, Any, Any]]] = {}  # by the id of a repair
+        self._shared: dict[int, list[_Hit]] = {}  # by the id of what was mended inside a schema that others share
 
-def _hit(mended: Mended, row: Repair, beside: list[tuple[str, str, Any]]) -> _Hit:
-    """What a repair changed in a schema: the whole of it; of siblings each of them."""
-    mend, node, made, trail = mended
-    place = pointer(*_tokens(trail))
-    if mend.kind != "no-$ref-siblings" or node is not mend.node:
-        return _Hit(row.changes, made, place, [("", node, made)])
-    changes = [
-        (part, bare, made[key]) for key, part, bare in beside if key in made and made[key].__class__ is not dict and made[key] != bare
-    ]
-    return _Hit(row.changes, made, place, changes)
+    def of(self, mended: list[Mended | Inside]) -> list[_Hit]:
+        found: list[_Hit] = []
+        for one in mended:
+            if isinstance(one, Inside):
+                if id(one.mended) not in self._shared:
+                    self._shared[id(one.mended)] = self.of(one.mended)
+                if shared := self._shared[id(one.mended)]:
+                    place = _place(one.trail)
+                    found += [_Hit(listed, made, place + inner, changes) for listed, made, inner, changes in shared]
+            elif id(one.mend) in self.rows and (hit := self._hit(one)).changes:
+                found.append(hit)
+        return found
+
+    def _hit(self, mended: Mended) -> _Hit:
+        """What a repair changed in a schema: the whole of it; of siblings each of them."""
+        mend, node, made, trail = mended
+        listed, place = self.rows[id(mend)].changes, _place(trail)
+        if mend.kind != "no-$ref-siblings" or node is not mend.node:
+            return _Hit(listed, made, place, [("", node, made)])
+        return _Hit(listed, made, place, self._beside_of(mend, made))
+
+    def _beside_of(self, mend: _Mend, made: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+        """What stood beside a reference and changed something in the schema that was made of it: pointers, what would be there without it,
+        and what is. Wherever the reference is met it is the same.
+        """
+        if id(mend) not in self._beside:
+            bare = self.alone(mend.node["$ref"])
+            self._beside[id(mend)] = [
+                (pointer(key), bare.get(key), made[key])
+                for key in mend.after
+                if key in made and made[key].__class__ is not dict and made[key] != bare.get(key)
+            ]
+        return self._beside[id(mend)]
 
 
 def _places(root: dict[str, Any], wanted: set[int]) -> dict[int, str]:
@@ -194,17 +223,17 @@ def _places(root: dict[str, Any], wanted: set[int]) -> dict[int, str]:
             continue
         seen.add(id(node))
         if id(node) in wanted:
-            found[id(node)] = pointer(*_tokens(trail))
+            found[id(node)] = _place(trail)
         for token, child in node.items() if node.__class__ is dict else enumerate(node):
             if ((kind := child.__class__) is dict or kind is list) and child:
                 stack.append((child, (token, trail)))
     return found
 
 
-def _tokens(trail: tuple[Any, ...]) -> list[Any]:
-    found = []
+def _place(trail: Keys) -> str:
+    """The pointer that keys make."""
+    place = ""
     while trail:
-        found.append(trail[0])
-        trail = trail[1]
-    found.reverse()
-    return found
+        token, trail = trail
+        place = f"/{token}{place}" if token.__class__ is int or token.isalnum() else pointer(token) + place
+    return place

@@ -18,6 +18,7 @@ from integrations.openapi.findings import Change, Repair, Report, pointer, short
 from integrations.openapi.references import References
 
 # The word before a key in the Authorization header, as descriptions write it: "Authorization: SSWS {key}", "`Token token=<key>`".
+_MAX_REQUIREMENTS = 1000  # alternatives of one `security`; real documents have at most ten
 _PREAMBLE = re.compile(
     r"""(?:authorization\s*[:=]\s*|^|["'`(:]\s*|format\s+|prefix(?:ed)?\s+(?:it\s+)?(?:with\s+)?["'`]?)(Bearer|Token\ token=|Token|SSWS|Bot|ApiKey|Api-Key|Key|Zoho-oauthtoken|GenieKey|JWT)(?:["'`]|[\s=]*[<{\[\$%]|\s+(?:your|api|the|x{3,}|\.{3}|[A-Za-z0-9_-]*(?:key|token)\b))""",
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
@@ -197,7 +198,7 @@ def _letters(name: str) -> str:
 
 def _requirements(security: Any) -> list[dict[str, Any]]:
     """The alternatives of a `security`: objects that name schemes."""
-    return [item for item in security if isinstance(item, dict)] if isinstance(security, list) else []
+    return [item for item in security[:_MAX_REQUIREMENTS] if isinstance(item, dict)] if isinstance(security, list) else []
 
 
 def _names(requirements: list[dict[str, Any]]) -> list[str]:

@@ -13,6 +13,7 @@ from integrations.openapi.findings import Change, Report, pointer, shortened
 
 _VARIABLE = re.compile(r"\$?\{([^{}]*)\}")
 _TRIAL = re.compile(r"https?://(?:localhost|127\.|[^/]*\b(?:sandbox|staging|mock|dev|test)\b)", re.IGNORECASE)
+_LONGEST = 2000  # characters of a URL, also with the defaults of its variables
 _NO_HOST = "The document names no host."
 _ASK_HOST = "Enter the host of the API, or let each connection bring its own."
 
@@ -104,7 +105,12 @@ def _server_urls(document: dict[str, Any], where: str, report: Report) -> list[t
         place = where if where in ("/host", "/basePath") else f"{where}/{n}"
         url = server.get("url") if isinstance(server, dict) else server
         if isinstance(url, str) and url.strip():
-            found.append((_filled(url.strip(), server if isinstance(server, dict) else {}, place, report), place))
+            filled = _filled(url.strip(), server if isinstance(server, dict) else {}, place, report) if len(url) <= _LONGEST else url
+            if len(filled) <= _LONGEST:
+                found.append((filled, place))
+            else:
+                message = f"The server {shortened(url, 200)} has more than {_LONGEST:,} characters and was left out."
+                report.find("warning", "oas3-api-servers", place, message, _ASK_HOST)
     return found
 
 
@@ -124,7 +130,7 @@ def _filled(url: str, server: dict[str, Any], place: str, report: Report) -> str
         if default is None:
             unknown.append(match.group(1))
             return match.group(0)
-        return str(default)
+        return str(default)[: _LONGEST + 1]
 
     filled = _VARIABLE.sub(value, url)
     if filled != url:

@@ -13,18 +13,11 @@ from typing import Any
 import orjson
 
 from integrations.openapi import body_parameters
-from integrations.openapi.body_parameters import IN_BODY, texts
+from integrations.openapi.body_parameters import COLLECTIONS, IN_BODY, texts
 from integrations.openapi.document import METHODS
 from integrations.openapi.findings import Report, pointer
 from integrations.openapi.references import References
 
-# collectionFormat -> (style, explode) in the query; path and header know only the comma. Tabs have no style in 3.0.
-_STYLES: dict[str, tuple[str, bool]] = {
-    "csv": ("form", False),
-    "multi": ("form", True),
-    "ssv": ("spaceDelimited", False),
-    "pipes": ("pipeDelimited", False),
-}
 _FLOWS = {"implicit": "implicit", "password": "password", "application": "clientCredentials", "accessCode": "authorizationCode"}
 
 
@@ -87,17 +80,18 @@ class _Conversion:
         bodies = [pair for pair in shared if pair[1].get("in") in IN_BODY]
         for method, operation in resolved.items():
             if method.lower() in METHODS:
-                result[method] = self.operation(operation, bodies, pointer(method, base=where))
+                result[method] = self.operation(operation, bodies, f"{where}/{method}")
         return result
 
     def parameters(self, items: Any, where: str) -> list[tuple[str, dict[str, Any]]]:
         found = []
-        for n, item in enumerate(items if isinstance(items, list) else []):
-            resolved = self.references.resolve(item, f"{where}/{n}")
+        for n, item in enumerate(items if isinstance(items, list) else ()):
+            place = f"{where}/{n}"
+            resolved = self.references.resolve(item, place)
             if isinstance(resolved, dict):
-                found.append((f"{where}/{n}", resolved))
+                found.append((place, resolved))
             elif item is None:
-                self.report.repair("operation-parameters", f"{where}/{n}", None, "removed", "A parameter is empty (null) and was left out.")
+                self.report.repair("operation-parameters", place, None, "removed", "A parameter is empty (null) and was left out.")
         return found
 
     def operation(self, operation: Any, bodies: list[tuple[str, dict[str, Any]]], where: str) -> Any:
@@ -119,8 +113,7 @@ class _Conversion:
         if isinstance(operation.get("responses"), dict):
             produces = texts(operation.get("produces")) or self.produces
             result["responses"] = {
-                str(code): self.response(response, produces, pointer("responses", code, base=where))
-                for code, response in operation["responses"].items()
+                str(code): self.response(response, produces, where, code) for code, response in operation["responses"].items()
             }
         return result
 
@@ -148,7 +141,7 @@ class _Conversion:
         name = str(old.get("collectionFormat") or "csv")
         if old.get("in") in ("path", "header"):
             return "simple", False
-        if name not in _STYLES:
+        if name not in COLLECTIONS:
             self.report.repair(
                 "collection-format",
                 where,
@@ -156,15 +149,17 @@ class _Conversion:
                 "csv",
                 f"OpenAPI 3 has no array format {name[:50]!r}; the values are sent separated by commas.",
             )
-        return _STYLES.get(name, _STYLES["csv"])
+        return COLLECTIONS.get(name, COLLECTIONS["csv"])
 
-    def response(self, response: Any, produces: list[str], where: str) -> Any:
-        old = self.references.resolve(response, where)
+    def response(self, response: Any, produces: list[str], where: str, code: Any) -> Any:
+        is_plain = response.__class__ is dict and "$ref" not in response
+        old = response if is_plain else self.references.resolve(response, pointer("responses", code, base=where))
         if not isinstance(old, dict):
             return {}
         new: dict[str, Any] = {key: old[key] for key in ("description", "headers") if key in old}
         if isinstance(old.get("schema"), dict):
-            new["content"] = {media: {"schema": old["schema"]} for media in produces or ["application/json"]}
+            media = {"schema": old["schema"]}
+            new["content"] = dict.fromkeys(produces or ("application/json",), media)
         elif "content" in old:
             new["content"] = old["content"]
         return new

@@ -62,6 +62,36 @@ def test_command_imports_an_archive(tmp_path: Path, bob: User) -> None:
     assert (command(path)["operations"], Integration.objects.get().working.source) == (2, "vendor.zip")
 
 
+def test_command_says_how_long_it_took_and_how_much_memory(tmp_path: Path) -> None:
+    path = tmp_path / "vendor.json"
+    path.write_text(DOCUMENT)
+    report = command(path, "--dry-run")
+    assert sorted(report) == ["findings", "integration", "linter", "operations", "peakMemoryMb", "repairs", "seconds", "version"]
+    assert (report["version"], report["operations"]) == ("3.0.3", 1)
+    assert 0 < report["seconds"] < 60
+    assert 10 < report["peakMemoryMb"] < 4000
+
+
+def test_command_ends_with_1_and_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "vendor.json"
+    path.write_text("{}")
+    said = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("import_openapi", str(path), "--json", "--dry-run", stdout=said)
+    report = json.loads(said.getvalue())
+    assert (ended.value.code, sorted(report)) == (1, ["error", "peakMemoryMb", "seconds"])
+    assert report["error"].startswith("The file is readable, but it is no OpenAPI document")
+
+
+def test_command_fetches_a_url(bob: User) -> None:
+    with site({"/index.html": "<html>", "/openapi.json": DOCUMENT}) as served:
+        said = io.StringIO()
+        call_command("import_openapi", f"{served.url}/index.html", "--json", stdout=said)
+        draft = Integration.objects.get().working
+        assert draft.source == f"{served.url}/openapi.json"
+        assert json.loads(said.getvalue())["findings"][0]["message"].startswith(f"{served.url}/index.html is a web page")
+
+
 def test_page_says_which_document_of_a_documentation_page_it_used(client_of_bob: Client) -> None:
     with site({"/index.html": "<html>", "/openapi.json": DOCUMENT}) as served:
         client_of_bob.post("/integrations/import/", {"url": f"{served.url}/index.html"})

@@ -338,7 +338,7 @@ def test_example_inputs_build_a_request() -> None:
 @pytest.mark.parametrize(
     ("content_type", "schema", "sent"),
     [
-        ("application/xml", {"type": "object", "properties": {"a b": {"type": "array", "items": {"example": "<"}}}}, "<request><a_b>&lt;</a_b></request>"),
+        ("application/xml", {"type": "object", "properties": {"a b": {"type": "array", "items": {"example": "<"}}}}, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<request><a_b>&lt;</a_b></request>"),
         ("application/octet-stream", {"type": "object", "properties": {"n": {"type": "integer"}}}, '{"n": 1}'),
         ("text/plain", {}, "example"),
         ("application/json", {"type": "object", "example": '{"a": ', "properties": {"n": {"type": "integer"}}}, '{"n":1}'),

@@ -137,6 +137,20 @@ def test_path_of_the_report_becomes_a_pointer(path: Any, place: str) -> None:
     assert locate(path, {"paths": {"/a.b": {"get": {"tags": ["x"]}}}}) == place
 
 
+def test_fault_of_a_schema_that_is_told_by_one_of_its_uses_is_placed_at_the_schema(tmp_path: Path) -> None:
+    schemas = {"A": {"type": "object", "required": ["x"], "properties": {}}}
+    document = openapi({"/a": get(responses=answer({"$ref": "#/components/schemas/A"}))}, components={"schemas": schemas})
+    text = text_of(document)
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if '"required"' in one)
+    use = ["paths", "/a", "get", "responses", "200", "content", "application/json", "schema", "required", "0"]
+    position = {"line": line, "character": text.splitlines()[line - 1].index('"') + 1}
+    row = {"code": "oas-schema-check", "message": "m", "severity": 0, "path": use, "range": {"start": position}}
+    report = tmp_path / "report"
+    report.write_text(json.dumps([row]))
+    (found,) = program(tmp_path, f"cat {report}").lint(text, document)
+    assert (found.pointer, found.line) == ("/components/schemas/A/required", line)
+
+
 # --- the real one -------------------------------------------------------------------------------------------------------
 
 FAULTY = openapi(

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from integrations.openapi import DocumentError, Limits, read
-from integrations.openapi.document import decode, parse
+from integrations.openapi.content import decode
+from integrations.openapi.document import parse
 from integrations.openapi.findings import Report
 from integrations.openapi.yaml12 import Bounds, YamlError, load
 from tests.integrations.openapi.documents import get, openapi, rules, sample

@@ -100,3 +100,50 @@ def test_description_of_opened_scripts_is_read_in_one_pass() -> None:
 )
 def test_text_that_is_nothing_is_refused(text: str) -> None:
     assert attempt(text.encode()) is None
+
+
+# --- many of what there are few of ------------------------------------------------------------------------------------
+
+
+def parameters_of(count: int) -> dict[str, Any]:
+    return openapi({"/a": get(parameters=[{"name": f"p{n}", "in": "query", "schema": {"type": "string"}} for n in range(count)])})
+
+
+def test_first_thousand_parameters_of_a_list_are_taken() -> None:
+    found = imported(parameters_of(3000))
+    assert [one.name for one in found.operations[0].parameters] == [f"p{n}" for n in range(1000)]
+    assert [(one.rule, one.pointer) for one in found.findings if "3,000" in one.message] == [
+        ("operation-parameters", "/paths/~1a/get/parameters")
+    ]
+
+
+@pytest.mark.parametrize("count", [1000, 1001])
+def test_enumeration_of_more_than_a_thousand_values_refuses_none(count: int) -> None:
+    values = [f"v{n}" for n in range(count)]
+    schema = {"type": "string", "enum": values}
+    body = {"content": {"application/json": {"schema": {"type": "object", "properties": {"p": schema}}}}}
+    found = imported(openapi({"/a": {"post": {"parameters": [{"name": "p", "in": "query", "schema": schema}], "requestBody": body}}}))
+    (operation,) = found.operations
+    assert operation.body is not None
+    kept = values if count == 1000 else []
+    assert (operation.parameters[0].enum, operation.body.schema_["properties"]["p"].get("enum", [])) == (kept, kept)
+
+
+def test_server_that_grows_by_its_variables_is_left_out() -> None:
+    server = {"url": "https://" + "{a}" * 500 + ".example.com", "variables": {"a": {"default": "{a}" * 100_000}}}
+    found = imported(openapi({"/a": get()}, servers=[server, {"url": "https://api.example.com"}]))
+    assert found.definition.api_base_uri == "https://api.example.com"
+    assert [one.pointer for one in found.findings if one.rule == "oas3-api-servers"] == ["/servers/0"]
+
+
+def test_path_that_is_too_long_is_named_in_the_refusal() -> None:
+    with pytest.raises(DocumentError) as caught:
+        imported(openapi({"/" + "a" * 3000: get()}))
+    assert str(caught.value).startswith("None of the operations can be used. GET /aaa")
+    assert "should have at most 2000 characters" in str(caught.value)
+
+
+def test_requirements_beyond_a_thousand_count_for_nothing() -> None:
+    found = imported(openapi({"/a": get()}, security=[{f"s{n}": []} for n in range(2000)]))
+    counted = [one.message for one in found.findings if one.rule == "security-scheme-undefined" and one.severity == "info"]
+    assert counted == ["The rule security-scheme-undefined has 1000 repairs in this document; the first 500 are listed."]

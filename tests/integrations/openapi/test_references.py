@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from integrations.openapi.findings import Report
+from integrations.openapi.nodes import Nodes
 from integrations.openapi.references import References
+from integrations.openapi.schemas import Schemas
 from tests.integrations.openapi.documents import answer, get, imported, openapi, rules
 
 ROOT: dict[str, Any] = {
@@ -64,7 +66,7 @@ def test_target_is_reported_once_however_often_it_is_used() -> None:
 
 
 def test_circular_schema_is_cut_where_it_closes() -> None:
-    assert References(ROOT, Report()).schema({"$ref": "#/definitions/Node"}, "", 100) == {
+    assert Schemas(Nodes(References(ROOT, Report()))).schema({"$ref": "#/definitions/Node"}, "", 100) == {
         "type": "object",
         "required": ["next"],
         "properties": {"next": {"$comment": "Circular: #/definitions/Node is described further up."}, "name": {"type": "string"}},
@@ -72,22 +74,22 @@ def test_circular_schema_is_cut_where_it_closes() -> None:
 
 
 def test_schema_that_is_part_of_itself_keeps_its_other_parts() -> None:
-    schema = References(ROOT, Report()).schema({"$ref": "#/definitions/Self"}, "", 100)
+    schema = Schemas(Nodes(References(ROOT, Report()))).schema({"$ref": "#/definitions/Self"}, "", 100)
     assert (schema["type"], schema["properties"]) == ("object", {"x": {"type": "string"}})
 
 
 def test_schema_is_cut_by_size_level_by_level() -> None:
     wide = {"type": "object", "properties": {f"p{n}": {"type": "object", "properties": {"deep": {"type": "string"}}} for n in range(10)}}
-    schema = References({}, Report()).schema(wide, "", 10)
+    schema = Schemas(Nodes(References({}, Report()))).schema(wide, "", 10)
     assert list(schema["properties"]) == [f"p{n}" for n in range(10)]
     assert schema["properties"]["p9"] == {"type": "object", "$comment": "Deeper levels are left out here."}
 
 
 def test_schema_used_by_many_operations_is_expanded_once() -> None:
-    references = References(ROOT, Report())
-    assert references.schema({"$ref": "#/definitions/Node"}, "/a", 100) is references.schema({"$ref": "#/definitions/Node"}, "/b", 100)
+    schemas = Schemas(Nodes(References(ROOT, Report())))
+    assert schemas.schema({"$ref": "#/definitions/Node"}, "/a", 100) is schemas.schema({"$ref": "#/definitions/Node"}, "/b", 100)
 
 
 def test_examples_and_extensions_are_left_out_of_schemas() -> None:
-    schema = {"type": "string", "examples": ["a"], "example": "b", "x-note": 1, "xml": {}}
-    assert References({}, Report()).schema(schema, "", 10) == {"type": "string", "example": "b"}
+    schema = {"type": "string", "examples": ["a"], "example": "b", "x-note": 1, "externalDocs": {}}
+    assert Schemas(Nodes(References({}, Report()))).schema(schema, "", 10) == {"type": "string", "example": "b"}

@@ -33,12 +33,12 @@ JSON = st.recursive(
 )
 def test_what_needs_a_closer_look_is_a_doubt(data: bytes) -> None:
     with pytest.raises(strict_json.Doubt):
-        strict_json.load(data)
+        strict_json.load(data, strict_json.numbered(data))
 
 
 def test_byte_order_mark_is_no_doubt() -> None:
     data = b'\xef\xbb\xbf {"a": [1]}'
-    assert (strict_json.may_be(data), strict_json.load(data)) == (True, {"a": [1]})
+    assert (strict_json.may_be(data), strict_json.load(data, strict_json.numbered(data))) == (True, {"a": [1]})
 
 
 @given(st.dictionaries(st.text(alphabet="ab é", max_size=3), JSON, min_size=1, max_size=3))
@@ -47,16 +47,16 @@ def test_byte_order_mark_is_no_doubt() -> None:
 def test_repeated_key_is_never_missed(value: dict[str, Any]) -> None:
     name, first = next(iter(value.items()))
     data = f"{json.dumps(value)[:-1]}, {json.dumps(name)}: {json.dumps(first)}}}".encode()
-    written = strict_json.compact(strict_json.load(data), 50)
+    written = strict_json.compact(strict_json.load(data, strict_json.numbered(data)), 50)
     assert written is not None
-    assert strict_json.may_repeat_keys(data, written)
+    assert strict_json.may_repeat_keys(data, written, strict_json.numbered(data))
 
 
 def test_repeated_key_is_not_hidden_by_a_colon_that_is_written_by_number() -> None:
     data = b'{"a": 1, "a": 2, "b": "\\u003a"}'
-    written = strict_json.compact(strict_json.load(data), 50)
+    written = strict_json.compact(strict_json.load(data, strict_json.numbered(data)), 50)
     assert written == b'{"a":2,"b":":"}'.join(_wrapped(50))
-    assert strict_json.may_repeat_keys(data, written)
+    assert strict_json.may_repeat_keys(data, written, strict_json.numbered(data))
 
 
 @given(JSON)
@@ -64,7 +64,7 @@ def test_keys_that_occur_once_raise_no_doubt(value: Any) -> None:
     data = json.dumps([value], ensure_ascii=False).encode()
     written = strict_json.compact([value], 50)
     assert written is not None
-    assert not strict_json.may_repeat_keys(data, written)
+    assert not strict_json.may_repeat_keys(data, written, strict_json.numbered(data))
 
 
 def test_nesting_beyond_the_bound_is_told() -> None:

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from integrations.openapi import yaml12, yaml_lines
-from integrations.openapi.document import decode
+from integrations.openapi.content import decode
 from integrations.openapi.findings import Report
 
 BOUNDS = yaml12.Bounds(values=2_000_000, alias_expansions=1_000_000, depth=200)
