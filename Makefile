@@ -30,7 +30,7 @@ demo: $(VENV)/installed  ## the same with something to click: sample organizatio
 test: $(VENV)/installed-dev  ## run the tests; PYTEST="-k words" passes options on
 	@pytest -n $(or $(TEST_PROCESSES),auto) --dist worksteal $(PYTEST)
 
-fuzz: $(VENV)/installed-dev  ## ask a running Junction thousands of generated requests (schemathesis); FUZZ="--include-operation-id startRun"
+fuzz: $(VENV)/installed-dev  ## ask a running Junction a counted number of generated requests (schemathesis); FUZZ="--include-operation-id startRun"
 	@python -m tests.api.fuzz $(FUZZ)
 
 lint: $(VENV)/installed-dev  ## check style, types, imports, migrations

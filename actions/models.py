@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Max, Q
 
+from actions.run_webhooks.models import RunWebhook
 from actions.schedules.models import Schedule
 from actions.triggers.models import Trigger
 from connections.models import Connection
@@ -16,7 +17,7 @@ from integrations.models import Integration, Organization, Revision, Role
 from integrations.operation import Operation
 from integrations.ordered_json import OrderedJSONField
 
-__all__ = ["Action", "Import", "ImportContent", "Page", "Run", "Schedule", "Trigger"]
+__all__ = ["Action", "Import", "ImportContent", "Page", "Run", "RunWebhook", "Schedule", "Trigger"]
 
 
 class ActionQuerySet(models.QuerySet["Action"]):
@@ -82,9 +83,9 @@ class Action(models.Model):
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: Any) -> Self:
         """Runs of the user's organizations; those with another member's own connection show that member's data, and nobody else sees them."""
-        return self.filter(organization__in=Organization.objects.visible_to(user)).exclude(
-            connection__in=Connection.objects.of_others(user)
-        )
+        rows, others = self.filter(Organization.objects.reach(user)), Connection.objects.of_others(user)
+        # Most installations have none, and each run would have to be looked at for the sake of it.
+        return rows.exclude(connection__in=others) if others.exists() else rows
 
     def usable_by(self, user: Any) -> Self:
         """Runs that the user may cancel and resume: by a role, or because the integration is shared with the person."""
@@ -141,6 +142,9 @@ class Run(models.Model):
     action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="runs")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="runs")
+    schedule = models.ForeignKey(
+        Schedule, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs", help_text="What started it, if no person did."
+    )
     mapped = OrderedJSONField(default=dict, blank=True)
     inputs = OrderedJSONField(default=dict, blank=True)
     page_size = models.PositiveIntegerField(null=True, blank=True)

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from actions.models import Action, Import, Run, Schedule, Trigger
+from actions.models import Action, Import, Run, RunWebhook, Schedule, Trigger
+from connections.models import Delivery
 from connections.permissions import connection_for
 from integrations.models import Integration
 from integrations.permissions import check_builder, is_uuid
@@ -25,7 +26,7 @@ def runnable_action(integration: Integration, uid: Any) -> Action:
 def run_for(user: Any, key: Any, *, use: bool = False) -> Run:
     """The run that the user sees; with `use` one that the user may cancel."""
     rows = Run.objects.visible_to(user).select_related(
-        "action__revision__integration", "connection__integration", "connection__organization", "organization", "created_by"
+        "action__revision__integration", "connection__integration", "connection__organization", "organization", "created_by", "schedule"
     )
     found = rows.filter(pk=key).first() if is_uuid(key) else None
     if found is None:
@@ -45,6 +46,25 @@ def schedule_for(user: Any, key: Any, *, use: bool = False) -> Schedule:
         raise Http404
     if use and not Schedule.objects.usable_by(user).filter(pk=found.pk).exists():
         raise PermissionDenied
+    return found
+
+
+def run_webhook_for(user: Any, key: Any, *, use: bool = False) -> RunWebhook:
+    """The webhook of runs that the user sees; with `use` one that the user may change."""
+    rows = RunWebhook.objects.visible_to(user).select_related("target", "organization", "integration", "schedule__connection__integration")
+    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
+    if use and not RunWebhook.objects.usable_by(user).filter(pk=found.pk).exists():
+        raise PermissionDenied
+    return found
+
+
+def delivery_of(webhook: RunWebhook, key: Any) -> Delivery:
+    """A delivery of this webhook; another one does not exist."""
+    found = webhook.target.deliveries.filter(pk=key).first() if is_uuid(key) else None
+    if found is None:
+        raise Http404
     return found
 
 

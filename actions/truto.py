@@ -115,7 +115,7 @@ def team(organization: Organization) -> dict[str, Any]:
         "terms_link": fields.get("terms_link"),
         "allow_impersonation": _flag(fields.get("allow_impersonation")),
         "created_at": organization.created_at,
-        "updated_at": organization.created_at,
+        "updated_at": organization.updated_at,
     }
 
 

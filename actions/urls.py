@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from actions.pages import choosing, detail, history, import_progress, imports, mapping, pinning, runs, schedules, trying, webhooks
+from actions.pages import (
+    choosing,
+    detail,
+    history,
+    import_progress,
+    imports,
+    mapping,
+    pinning,
+    run_webhooks,
+    runs,
+    schedules,
+    trying,
+    webhooks,
+)
 from actions.wizard import views as wizard
 
 wizard.register()
@@ -45,6 +58,13 @@ urlpatterns = [
     path("runs/schedules/<uuid:pk>/", schedules.schedule_edit, name="schedule-edit"),
     path("runs/schedules/<uuid:pk>/switch/", schedules.schedule_switch, name="schedule-switch"),
     path("runs/schedules/<uuid:pk>/delete/", schedules.schedule_delete, name="schedule-delete"),
+    path("runs/webhooks/", run_webhooks.webhook_list, name="run-webhook-list"),
+    path("runs/webhooks/new/", run_webhooks.webhook_new, name="run-webhook-new"),
+    path("runs/webhooks/<uuid:pk>/", run_webhooks.webhook_edit, name="run-webhook-edit"),
+    path("runs/webhooks/<uuid:pk>/test/", run_webhooks.webhook_test, name="run-webhook-test"),
+    path("runs/webhooks/<uuid:pk>/secret/", run_webhooks.webhook_secret, name="run-webhook-secret"),
+    path("runs/webhooks/<uuid:pk>/delete/", run_webhooks.webhook_delete, name="run-webhook-delete"),
+    path("runs/webhooks/<uuid:pk>/deliveries/<uuid:delivery>/send/", run_webhooks.webhook_redeliver, name="run-webhook-redeliver"),
     path("runs/", runs.run_list, name="run-list"),
     path("runs/<uuid:pk>/", runs.run_detail, name="run-detail"),
     path("runs/<uuid:pk>/status", runs.run_status, name="run-status"),

@@ -178,27 +178,7 @@ def fill(organizations: int, connections: int, integrations: int) -> None:
     )
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")  # as autovacuum does within a minute
-
-
-def take(client: Any, path: str) -> Taken:
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
-    client.get(path)
-    times = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        response = client.get(path)
-        times.append((time.perf_counter() - start) * 1000)
-        if response.status_code != 200:
-            raise SystemExit(f"{path} answered {response.status_code}.")
-    with CaptureQueriesContext(connection) as queries:
-        client.get(path)
-    if os.environ.get("BENCH_QUERIES"):
-        for query in sorted(queries.captured_queries, key=lambda one: -float(one["time"]))[:3]:
-            print(f"    {query['time']} s  {query['sql'][:1500]}", file=sys.stderr)
-    return Taken(statistics.median(times), len(queries))
+            cursor.execute("VACUUM ANALYZE")  # as autovacuum does within a minute
 
 
 class Place:
@@ -224,17 +204,44 @@ class Place:
         connection.close()
         connection.settings_dict["NAME"] = self.name
 
-    def client(self) -> Any:
+    def sign_in(self) -> None:
         from django.test import Client
 
         from integrations.models import User
 
         self.use()
-        client = Client()
-        client.force_login(User.objects.get(username="admin"))
+        self.client = Client()
+        self.client.force_login(User.objects.get(username="admin"))
         for path in ("/integrations/", "/api/integrations"):
-            client.get(path)  # what is loaded once
-        return client
+            self.client.get(path)  # what is loaded once
+
+    def queries(self, path: str) -> int:
+        """How many a list takes; with BENCH_QUERIES set, the three slowest are printed."""
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        self.use()
+        with CaptureQueriesContext(connection) as found:
+            self.client.get(path)
+        if os.environ.get("BENCH_QUERIES"):
+            for query in sorted(found.captured_queries, key=lambda one: -float(one["time"]))[:3]:
+                print(f"    {self.name} {query['time']} s  {query['sql'][:3000]}", file=sys.stderr)
+        return len(found)
+
+
+def take(places: dict[str, Place], path: str) -> dict[str, Taken]:
+    """One list in each place, in turn and RUNS times, so that whatever else the machine does slows all of them down alike."""
+    times: dict[str, list[float]] = {name: [] for name in places}
+    for _ in range(RUNS):
+        for name, place in places.items():
+            place.use()
+            place.client.get(path)  # a new connection to the database has to learn its tables first
+            start = time.perf_counter()
+            response = place.client.get(path)
+            times[name].append((time.perf_counter() - start) * 1000)
+            if response.status_code != 200:
+                raise SystemExit(f"{path} answered {response.status_code}.")
+    return {name: Taken(statistics.median(times[name]), place.queries(path)) for name, place in places.items()}
 
 
 def start() -> None:
@@ -245,7 +252,7 @@ def start() -> None:
 
 
 def measure(wanted: argparse.Namespace) -> int:
-    """Each list over few rows and over many, one right after the other, so that what else the machine does slows both down."""
+    """Each list over few rows and over many."""
     from django.db import connection
     from django.test.utils import setup_test_environment
 
@@ -259,17 +266,15 @@ def measure(wanted: argparse.Namespace) -> int:
         places[name].make()
         start()
         fill(*sizes)
-    clients = {name: place.client() for name, place in places.items()}
+    for place in places.values():
+        place.sign_in()
     sizes_text = (
         f"{wanted.organizations:,} organizations, {wanted.connections:,} connections and runs, {wanted.integrations:,} integrations"
     )
     print(f"{sizes_text}, {connection.vendor}\n\n| list | queries | ten rows | many rows | ratio |\n| --- | ---: | ---: | ---: | ---: |")
     missed = 0
     for path in (path for path in PAGES if wanted.only in path):
-        taken = {}
-        for name, place in places.items():
-            place.use()
-            taken[name] = take(clients[name], path)
+        taken = take(places, path)
         ratio = taken["many"].milliseconds / taken["few"].milliseconds
         good = ratio <= RATIO and taken["many"].queries < QUERIES
         missed += not good

@@ -290,7 +290,7 @@ RUN_REPEATED_IDS = variable("RUN_REPEATED_IDS", "2", _count(1, 1000))
 RESULTS_S3_ENDPOINT = variable("RESULTS_S3_ENDPOINT", "", _webhook)
 RESULTS_S3_REGION = variable("RESULTS_S3_REGION", "", str.strip)
 # Whether each page is on the disk itself before it counts as stored. It costs a third of the speed and is for power cuts only.
-RESULTS_FSYNC = variable("RESULTS_FSYNC", "0", _flag)
+RESULTS_FSYNC = variable("RESULTS_FSYNC", "1", _flag)
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nothing is kept there
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

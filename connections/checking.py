@@ -10,7 +10,7 @@ from django.utils import timezone
 from connections import limit_sharing
 from connections.agents.ways import Way, check_holdable, check_network
 from connections.auth import scheme_of
-from connections.destinations import default_credentials
+from connections.destinations import default_credentials, is_exposed
 from connections.models import Connection
 from connections.options import ConnectionOptions
 from connections.rates import MAX_CONCURRENCY, MAX_REQUESTS_PER_MINUTE
@@ -45,9 +45,11 @@ def check_installable(integration: Integration, organization: Organization, user
         raise Conflict(f"{integration} cannot be connected. {reason}")
 
 
-def defaults_for(integration: Integration, definition: Definition, options: ConnectionOptions) -> dict[str, str]:
+def defaults_for(integration: Integration, definition: Definition, options: ConnectionOptions, way: Way) -> dict[str, str]:
+    """What a connection need not enter: the owner's defaults, where nobody else could read them on their way."""
+    exposed = is_exposed(definition, options.network, agent=way.agent, integration=integration)
     try:
-        return default_credentials(integration.pk, definition, opens_trust=options.network.opens_trust)
+        return default_credentials(integration.pk, definition, is_exposed=exposed)
     except SecretError as error:
         raise Refusal(str(error)) from None
 
@@ -60,7 +62,7 @@ def check_credentials(
         check_holdable(definition)
         return
     own = {name: value for name, value in credentials.items() if not name.startswith(SECRET_FIELD)}
-    errors = scheme_of(definition.auth).check({**defaults_for(integration, definition, options), **own})
+    errors = scheme_of(definition.auth).check({**defaults_for(integration, definition, options, way), **own})
     if errors:
         raise Invalid({f"credentials.{field}".rstrip("."): sentences for field, sentences in errors.items()})
 

@@ -227,6 +227,11 @@ class Client:
             raise CallError("This method of authentication has no token to renew.")
         self._token(reason="manual")
 
+    def renewed(self, *, rejected: str = "") -> Held:
+        """The token to use and what came with it; one that is equal to `rejected` is renewed. Raises `CallError`."""
+        self._token(rejected=rejected)
+        return self._held
+
     def bare(self, url: str) -> str:
         """A URL as it may be kept: without the parameters that hold this connection's secrets; `send` adds them again."""
         secret = {
@@ -243,7 +248,7 @@ class Client:
     def judge(self, answer: Answer, rules: Rules | None = None) -> Reading:
         """What an answer means, by `rules` (by default the integration's) and what is usual. A connection that has to be
         authorized again is told so."""
-        reading = outcomes.read(answer, self.definition.rate_limit, self._rules if rules is None else rules)
+        reading = outcomes.read(answer, self._rules if rules is None else rules)
         if reading.ruled:
             reading = replace(reading, message=self.redact(reading.message), decided_by=self.redact(reading.decided_by))
         if reading.outcome is Outcome.REAUTHORIZE:
@@ -259,8 +264,8 @@ class Client:
         base = base or self.base
         token = self._token()
         answer = self._exchange(outgoing, base)
-        if self._scheme.needs_token and not outgoing.bare and self._rejects(answer, self._rules if rules is None else rules):
-            self._token(rejected=token)
+        rejected = self._scheme.needs_token and not outgoing.bare and self._rejects(answer, self._rules if rules is None else rules)
+        if rejected and self._token(rejected=token) != token:
             return self._exchange(outgoing, base)
         if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
             return self._exchange(outgoing, base)
@@ -272,9 +277,14 @@ class Client:
         token = self._token()
         answer = self._opened(outgoing, base)
         if self._scheme.needs_token and self._rejects_head(answer):
-            answer.close()
-            self._token(rejected=token)
-            return self._opened(outgoing, base)
+            try:
+                renewed = self._token(rejected=token)
+            except CallError:
+                answer.close()
+                raise
+            if renewed != token:
+                answer.close()
+                return self._opened(outgoing, base)
         if self._digest and answer.status == 401 and any(map(self._digest.challenged, answer.headers.get_all("WWW-Authenticate"))):
             answer.close()
             return self._opened(outgoing, base)
@@ -379,7 +389,7 @@ class Client:
     def _rejects(self, answer: Answer, rules: Rules) -> bool:
         """Whether an answer says that the token is no longer accepted."""
         if any(rule.outcome == "refresh_token" for rule in rules.rules):
-            reading = outcomes.read(answer, self.definition.rate_limit, rules)
+            reading = outcomes.read(answer, rules)
             if reading.ruled:
                 return reading.outcome is Outcome.REFRESH_TOKEN
         auth = self.definition.auth

@@ -8,13 +8,15 @@ from typing import Any
 
 from connections.auth import Credentials, scheme_of
 from connections.callers import ROOTS, said_of
-from connections.models import DefaultCredential
+from connections.models import Agent, DefaultCredential
+from connections.options import NetworkOptions
 from connections.retries import CallError
 from connections.secrets import open_sealed
 from connections.values import SECRET_FIELD, destinations, strays, values_of
 from integrations import expressions
 from integrations.addresses import parse_base_uri
 from integrations.definition import Definition, OAuth2Auth, lies_in
+from integrations.models import Integration
 
 
 def destinations_of(definition: Definition, credentials: Credentials, settings: Mapping[str, Any]) -> list[str]:
@@ -31,25 +33,39 @@ def base_known(definition: Definition, credentials: Credentials, settings: Mappi
 
 
 def default_credentials(
-    integration_id: Any, definition: Definition, *, opens_trust: bool = False, row: DefaultCredential | EllipsisType | None = ...
+    integration_id: Any, definition: Definition, *, is_exposed: bool = False, row: DefaultCredential | EllipsisType | None = ...
 ) -> dict[str, str]:
     """What a connection of this integration need not enter: the owner's defaults. Raises `SecretError`.
 
-    Where the connection names the server, or `opens_trust` by saying whose certificates are taken, there are no secrets
-    among them: whoever connects could have them sent to a server of their own and read them there. `row` is what is kept
-    of them, where a list has looked it up already.
+    Where the connection names the server, or its way there `is_exposed`, there are no secrets among them: whoever connects
+    could have them sent to a server of their own and read them there. `row` is what is kept of them, where a list has
+    looked it up already.
     """
     scheme = scheme_of(definition.auth)
     found: dict[str, str] = {field.name: field.default for field in scheme.described if field.default}
     known = {field.name for field in scheme.credential_fields()}
     if isinstance(definition.auth, OAuth2Auth) and definition.auth.client_id and "clientId" in known:
         found["clientId"] = definition.auth.client_id
-    if definition.host_is_open or opens_trust:
+    if definition.host_is_open or is_exposed:
         return found
     kept = DefaultCredential.objects.filter(pk=integration_id).first() if row is ... else row
     if kept:
         found |= {name: value for name, value in open_sealed(kept.sealed, context=kept.context).items() if name in known}
     return found
+
+
+def is_exposed(definition: Definition, network: NetworkOptions, *, agent: Agent | None, integration: Integration) -> bool:
+    """Whether the owner's secrets could be read by somebody else on a connection's way to the server.
+
+    That is whoever says whose certificates are taken, runs a proxy without TLS behind it, or an agent: it makes the requests
+    itself, on a machine of the organization that set it up.
+    """
+    if network.opens_trust or network.is_read_by_proxy([definition.api_base_uri, *definition.credential_urls]):
+        return True
+    if agent is None:
+        return False
+    owner = integration.organization
+    return agent.organization_id not in (owner.pk, *owner.ancestor_ids)
 
 
 def base_of(definition: Definition, values: Mapping[str, Any]) -> str:

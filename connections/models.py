@@ -43,13 +43,13 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
     """What belongs to one member only that member uses; that it is there the organization's admins see as well."""
 
     def visible_to(self, user: Any) -> Self:
-        administered = Organization.objects.visible_to(user, Role.ADMIN)
+        administered = Organization.objects.reach(user, Role.ADMIN)
         if getattr(user, "is_authenticated", False) and Organization.objects.roots_of(user) == Organization.objects.roots_of(
             user, Role.ADMIN
         ):
-            return self.filter(organization__in=administered)  # an admin wherever the user sees anything
-        seen = Q(organization__in=Organization.objects.visible_to(user)) & _open_to(user)
-        return self.filter(seen | Q(organization__in=administered))
+            return self.filter(administered)  # an admin wherever the user sees anything
+        seen = Organization.objects.reach(user) & _open_to(user)
+        return self.filter(seen | administered)
 
     def deletable_by(self, user: Any) -> Self:
         """What the user uses, and as an admin what belongs to other members: somebody has to clear up after them."""
@@ -216,14 +216,22 @@ class ConnectionEvent(models.Model):
 
 
 class CredentialQuerySet(models.QuerySet["Credential"]):
-    def due(self, now: Any) -> Self:
-        """Tokens to renew before they end, that nobody is renewing and no cool-down holds back."""
+    def to_renew(self, now: Any) -> Self:
+        """Tokens to renew before they end: nobody is renewing them, no cool-down holds them back, no person has to agree first.
+
+        No join: PostgreSQL looks again at the conditions of an UPDATE that has waited for another one, but not into a join.
+        """
+        waits = Connection.objects.filter(pk=models.OuterRef("connection_id"), state=Connection.State.REAUTHORIZE)
         return self.filter(
             Q(lease_until=None) | Q(lease_until__lt=now),
             Q(retry_at=None) | Q(retry_at__lte=now),
-            Q(queued_until=None) | Q(queued_until__lt=now),
+            ~models.Exists(waits),
             refresh_due_at__lte=now,
         )
+
+    def due(self, now: Any) -> Self:
+        """The same, without those that wait in the queue of a worker already."""
+        return self.to_renew(now).filter(Q(queued_until=None) | Q(queued_until__lt=now))
 
 
 class Credential(models.Model):

@@ -7,7 +7,7 @@ from connections.agents.services import route_of
 from connections.auth import Credentials
 from connections.callers import Caller
 from connections.client import Client
-from connections.destinations import base_known, default_credentials, destinations_of
+from connections.destinations import base_known, default_credentials, destinations_of, is_exposed
 from connections.exchange import shown
 from connections.models import Connection
 from connections.network_settings import network_of, options_of
@@ -59,9 +59,10 @@ def opened(connection: Connection, definition: Definition, *, defaults: dict[str
     """A connection's credentials over the integration's `defaults`, which are read where they are not given. Raises `CallError`."""
     try:
         own = open_sealed(connection.credential.sealed, context=connection.credential.context)
-        opens_trust = options_of(connection).network.opens_trust
-        if defaults is None or opens_trust:
-            defaults = default_credentials(connection.integration_id, definition, opens_trust=opens_trust)
+        agent = connection.agent if connection.agent_id else None
+        exposed = is_exposed(definition, options_of(connection).network, agent=agent, integration=connection.integration)
+        if defaults is None or exposed:
+            defaults = default_credentials(connection.integration_id, definition, is_exposed=exposed)
         return {**defaults, **own}
     except SecretError as error:
         raise CallError(str(error)) from None

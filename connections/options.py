@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -57,6 +58,11 @@ class NetworkOptions(Part):
     def opens_trust(self) -> bool:
         """Whether whoever set this decides who may pretend to be the server, so that the owner's secrets must not go out."""
         return not self.verify_tls or bool(self.authorities)
+
+    def is_read_by_proxy(self, urls: Iterable[str]) -> bool:
+        """Whether a proxy that whoever set this has chosen can read what goes to these URLs: without TLS, or as a server that it
+        pretends to be."""
+        return bool(self.proxy) and (self.opens_trust or any(url.lower().startswith("http://") for url in urls))
 
 
 class PaceOptions(Part):

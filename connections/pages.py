@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from connections import checking, limit_sharing, request_log, services, trials, uninstalling
+from connections import checking, entering, limit_sharing, request_log, services, trials, uninstalling
 from connections.agents.forms import way_initial
 from connections.agents.ways import CLOUD, chosen, way_of
 from connections.auth import scheme_of
@@ -274,7 +274,7 @@ def _form(request: HttpRequest, integration: Integration, definition: Definition
         else {"environment": request.GET.get("environment", "")},
         offers_below=(connection.organization if connection else current(request)).children.exists(),
         definition=definition,
-        stored=services.stored_fields(connection) if connection else [],
+        stored=entering.stored_fields(connection) if connection else [],
         defaults=defaults,
         options=options_of(connection) if connection else None,
         network_stored=services.stored_network_secrets(connection) if connection else (),
@@ -302,6 +302,7 @@ def _test(form: ConnectionForm, integration: Integration, caller: Caller, connec
     credentials, settings, options, secrets = form.credentials, form.settings, form.options, form.network_secrets
     before = way_of(connection) if connection else CLOUD
     way = chosen(caller.organization, form.way, before)
+    token_of: Connection | None = None
     if connection is None:
         own, secrets = services.checked_options(options, secrets)
     else:
@@ -309,7 +310,10 @@ def _test(form: ConnectionForm, integration: Integration, caller: Caller, connec
         same = own == options_of(connection) and not form.network_secrets and way == before
         if not credentials and same and form.settings_unchanged(connection.settings):
             return trials.test(connection=connection, user=caller.user)
-        settings, credentials = services.merged_values(connection, checking.definition_of(connection), credentials, settings, way)
+        definition = checking.definition_of(connection)
+        settings, credentials = entering.merged_values(connection, definition, credentials, settings, way, options=own)
+        if entering.keeps_token(connection, definition, credentials, settings, way, options=own):
+            token_of = connection
     return trials.try_out(
         integration=integration,
         caller=caller,
@@ -318,6 +322,7 @@ def _test(form: ConnectionForm, integration: Integration, caller: Caller, connec
         options=own,
         network_secrets=secrets,
         way=way,
+        token_of=token_of,
     )
 
 

@@ -8,9 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
-from connections import connection_settings, limit_sharing, network_settings
+from connections import connection_settings, entering, limit_sharing, network_settings
 from connections.agents.ways import CLOUD, Way, way_of
 from connections.checking import (
     check_credentials,
@@ -23,22 +22,18 @@ from connections.checking import (
     definition_of,
 )
 from connections.destinations import default_credentials, destinations_of
-from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential, DefaultCredential
 from connections.network_settings import options_of
 from connections.opening import opened
 from connections.options import ConnectionOptions
 from connections.retries import CallError
-from connections.secrets import MASK, SecretError, open_sealed, seal
+from connections.secrets import MASK, SecretError, seal
 from connections.tokens import stores
 from integrations import audit
-from integrations.definition import Definition, OAuth2Auth
 from integrations.models import Integration, Organization, User
 from integrations.models.environment import PRODUCTION
 from integrations.organizations import environments
 from integrations.refusals import Invalid, Refusal
-
-NOBODY_AGREED = "Nobody has agreed on the vendor's page yet. Authorize the connection."
 
 
 def create(
@@ -69,7 +64,7 @@ def create(
     own, network = network_settings.checked(options or {}, network_secrets or {}, present={}, stored={})
     credentials = {**credentials, **hidden}
     check_credentials(integration, definition, credentials, way, own)
-    goes_to = destinations_of(definition, {**defaults_for(integration, definition, own), **credentials}, settings)
+    goes_to = destinations_of(definition, {**defaults_for(integration, definition, own, way), **credentials}, settings)
     credentials, held = stores.pasted(definition.auth, credentials)
     with transaction.atomic():
         _one_at_a_time(organization.pk)
@@ -92,7 +87,7 @@ def create(
             created_by=user,
             agent=way.agent,
             agent_credential=way.credential,
-            **_first_state(definition, held),
+            **entering.first_state(definition, held),
             **checked_limits(limits or {}),
         )
         limit_sharing.check(connection)
@@ -151,6 +146,7 @@ def change(
         before = facts(Connection.objects.select_related("integration", "owner", "revision").get(pk=connection.pk))
         if name is not None:
             connection.name = checked_name(name)
+        own_before = options_of(connection)
         own = _change_options(connection, options, network_secrets)
         if own is None:
             own = options_of(connection)
@@ -159,23 +155,7 @@ def change(
         moved = way is not None and way != way_of(connection)
         way = way or way_of(connection)
         if credentials is not None or settings is not None or moved:
-            settings, merged = merged_values(connection, definition, credentials or {}, settings or {}, way)
-            check_credentials(connection.integration, definition, merged, way, own)
-            defaults = defaults_for(connection.integration, definition, own)
-            connection.destinations = destinations_of(definition, {**defaults, **merged}, settings)
-            merged, held = stores.pasted(definition.auth, merged)
-            token = stores.kept_columns(connection.pk, held) if held else stores.FORGOTTEN
-            stays = settings == connection.settings and not moved and not held
-            if stays and (not credentials or _outlives(definition, set(credentials))):
-                token = {}
-            else:
-                # What was said of the old values is not true of the new ones.
-                state = _first_state(definition, held)
-                connection.settings, connection.state, connection.message = settings, state["state"], state["message"]
-                connection.agent, connection.agent_credential = way.agent, way.credential
-            Credential.objects.filter(pk=connection.pk).update(
-                sealed=seal(merged, context=f"credential:{connection.pk}"), **token, generation=F("generation") + 1
-            )
+            entering.enter(connection, definition, credentials or {}, settings or {}, way=way, options=own, options_before=own_before)
         if is_default is not None:
             _one_at_a_time(connection.organization_id)
             if is_default:
@@ -215,59 +195,6 @@ def _change_options(
     Credential.objects.filter(pk=connection.pk).update(network_sealed=sealed)
     connection.credential.network_sealed = sealed
     return own
-
-
-def _first_state(definition: Definition, held: Any) -> dict[str, Any]:
-    """What is known of a connection before it is tested: where people have to agree, that nobody has."""
-    if isinstance(definition.auth, OAuth2Auth) and definition.auth.needs_browser and not held:
-        return {"state": Connection.State.REAUTHORIZE, "message": NOBODY_AGREED}
-    return {"state": Connection.State.UNTESTED, "message": ""}
-
-
-def _outlives(definition: Definition, changed: set[str]) -> bool:
-    """Whether what somebody agreed to on the vendor's page outlives a change: a client's new secret is no new client."""
-    auth = definition.auth
-    return (
-        isinstance(auth, OAuth2Auth) and auth.needs_browser and changed <= {"clientSecret", "privateKey", "clientCertificate", "clientKey"}
-    )
-
-
-def merged_values(
-    connection: Connection, definition: Definition, credentials: dict[str, str], settings: dict[str, Any], way: Way
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Stored settings and credentials with the given ones over them; the mask means unchanged.
-
-    Raises `Invalid` if the settings lead to another server, or to one of that name in another place, and a stored credential
-    is not entered anew: whoever may change the address must not learn the secrets by it.
-    """
-    try:
-        stored = open_sealed(connection.credential.sealed, context=connection.credential.context)
-    except SecretError:
-        stored = {}  # what cannot be opened any more can be entered again
-    public, hidden = connection_settings.checked(
-        definition, {**connection.settings, **settings}, whole=True, stored=stored, by_agent=way.agent is not None
-    )
-    given = {**credentials, **hidden}
-    merged = {**stored, **{field: value for field, value in given.items() if value != MASK}}
-    merged = {field: value for field, value in merged.items() if value != ""}
-    elsewhere = way.agent != connection.agent
-    if public != connection.settings or elsewhere:
-        before = destinations_of(definition, stored, connection.settings)
-        after = destinations_of(definition, merged, public)
-        if elsewhere or not all(any(may_carry_credentials(url, known) or url == known for known in before) for url in after):
-            again = sorted(name for name in stored if given.get(name, MASK) == MASK)
-            if again:
-                sentence = "Enter it again: the address leads to another server, which does not get what is stored."
-                raise Invalid({(name if "." in name else f"credentials.{name}"): [sentence] for name in again})
-    return public, merged
-
-
-def stored_fields(connection: Connection) -> list[str]:
-    """The names of the credentials that a connection holds; none where they cannot be opened any more."""
-    try:
-        return sorted(open_sealed(connection.credential.sealed, context=connection.credential.context))
-    except SecretError:
-        return []
 
 
 def pin(*, connection: Connection, number: int | None) -> Connection:

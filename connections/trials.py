@@ -12,13 +12,14 @@ from connections.callers import Caller
 from connections.checking import check_credentials, check_installable, defaults_for, definition_of
 from connections.client import Client
 from connections.destinations import destinations_of
-from connections.models import Connection
+from connections.models import Connection, Credential
 from connections.opening import client_for, opened
 from connections.options import ConnectionOptions
 from connections.ping import TestResult, ping
 from connections.request_log import Label
 from connections.retries import CallError
 from connections.tokens import stores
+from connections.tokens.grants import Held
 from integrations.definition import Definition
 from integrations.models import Integration, User
 from integrations.refusals import Conflict
@@ -56,8 +57,12 @@ def try_out(
     options: ConnectionOptions | None = None,
     network_secrets: dict[str, str] | None = None,
     way: Way = CLOUD,
+    token_of: Connection | None = None,
 ) -> TestResult:
-    """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent."""
+    """Test credentials that are not saved. Raises `Invalid` where they cannot even be sent.
+
+    `token_of` is the stored connection whose token belongs to them as well.
+    """
     check_installable(integration, caller.organization, caller.user)
     definition, own = definition_of(integration), options or ConnectionOptions()
     try:
@@ -70,6 +75,7 @@ def try_out(
             network_secrets=network_secrets,
             caller=caller,
             way=way,
+            token_of=token_of,
         ) as client:
             return ping(client)
     except CallError as error:
@@ -86,15 +92,16 @@ def unsaved_client(
     network_secrets: dict[str, str] | None = None,
     caller: Caller | None = None,
     way: Way = CLOUD,
+    token_of: Connection | None = None,
 ) -> Client:
     """A client with credentials that are not saved, also of a draft. Raises `Invalid` where they cannot even be sent, and `CallError`."""
     own = options or ConnectionOptions()
     settings, hidden = connection_settings.checked(definition, settings, whole=True, by_agent=way.agent is not None)
     credentials = {**credentials, **hidden}
     check_credentials(integration, definition, credentials, way, own)
-    together, held = stores.pasted(definition.auth, {**defaults_for(integration, definition, own), **credentials})
+    together, held = stores.pasted(definition.auth, {**defaults_for(integration, definition, own, way), **credentials})
     network = network_settings.as_network(own.network, network_secrets or {})
-    store = stores.MemoryTokens(definition.auth, held)
+    store: stores.TokenStore = _Borrowed(token_of) if token_of and not held else stores.MemoryTokens(definition.auth, held)
     return Client(
         definition=definition,
         credentials=together,
@@ -104,6 +111,26 @@ def unsaved_client(
         caller=caller,
         route=way.route,
     )
+
+
+class _Borrowed:
+    """The token of a stored connection while something else is tried: renewed as that connection renews it, where all workers know of it.
+
+    A refresh token that a trial used by itself would be used up, and the connection left without one.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def held(self) -> Held:
+        return stores.held_in(Credential.objects.get(pk=self._connection.pk))
+
+    def renew(self, obtain: stores.Obtain, *, rejected: str = "", reason: str = "needed") -> Held:  # noqa: ARG002 - the protocol's
+        with client_for(self._connection, definition_of(self._connection)) as own:
+            return own.renewed(rejected=rejected)
+
+    def refuse(self, message: str) -> None:
+        """What is tried is not what the connection has."""
 
 
 def draft_client(*, connection: Connection, definition: Definition, user: User | None = None) -> Client:

@@ -22,13 +22,23 @@ def is_secret(name: str) -> bool:
     return plain not in _HARMLESS and _SECRET.search(plain) is not None
 
 
+def _hidden(value: Any) -> Any:
+    """A value that is named like a secret. What is empty stays, and so do flags and the names inside an object."""
+    match value:
+        case dict():
+            return masked(value)
+        case list() | tuple():
+            return [_hidden(inner) for inner in value]
+        case None | bool() | "":
+            return value
+    return MASK
+
+
 def masked(value: Any) -> Any:
     """A JSON value with its secrets masked, at every depth."""
     match value:
         case dict():
-            return {
-                name: MASK if is_secret(str(name)) and isinstance(inner, str) and inner else masked(inner) for name, inner in value.items()
-            }
+            return {name: _hidden(inner) if is_secret(str(name)) else masked(inner) for name, inner in value.items()}
         case list() | tuple():
             return [masked(inner) for inner in value]
     return value

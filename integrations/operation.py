@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from integrations.definition import JSON_TYPE, ErrorRules, Pagination, Part, Path, Template
+from integrations.definition import JSON_TYPE, ErrorRules, Pagination, Part, Path, RateLimit, Template
 from integrations.definition.tokens import JsonTemplate, documents
 
 PLACES = ("path", "query", "header", "cookie", "input")
@@ -75,7 +75,8 @@ class PaginationSuggestion(Part):
 class Operation(Part):
     """An operation as a template for requests. `key` is unique within its integration and locked by finalizing.
 
-    Its `errors` go before the integration's, and its `error_expression`, if it has one, takes the place of that one.
+    Its `errors` go before the integration's, and its `error_expression` and its `rate_limit`, if it has one, take the place of
+    those.
     """
 
     key: Annotated[str, Field(max_length=200)] = ""
@@ -97,6 +98,7 @@ class Operation(Part):
     suggestion: PaginationSuggestion | None = None
     errors: ErrorRules = Field(default_factory=list)
     error_expression: Template = ""
+    rate_limit: RateLimit | None = None
     templates: Templates | None = None
 
     @field_validator("path")

@@ -84,6 +84,18 @@ def may_share(user: Any, integration: Integration) -> bool:
     return Integration.objects.shareable_by(user).filter(pk=integration.pk).exists()
 
 
+def organization_named(user: Any, key: str, role: str = Role.VIEWER) -> Organization:
+    """The organization with this id or slug that the user sees; with a role one in which the user has it. Strangers get 404, lower roles 403."""
+    found = (
+        Organization.objects.visible_to(user).select_related("parent").filter(**({"pk": key} if is_uuid(key) else {"slug": key})).first()
+    )
+    if found is None:
+        raise Http404
+    if not found.is_open_to(user, role):
+        raise PermissionDenied
+    return found
+
+
 def organization_for(user: Any, role: str, key: str | None = None) -> Organization:
     """The organization that a request is about: the named one (id or slug), else the topmost where the user has the role."""
     mine = Organization.objects.visible_to(user, role)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import ValidationError
 
 from integrations.definition import problems
@@ -26,6 +28,12 @@ class Invalid(Refusal):
     def of(cls, error: ValidationError, *, prefix: str = "") -> Invalid:
         """From a definition's or an operation's validation error; `prefix` goes before each field."""
         return cls({".".join(filter(None, (prefix, field))): sentences for field, sentences in problems(error).items()})
+
+
+def check_known(given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `Invalid` for each name that is given and not known: a field that is passed over silently is a mistake that nobody finds."""
+    if unknown := sorted(set(given) - set(known)):
+        raise Invalid({name: ["This field is not known."] for name in unknown})
 
 
 class Conflict(Refusal):

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, TextField, When
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast, Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -44,7 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
         installable = _tiles(offered, organization, **wanted)
         named = (own | offered).exclude(category="").order_by("category")
         categories = list(named.values_list("category", flat=True).distinct()[:CATEGORIES])
-    offers = Paginator(installable, PAGE_SIZE).get_page(request.GET.get("page"))
+    building, offers = (Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")) for rows in (built, installable))
     context = {
         "query": wanted["q"],
         "category": wanted["category"],
@@ -52,7 +52,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "filtered": any(wanted.values()),
         "categories": categories,
         "waiting": InstallRequest.objects.decidable_by(request.user).filter(state=InstallRequest.State.OPEN).count(),
-        "built": Paginator(built, PAGE_SIZE).get_page(request.GET.get("page")),
+        "built": building,
+        "shared_for_editing": any(row.organization_id != organization.pk for row in building) if organization else False,
         "installable": offers,
         "shared": _among(offers, Integration.objects.shared_with(organization, request.user)) if organization else set(),
         "lent": _among(offers, Integration.objects.lent_to(request.user)),
@@ -180,8 +181,8 @@ def requests(request: HttpRequest) -> HttpResponse:
     rows = InstallRequest.objects.visible_to(request.user).select_related(
         "integration__organization", "organization", "created_by", "decided_by"
     )
-    waits = Case(When(state=InstallRequest.State.OPEN, then=0), default=1)
-    page = page_of(rows.order_by(waits, "-created_at", "id"), request.GET.get("page"), REQUESTS)
+    # Of the states "open" is the last by its letters.
+    page = page_of(rows.order_by("-state", "-created_at", "id"), request.GET.get("page"), REQUESTS)
     mine = set(InstallRequest.objects.decidable_by(request.user).filter(pk__in=[row.pk for row in page]).values_list("pk", flat=True))
     return render(request, "integrations/requests.html", {"page": page, "mine": mine})
 

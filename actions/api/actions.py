@@ -42,7 +42,7 @@ from integrations.api.views import json_object
 from integrations.models import Integration, Role
 from integrations.operation import METHODS
 from integrations.permissions import check_builder, integration_for, is_uuid, may_edit, organization_for, signed_in
-from integrations.refusals import Conflict, Invalid
+from integrations.refusals import Conflict, Invalid, check_known
 
 _WRITABLE = {
     "key",
@@ -57,6 +57,7 @@ _WRITABLE = {
     "resultsKey",
     "errors",
     "errorExpression",
+    "rateLimit",
     "deprecated",
     "tags",
     "responseSchema",
@@ -270,9 +271,7 @@ def _unchanged(request: Request, key: str) -> Action:
 
 def _values(request: Request) -> dict[str, Any]:
     payload = json_object(request)
-    unknown = sorted(set(payload) - _WRITABLE - _READ_ONLY)
-    if unknown:
-        raise Invalid({name: ["This field is not known."] for name in unknown})
+    check_known(payload, {*_WRITABLE, *_READ_ONLY})
     values = {name: value for name, value in payload.items() if name in _WRITABLE}
     if not values:
         raise Conflict("The request changes nothing. Send at least one field of the action.")

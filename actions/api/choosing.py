@@ -27,7 +27,7 @@ from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role
 from integrations.organizations import environments
 from integrations.permissions import integration_for, is_uuid, organization_for, signed_in
-from integrations.refusals import Invalid
+from integrations.refusals import Invalid, check_known
 
 ORGANIZATION = OpenApiParameter("organization", str, description="Id or slug; by default the caller's topmost one")
 _FIELDS = {"organization", "action", "selection", "connection", "name", "fallback"}
@@ -124,9 +124,7 @@ class OverridesView(APIView):
     def put(self, request: Request, key: str) -> Response:
         integration = integration_for(request.user, key)
         payload = json_object(request)
-        unknown = sorted(set(payload) - _FIELDS)
-        if unknown:
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, _FIELDS)
         named = payload.get("organization")
         organization = organization_for(request.user, Role.OPERATOR, str(named) if named else None)
         action = action_in(integration, payload.get("action"))

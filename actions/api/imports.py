@@ -30,7 +30,7 @@ from integrations.api.views import json_object
 from integrations.models import Role
 from integrations.operation import METHODS
 from integrations.permissions import check_builder, integration_for, organization_for, signed_in
-from integrations.refusals import Invalid
+from integrations.refusals import Invalid, check_known
 
 _FIELDS = {"url", "document", "organization", "choose"}
 
@@ -93,8 +93,7 @@ class ImportsView(APIView):
     def post(self, request: Request) -> Response:
         payload = json_object(request)
         upload = next(iter(request.FILES.values()), None)
-        if unknown := sorted(set(payload) - _FIELDS - set(request.FILES)):
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, {*_FIELDS, *request.FILES})
         choose = payload.get("choose", False)
         if not isinstance(choose, bool) and str(choose).lower() not in ("true", "false"):
             raise Invalid({"choose": ["Enter true or false."]})
@@ -163,8 +162,7 @@ class OperationsView(APIView):
     def patch(self, request: Request, key: str) -> Response:
         job = import_for(request.user, key)
         payload = json_object(request)
-        if unknown := sorted(set(payload) - {"add", "remove"}):
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, {"add", "remove"})
         for name in ("add", "remove"):
             numbers = payload.get(name, [])
             if not isinstance(numbers, list) or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers):

@@ -27,7 +27,7 @@ from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Organization, Role
 from integrations.permissions import integration_for, is_uuid, organization_for, signed_in
-from integrations.refusals import Invalid
+from integrations.refusals import Invalid, check_known
 
 _SETTINGS = {"organization", "source", "connection", "action", "inputs", "valuePath", "labelPath", "options"}
 
@@ -93,9 +93,7 @@ class MappingView(APIView):
     )
     def put(self, request: Request, key: str) -> Response:
         payload = json_object(request)
-        unknown = sorted(set(payload) - _SETTINGS)
-        if unknown:
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, _SETTINGS)
         mapping = _named_mapping(request, key, payload)
         uid = _uid(payload.get("action"))
         mapping_options.check_action(mapping.integration, uid)
@@ -175,9 +173,7 @@ class MappedView(APIView):
     )
     def patch(self, request: Request, key: str) -> Response:
         payload = json_object(request)
-        unknown = sorted(set(payload) - {"organization", "mappings"})
-        if unknown:
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, {"organization", "mappings"})
         mapping = _named_mapping(request, key, payload)
         saved = tables.save(mapping=mapping, changes=_changes(mapping, payload.get("mappings")), user=signed_in(request))
         return Response({"mapped": saved.mapped, "cleared": saved.cleared, "unchanged": saved.unchanged})

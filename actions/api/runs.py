@@ -31,7 +31,7 @@ from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role, User
 from integrations.permissions import is_uuid, organization_for, running_for, signed_in
-from integrations.refusals import Conflict, Invalid
+from integrations.refusals import Conflict, Invalid, check_known
 
 _ACCEPTED = {
     "application/json": "json",
@@ -54,6 +54,7 @@ def represent(run: Run) -> dict[str, Any]:
         "environment": run.connection.environment,
         "revision": run.action.revision.number,
         "organization": str(run.organization_id),
+        "schedule": str(run.schedule_id) if run.schedule_id else None,
         "mapping": run.mapped or None,
         "inputs": run.inputs,
         "pageSize": run.page_size,
@@ -87,6 +88,7 @@ class RunFilters(Filters):
     integration = django_filters.UUIDFilter(field_name="connection__integration_id")
     organization = django_filters.UUIDFilter(field_name="connection__organization_id")
     environment = Exactly("connection__environment", "Slug of an environment, for example production")
+    schedule = django_filters.UUIDFilter(field_name="schedule_id")
     state = Choice("state", Run.State.choices)
     verdict = Choice("verdict", Run.Verdict.choices)
     blame = Choice("blame", Run.Blame.choices)
@@ -120,9 +122,7 @@ class RunsView(APIView):
     )
     def post(self, request: Request) -> Response:
         payload = json_object(request)
-        unknown = sorted(set(payload) - _FIELDS)
-        if unknown:
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, _FIELDS)
         user = signed_in(request)
         organization, connection = self.for_whom(user, payload)
         action = self.action_named(user, payload.get("action"), connection)
@@ -229,10 +229,8 @@ class RunResumeView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         payload = json_object(request) if request.body else {}
-        unknown = sorted(set(payload) - {"morePages"})
-        if unknown:
-            raise Invalid({name: ["This field is not known."] for name in unknown})
-        run = runs.resume(run=run_for(request.user, key, use=True), more_pages=payload.get("morePages"))
+        check_known(payload, {"morePages"})
+        run = runs.resume(run=run_for(request.user, key, use=True), user=signed_in(request), more_pages=payload.get("morePages"))
         return Response(represent(run), status=202)
 
 

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations.api.definition_schema import reference
-from integrations.api.schema import ErrorRulesField, IntegrationDocument, PaginationField
+from integrations.api.schema import ErrorRulesField, IntegrationDocument, PaginationField, RateLimitField
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
@@ -146,6 +146,7 @@ class ActionRequest(serializers.Serializer):
     resultsKey = serializers.CharField(required=False, allow_null=True)
     errors = ErrorRulesField(required=False, help_text="They go before the integration's")  # type: ignore[assignment]  # a member of the document
     errorExpression = serializers.CharField(required=False)
+    rateLimit = RateLimitField(required=False, allow_null=True, help_text="Null: the integration's")
     deprecated = serializers.BooleanField(required=False)
     tags = serializers.ListField(child=serializers.CharField(), required=False)
 
@@ -272,6 +273,7 @@ class RunDocument(serializers.Serializer):
     environment = serializers.CharField(help_text="Of the connection")
     revision = serializers.IntegerField(help_text="Of the integration, by which it runs")
     organization = serializers.UUIDField(help_text="For whom it runs")
+    schedule = serializers.UUIDField(allow_null=True, help_text="That started it, null for a person's run")
     mapping = ObjectField(allow_null=True, help_text="id and label of the customer that the organization is at the vendor")
     inputs = ObjectField()
     pageSize = serializers.IntegerField(allow_null=True)

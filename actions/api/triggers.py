@@ -89,7 +89,7 @@ class TriggersView(APIView):
         operation_id="addTrigger",
         summary="Let events start an action",
         request=TriggerRequest,
-        responses={201: TriggerDocument, **problems(400, 401, 403, 409, 422)},
+        responses={201: TriggerDocument, **problems(400, 401, 403, 404, 409, 422)},
         tags=["webhooks"],
     )
     def post(self, request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions.api import actions, choosing, drafts, history, imports, mapping, repairs, runs, schedules, triggers, trying
+from actions.api import actions, choosing, drafts, history, imports, mapping, repairs, run_webhooks, runs, schedules, triggers, trying
 
 urlpatterns = [
     path("triggers", triggers.TriggersView.as_view(), name="api-trigger-list"),
@@ -36,6 +36,16 @@ urlpatterns = [
     path("actions/<str:key>", actions.ActionView.as_view(), name="api-action"),
     path("schedules", schedules.SchedulesView.as_view(), name="api-schedule-list"),
     path("schedules/<str:key>", schedules.ScheduleView.as_view(), name="api-schedule"),
+    path("run-webhooks", run_webhooks.RunWebhooksView.as_view(), name="api-run-webhook-list"),
+    path("run-webhooks/<str:key>", run_webhooks.RunWebhookView.as_view(), name="api-run-webhook"),
+    path("run-webhooks/<str:key>/test", run_webhooks.RunWebhookTestView.as_view(), name="api-run-webhook-test"),
+    path("run-webhooks/<str:key>/secret", run_webhooks.RunWebhookSecretView.as_view(), name="api-run-webhook-secret"),
+    path("run-webhooks/<str:key>/deliveries", run_webhooks.RunWebhookDeliveriesView.as_view(), name="api-run-webhook-delivery-list"),
+    path(
+        "run-webhooks/<str:key>/deliveries/<str:delivery>/send",
+        run_webhooks.RunWebhookRedeliverView.as_view(),
+        name="api-run-webhook-redeliver",
+    ),
     path("runs", runs.RunsView.as_view(), name="api-run-list"),
     path("runs/<str:key>", runs.RunView.as_view(), name="api-run"),
     path("runs/<str:key>/cancel", runs.RunCancelView.as_view(), name="api-run-cancel"),

@@ -157,7 +157,7 @@ def run_ledger(request: HttpRequest, pk: Any, form: str) -> StreamingHttpRespons
 @require_POST
 def run_resume(request: HttpRequest, pk: Any) -> HttpResponse:
     try:
-        runs.resume(run=run_for(request.user, pk, use=True))
+        runs.resume(run=run_for(request.user, pk, use=True), user=signed_in(request))
     except Refusal as refusal:
         messages.error(request, refusal.message)
     return redirect("run-detail", pk)

@@ -10,11 +10,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from actions.models import Run
+from actions.signals import run_ended
 from integrations.definition import BlameName
 from integrations.storable import mended
 
@@ -72,8 +74,11 @@ class Lease:
 
     def finish(self, verdict: str, message: str, fault: Fault | None = None) -> None:
         """End the run, if it is still this worker's. `fault` says of a failure whose it is."""
-        if not self._mine().update(**finished(verdict, message, fault)):
-            logger.warning("Run %s was to end as %s, but is held by another worker.", self._run_id, verdict)
+        with transaction.atomic():
+            if self._mine().update(**finished(verdict, message, fault)):
+                tell(self._run_id)
+                return
+        logger.warning("Run %s was to end as %s, but is held by another worker.", self._run_id, verdict)
 
     def keep(self) -> None:
         """Renew the lease when a third of it is over. Raises `LeaseLost`."""
@@ -98,6 +103,14 @@ class Lease:
 
     def _mine(self) -> Any:
         return Run.objects.filter(pk=self._run_id, state=Run.State.RUNNING, lease_holder=self.holder)
+
+
+def tell(run_id: UUID) -> None:
+    """Tell whoever listens that a run has ended, in the transaction that ends it: what they write down is then never lost.
+
+    A fault of theirs is logged and does not keep the run from ending.
+    """
+    run_ended.send_robust(Run, run_id=run_id)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from actions import requests
-from actions.models import Action, Run
+from actions.models import Action, Run, Schedule
 from actions.pagination import PaginationError
 from actions.runs.caps import Caps
-from actions.runs.leases import lease_end
+from actions.runs.leases import lease_end, tell
 from actions.runs.plans import DEFAULT_LIMIT, PageLimit, Plan, checked, needs_mapping, page_limit, plan_of
 from actions.runs.plans import unique_by as key_of
 from config.celery import app as celery
@@ -47,6 +47,7 @@ def start(
     page_size: int | None = None,
     max_pages: PageLimit = DEFAULT_LIMIT,
     unique_by: str | None = None,
+    schedule: Schedule | None = None,
     hand_over: bool = True,
 ) -> Run:
     """A new run, handed to the workers when the transaction commits, or left to the caller to `execute`. `max_pages` None means all pages,
@@ -96,6 +97,7 @@ def start(
         action=action,
         connection=connection,
         organization=organization,
+        schedule=schedule,
         mapped=mapped,
         inputs=inputs,
         page_size=checked(page_size, "pageSize", LARGEST_PAGE_SIZE),
@@ -179,16 +181,20 @@ def cancel(*, run: Run) -> Run:
     idle = Run.objects.filter(pk=run.pk, state__in=(Run.State.QUEUED, Run.State.WAITING))
     run.refresh_from_db()
     message = "Cancelled before it began." if not run.page_count else f"Cancelled after {run.page_count} pages; what was stored stays."
-    if not idle.update(state=Run.State.FINISHED, verdict=Verdict.CANCELLED, message=message, finished_at=now, lease_until=None):
-        Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_requested=True)
+    with transaction.atomic():
+        if idle.update(state=Run.State.FINISHED, verdict=Verdict.CANCELLED, message=message, finished_at=now, lease_until=None):
+            tell(run.pk)
+        else:
+            Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_requested=True)
     run.refresh_from_db()
     return run
 
 
-def resume(*, run: Run, more_pages: int | None = None, hand_over: bool = True) -> Run:
+def resume(*, run: Run, user: User | None = None, more_pages: int | None = None, hand_over: bool = True) -> Run:
     """Let a run that failed, was cut or cancelled go on from its last page; `more_pages` None means to the end of the list.
 
-    Raises `Conflict` where a run cannot go on, `Invalid` for a number of pages that is none.
+    `user` is who resumes it, by default whoever started it. Raises `Conflict` where a run cannot go on, which includes that its
+    connection belongs to another organization that lends it no more, `Invalid` for a number of pages that is none.
     """
     more = checked(more_pages, "morePages", settings.RUN_MAX_PAGES)
     run.refresh_from_db()
@@ -198,6 +204,9 @@ def resume(*, run: Run, more_pages: int | None = None, hand_over: bool = True) -
         raise Conflict("The records of this run have been removed, so that it has nothing to go on with. Start a new one.")
     if not run.is_resumable:
         raise Conflict(f"A run that ended as {run.get_verdict_display().lower()} has nothing to go on with. Start a new one.")
+    if run.connection.organization_id != run.organization_id:
+        integration = run.connection.integration
+        choose(organization=run.organization, integration=integration, user=user or run.created_by, named=run.connection).found()
     now = timezone.now()
     run.resumed_at = now
     limit = None if more is None else run.page_count + more

@@ -20,7 +20,7 @@ from actions import pieces
 from actions.models import Run
 from actions.pagination import End, Next
 from actions.results import Lines
-from actions.runs.leases import Lease, finished
+from actions.runs.leases import Lease, finished, tell
 from actions.runs.pages import Row, insert
 
 HOLD_SECONDS: Final = 0.1  # that a page waits at most while others come
@@ -124,5 +124,7 @@ class Store:
             with transaction.atomic():
                 self._lease.change(**changes, stored_bytes=self._run.stored_bytes)
                 insert(self._run, rows)
+                if changes.get("state") == Run.State.FINISHED:
+                    tell(self._run.pk)
         if failure:
             raise failure

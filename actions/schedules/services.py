@@ -158,6 +158,7 @@ def _started(schedule: Schedule) -> tuple[Run | None, str, bool]:
             page_size=schedule.page_size,
             max_pages=schedule.max_pages,
             unique_by=schedule.unique_by,
+            schedule=schedule,
         )
     except Refusal as refusal:
         return None, f"It could not be started. {refusal.message}", True

@@ -19,6 +19,7 @@ from integrations.operation import METHODS, PLACES, TYPES, Operation, Parameter,
 from integrations.refusals import Invalid, Refusal
 from integrations.wizard.answer_forms import expression_field, into_rows, rule_rows
 from integrations.wizard.inputs import text
+from integrations.wizard.limit_forms import RateLimitForm
 from integrations.wizard.paged_forms import PaginationForm
 from integrations.wizard.pagination_forms import PAGINATION_FORMS
 
@@ -30,6 +31,7 @@ class ActionForm(RefusableForm):
         "body_required": "body.required",
         "body_schema": "body.schema",
         "errors_": "errors",
+        "own_limits": "rateLimit",
     }
 
     name = forms.CharField(
@@ -51,6 +53,11 @@ class ActionForm(RefusableForm):
     )
     error_expression = expression_field()
     errors_ = rule_rows("They go before the integration's; the first that fits an answer counts.")
+    own_limits = forms.BooleanField(
+        required=False,
+        label="This action has limits of its own",
+        help_text="Then what is said here holds for its answers, and nothing of the step Limits.",
+    )
     deprecated = forms.BooleanField(
         required=False, label="Deprecated", help_text="It still works, but should not be used for anything new."
     )
@@ -154,6 +161,10 @@ class ActionEditor:
                 self.form.fields[name].disabled = True
                 self.form.fields[name].help_text = ""  # the page says once why all of them are locked
         self.parameters = ParameterRows(data, prefix="parameters", initial=[_row(found) for found in self._present.values()])
+        limit = self.operation.rate_limit if self.operation else None
+        sent = data is not None and bool(data.get("own_limits"))
+        shown = RateLimitForm.shown_limit(limit or integration.working.definition.rate_limit)
+        self.limits = RateLimitForm(data if sent else None, prefix="limit", initial=shown)
         own = self.operation.pagination if self.operation else None
         self.paginations: dict[str, PaginationForm] = {}
         for kind, form_class in PAGINATION_FORMS.items():
@@ -185,6 +196,7 @@ class ActionEditor:
             "results_key": operation.results_key or "",
             "error_expression": operation.error_expression,
             "errors_": operation.errors,
+            "own_limits": operation.rate_limit is not None,
             "pagination_type": getattr(operation.pagination, "type", ""),
             "body_content_type": body.content_type if body else "",
             "body_required": bool(body and body.required),
@@ -199,12 +211,16 @@ class ActionEditor:
         # Every part is asked, so that all errors show at once.
         valid = [self.form.is_valid(), self.parameters.is_valid()]
         valid += [self.chosen_pagination.is_valid()] if self.chosen_pagination else []
+        valid += [self.limits.is_valid()] if self.limits.is_bound else []
         return all(valid)
 
     @property
     def has_errors(self) -> bool:
         return bool(
-            self.form.errors or any(row.errors for row in self.parameters) or any(form.errors for form in self.paginations.values())
+            self.form.errors
+            or self.limits.errors
+            or any(row.errors for row in self.parameters)
+            or any(form.errors for form in self.paginations.values())
         )
 
     def save(self) -> tuple[Action, list[str]]:
@@ -235,6 +251,8 @@ class ActionEditor:
         values["errorExpression"] = fields["error_expression"]
         if "errors_-TOTAL_FORMS" in self.form.data:
             values["errors"] = fields["errors_"]
+        if self.limits.add_prefix("remaining_header") in self.form.data:
+            values["rateLimit"] = self.limits.limit() if self.limits.is_bound else None
         values["pagination"] = self.chosen_pagination.value(self.own_pagination) if self.chosen_pagination else None
         values["parameters"] = [row.value(self._present) for row in self._rows()]
         before = self.operation.body.dump() if self.operation and self.operation.body else {}
@@ -266,6 +284,8 @@ class ActionEditor:
                 rows[int(number)].refuse(Invalid({field: sentences}))
             elif part == "pagination" and self.chosen_pagination:
                 self.chosen_pagination.refuse(Invalid({where: sentences}))
+            elif part == "rateLimit" and self.limits.is_bound:
+                self.limits.refuse(Invalid({where: sentences}))
             else:
                 self.form.refuse(Invalid({where: sentences}))
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import regex
 
-from connections.answers.rules import Rules, rule_on
+from connections.answers.rules import Rules, document_of, rule_on, shown
 from connections.exchange import Answer, Headers, Outgoing, TransportError
+from connections.tokens.answers import signals
 from integrations import formulas, paths
 from integrations.definition import BlameName, BodyWait, RateLimit
 
@@ -74,12 +75,9 @@ class Reading:
         return self.outcome in (Outcome.SUCCESS, Outcome.IGNORE)
 
 
-def read(answer: Answer, limit: RateLimit | None = None, rules: Rules | None = None, *, now: datetime | None = None) -> Reading:
-    """What an answer means: by the rules of the integration, else by its status, headers and, where it is a refusal, text.
-
-    `limit` is what the integration says about limits.
-    """
-    now, limit = now or datetime.now(UTC), limit or RateLimit()
+def read(answer: Answer, rules: Rules | None = None, *, now: datetime | None = None) -> Reading:
+    """What an answer means: by the rules of the integration, else by its status, headers and, where it is a refusal, text."""
+    now, limit = now or datetime.now(UTC), rules.limit if rules is not None else RateLimit()
     ruling = rule_on(answer, rules) if rules else None
     if ruling is None:
         return _by_status(answer, limit, now)
@@ -120,10 +118,12 @@ def blame_of(status: int) -> BlameName:
 
 
 def _by_status(answer: Answer, limit: RateLimit, now: datetime) -> Reading:
-    if limit.limited_expression and _evaluated(limit.limited_expression, answer):
+    decided = _turned_away(answer, limit)
+    if decided is not None:
         waits = [wait for wait in (longest_wait(answer, now=now), own_wait(answer, limit, now=now)) if wait is not None]
         # The integration says that the vendor turned the call away, so that it may be sent again whatever it is.
-        return Reading(Outcome.RATE_LIMITED, max(waits, default=None), LIMITED.format(status=answer.status), "vendor", ruled=True)
+        message = LIMITED.format(status=answer.status)
+        return Reading(Outcome.RATE_LIMITED, max(waits, default=None), message, "vendor", ruled=True, decided_by=decided)
     if answer.status < 400:
         return Reading(Outcome.SUCCESS)
     message, blame = explain(answer), blame_of(answer.status)
@@ -138,6 +138,15 @@ def _by_status(answer: Answer, limit: RateLimit, now: datetime) -> Reading:
     if limit.names(answer.status) if limit.statuses else answer.status in RETRIED_STATUSES:
         return Reading(Outcome.RETRY, retry_after(answer.headers.get("Retry-After"), now=now), message, "vendor")
     return Reading(Outcome.FAIL, None, message, blame)
+
+
+def _turned_away(answer: Answer, limit: RateLimit) -> str | None:
+    """By what an answer says, as the integration describes it, that there were too many calls; "" for a status or an expression."""
+    if limit.limited.statuses or limit.limited.path:
+        document = document_of(answer) if limit.limited.path else None
+        if signals(limit.limited, answer, document):
+            return shown(limit.limited.path, paths.extract(document, limit.limited.path)) if limit.limited.path else ""
+    return "" if limit.limited_expression and _evaluated(limit.limited_expression, answer) else None
 
 
 def _is_hidden_limit(answer: Answer) -> bool:

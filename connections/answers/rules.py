@@ -11,7 +11,7 @@ import regex
 from connections import media
 from connections.exchange import Answer
 from integrations import expressions, paths
-from integrations.definition import BlameName, Definition, ErrorRule, MediaTypes, OutcomeName, names_status
+from integrations.definition import BlameName, Definition, ErrorRule, MediaTypes, OutcomeName, RateLimit, names_status
 from integrations.operation import Operation
 
 _PATTERN_SECONDS: Final = 0.2  # for a pattern on one answer; one that takes longer runs away
@@ -21,11 +21,15 @@ _LOOKED_AT: Final = 100_000  # characters of a body that a pattern searches
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules for one call, the action's before the integration's, and the formats by which answers are read."""
+    """The rules for one call, the action's before the integration's, and the formats by which answers are read.
+
+    `limit` is what is said of limits: the action's own, else the integration's.
+    """
 
     rules: tuple[ErrorRule, ...] = ()
     expression: str = ""
     types: MediaTypes = field(default_factory=MediaTypes)
+    limit: RateLimit = field(default_factory=RateLimit)
 
     def __bool__(self) -> bool:
         return bool(self.rules or self.expression)
@@ -48,14 +52,15 @@ class Ruling:
 def rules_of(definition: Definition, operation: Operation | None = None) -> Rules:
     own = operation.errors if operation else []
     expression = (operation.error_expression if operation else "") or definition.error_expression
-    return Rules((*own, *definition.errors), expression, definition.media_types)
+    limit = operation.rate_limit if operation and operation.rate_limit else definition.rate_limit
+    return Rules((*own, *definition.errors), expression, definition.media_types, limit)
 
 
 def rule_on(answer: Answer, rules: Rules) -> Ruling | None:
     """The ruling of the first rule that fits, then of the error expression; None where nothing is said of such an answer."""
     if not rules:
         return None
-    document = _document(answer, rules.types)
+    document = document_of(answer, rules.types)
     for rule in rules.rules:
         decided = _fits(rule, answer, document)
         if decided is not None:
@@ -98,9 +103,10 @@ def said_in(document: Any, depth: int = 0) -> str:
     return ""
 
 
-def _document(answer: Answer, types: MediaTypes) -> Any:
+def document_of(answer: Answer, types: MediaTypes | None = None) -> Any:
+    """An answer as values, None where it cannot be read as any."""
     try:
-        return media.value_of(answer, types, plain_text=True)
+        return media.value_of(answer, types or MediaTypes(), plain_text=True)
     except ValueError:
         return None
 

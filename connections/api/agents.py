@@ -20,7 +20,7 @@ from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Role
 from integrations.permissions import organization_for, signed_in
-from integrations.refusals import Invalid
+from integrations.refusals import Invalid, check_known
 
 _KEY = {"type": "string", "maxLength": MAX_TEXT}
 
@@ -196,8 +196,7 @@ class AgentMachineView(APIView):
 
 def _payload(request: Request) -> dict[str, Any]:
     payload = json_object(request)
-    if unknown := sorted(set(payload) - {"organization", "name", "isShared"}):
-        raise Invalid({name: ["This field is not known."] for name in unknown})
+    check_known(payload, {"organization", "name", "isShared"})
     if payload.get("name") is not None and not isinstance(payload["name"], str):
         raise Invalid({"name": ["Enter text."]})
     if payload.get("isShared") is not None and not isinstance(payload["isShared"], bool):

@@ -31,7 +31,7 @@ from integrations.api.views import json_object
 from integrations.models import Integration, Organization
 from integrations.models.environment import PRODUCTION
 from integrations.permissions import integration_for, running_for, signed_in
-from integrations.refusals import Invalid
+from integrations.refusals import Invalid, check_known
 
 # Fields of a body of POST connect, besides those of a new connection.
 GIVEN = frozenset({"code", "codeVerifier", "redirectUri", "accessToken", "refreshToken", "expiresIn", "token", "callback"})
@@ -80,9 +80,7 @@ class ConnectView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         payload = json_object(request)
-        unknown = sorted(set(payload) - GIVEN - OF_CONNECTION)
-        if unknown:
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, {*GIVEN, *OF_CONNECTION})
         given = _given(payload)
         integration = integration_for(request.user, key)
         organization = running_for(request.user, integration, payload.get("organization"))

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.hal import array, page_of
-from connections import checking, limit_sharing, network_settings, services, trials, uninstalling
+from connections import checking, entering, limit_sharing, network_settings, services, trials, uninstalling
 from connections.agents.ways import chosen, way_of
 from connections.api.schema import (
     ConnectionDocument,
@@ -36,7 +36,7 @@ from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role, look_up_revisions
 from integrations.permissions import integration_for, organization_for, running_for, signed_in
-from integrations.refusals import Invalid
+from integrations.refusals import Invalid, check_known
 
 WRITABLE = {
     "integration", "organization", "environment", "revision", "name", "credentials", "settings", "isDefault", "options",
@@ -60,7 +60,7 @@ def represent(connection: Connection, *, kept: DefaultCredential | EllipsisType 
         "revision": connection.revision.number if connection.revision else None,
         "revisionInUse": in_use.number if (in_use := connection.in_use) else None,
         "authType": definition.auth.type,
-        "credentialFields": services.stored_fields(connection),
+        "credentialFields": entering.stored_fields(connection),
         "settings": connection.settings,
         "options": network_settings.options_of(connection).dump(),
         "networkSecretFields": services.stored_network_secrets(connection),
@@ -360,9 +360,7 @@ def _unchanged(request: Request, connection: Connection) -> None:
 
 def _payload(request: Request) -> dict[str, Any]:
     payload = json_object(request)
-    unknown = sorted(set(payload) - WRITABLE - READ_ONLY)
-    if unknown:
-        raise Invalid({name: ["This field is not known."] for name in unknown})
+    check_known(payload, {*WRITABLE, *READ_ONLY})
     for name in ("credentials", "settings", "options", "networkSecrets"):
         if payload.get(name) is not None and not isinstance(payload[name], dict):
             raise Invalid({name: ["Enter an object."]})

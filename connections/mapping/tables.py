@@ -183,7 +183,7 @@ def suggest(*, mapping: Mapping, text: str = "") -> Suggestions:
     if not rows:
         raise Conflict("There is nothing to suggest from. Set up where the options come from, and refresh them.")
     matcher = Matcher([label for _, label in rows])
-    taken = set(MappedOrganization.objects.filter(mapping=mapping).values_list("value", flat=True))
+    taken = set(children(mapping).exclude(value=None).values_list("value", flat=True))
     found = Suggestions()
     for key, name in children(mapping, text, unmapped=True).values_list("pk", "name"):
         best = matcher.suggest(name)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from connections import xml_bodies
+from connections.answers.rules import holds
 from connections.exchange import Answer
 from connections.redaction import redact
 from connections.tokens import assertions
@@ -116,8 +117,7 @@ def signals(signal: Signal, answer: Answer, document: Any) -> bool:
     if signal.statuses and answer.status not in signal.statuses:
         return False
     found = paths.extract(document, signal.path)
-    values = found if isinstance(found, list) else [found]
-    return any((str(value) in signal.values if signal.values else bool(value)) for value in values)
+    return any(holds(value, signal.values) for value in (found if isinstance(found, list) else [found]))
 
 
 def lifetime(value: Any, form: str, *, now: datetime) -> float | None:

@@ -199,9 +199,7 @@ def _issuer(connection: Connection, definition: Definition, redirect: str) -> Is
         credentials = opened(connection, definition)
         check_destinations(connection, definition, credentials)
         return Issuer(definition, credentials, connection.settings, redirect, route_of(connection), network_of(connection))
-    except CallError as error:
-        raise Conflict(error.message) from None
-    except SecretError as error:
+    except (CallError, SecretError) as error:
         raise Conflict(str(error)) from None
 
 

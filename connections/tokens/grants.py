@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from connections.agents.route import Route
 from connections.auth import Credentials, scheme_of
@@ -18,6 +18,12 @@ from connections.transport import Transport
 from connections.values import stamp, values_of
 from integrations import expressions
 from integrations.definition import Definition, JwtAuth, LoginAuth, LoginStep, OAuth2Auth, Part, TokenPart
+
+NOBODY_AGREED: Final = "Nobody has agreed on the vendor's page yet. Authorize the connection."
+_ENDED: Final = (
+    "The access token has ended, and the vendor gave no refresh token with it, so that nothing but agreeing again gives another one. "
+    "Authorize the connection again."
+)
 
 
 @dataclass(frozen=True)
@@ -108,11 +114,7 @@ class Issuer:
         refresh = held.refresh or (self.credentials.get("refreshToken", "") if auth.grant_type == "refresh_token" else "")
         values = self.values(replace(held, refresh=refresh))
         if self.renews_by_refresh and not refresh:
-            raise TokenError(
-                "Nobody has agreed on the vendor's page yet, or the token has ended. Authorize the connection.",
-                permanent=True,
-                revoked=True,
-            )
+            raise TokenError(_ENDED if held.value else NOBODY_AGREED, permanent=True, revoked=True)
         if refresh and auth.grant_type not in ("client_credentials", "jwt_bearer"):
             outgoing = oauth.refresh_request(auth, self.credentials, values, refresh_token=refresh, redirect_uri=self.redirect_uri)
             try:

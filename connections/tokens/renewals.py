@@ -4,6 +4,9 @@ The rules are those of `connections.tokens.stores`: a lease, a second look, a jo
 after it. Here they cost a statement for a whole batch instead of several for each connection. New tokens are stored in
 the order in which they come, whatever has come since the last commit together: none waits for a slow vendor, and if a
 common transaction fails, each gets one of its own.
+
+The lease of a batch is renewed while it waits for slow vendors, and a request goes out only while it is sure to last longer
+than the request: otherwise somebody else could have used the refresh token up meanwhile.
 """
 
 from __future__ import annotations
@@ -24,7 +27,6 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from connections import states
@@ -48,9 +50,11 @@ from integrations.statements import update_each
 
 logger = logging.getLogger(__name__)
 
+_FAULT: Final = "Junction has a fault here; its log says more."
 BATCH: Final = 500  # connections of one task: a few seconds of work, so that a lost worker loses little
 THREADS: Final = 32
 _MOST_TOGETHER: Final = 100  # tokens in one transaction
+_TO_STORE: Final = 1.0  # seconds between an answer and the row that holds it
 
 
 @dataclass
@@ -66,11 +70,40 @@ class Job:
     elapsed_ms: int = 0
     token: Token | None = field(repr=False, default=None)
     error: TokenError | TransportError | None = None
+    is_late: bool = False
+    """Nobody was asked, because the lease might have ended before the answer."""
 
     @property
     def host(self) -> str:
         urls = self.issuer.definition.credential_urls
         return urlsplit(urls[-1]).netloc if urls else ""
+
+
+class Lease:
+    """The lease of a batch, on the clock of this process: taken a moment ago, renewed as long as something waits."""
+
+    def __init__(self, holder: str) -> None:
+        self.holder = holder
+        self._until = time.monotonic() + stores.LEASE.total_seconds()
+        self._spare = stores.LEASE.total_seconds() - settings.EGRESS_TOTAL_TIMEOUT
+
+    def outlasts_a_request(self) -> bool:
+        return time.monotonic() + settings.EGRESS_TOTAL_TIMEOUT + _TO_STORE < self._until
+
+    @property
+    def renew_every(self) -> float:
+        """Seconds: often enough that requests go on."""
+        return max(0.2, (self._spare - _TO_STORE) / 4)
+
+    def renew(self) -> None:
+        """For whatever of the batch still has it. A database that is away makes the rest late, and no worse."""
+        started = time.monotonic()
+        try:
+            Credential.objects.filter(lease_holder=self.holder).update(lease_until=timezone.now() + stores.LEASE)
+        except DatabaseError:
+            logger.warning("The leases of a batch of tokens could not be renewed; what waits is left for later.")
+        else:
+            self._until = started + stores.LEASE.total_seconds()
 
 
 class Pace:
@@ -105,18 +138,18 @@ def due_batches(*, limit: int = 20 * BATCH) -> list[list[str]]:
 
 def renew_batch(ids: Iterable[str | UUID], *, reason: str = "due") -> Counter[str]:
     """Renew the tokens of these connections; how many ended in which outcome."""
-    holder = uuid4().hex
     found: Counter[str] = Counter()
     done: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    jobs = list(_taken([UUID(str(one)) for one in ids], holder, reason, found))
+    lease = Lease(uuid4().hex)
+    jobs = list(_taken([UUID(str(one)) for one in ids], lease.holder, reason, found))
     if not jobs:
         return found
     transports = _Transports()
     with ThreadPoolExecutor(min(THREADS, len(jobs)), thread_name_prefix="tokens") as pool:
         for job in jobs:
-            pool.submit(_ask, job, transports, done)
-        for together in _as_they_come(done, len(jobs)):
-            found += _stored(together, holder)
+            pool.submit(_ask, job, transports, lease, done)
+        for together in _as_they_come(done, len(jobs), lease):
+            found += _stored(together, lease.holder)
     transports.close()
     return found
 
@@ -127,10 +160,8 @@ def renew_batch(ids: Iterable[str | UUID], *, reason: str = "due") -> Counter[st
 def _taken(ids: list[UUID], holder: str, reason: str, found: Counter[str]) -> Iterator[Job]:
     """The connections of which this worker holds the lease, with everything that a request needs."""
     now = timezone.now()
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    Credential.objects.filter(free, pk__in=ids, refresh_due_at__lte=now).update(
-        lease_holder=holder, lease_until=now + stores.LEASE, queued_until=None
-    )
+    taken = Credential.objects.to_renew(now).filter(pk__in=ids)
+    taken.update(lease_holder=holder, lease_until=now + stores.LEASE, queued_until=None)
     rows = list(
         Credential.objects.filter(pk__in=ids, lease_holder=holder).select_related(
             "connection__integration", "connection__organization", "connection__revision"
@@ -149,21 +180,18 @@ def _taken(ids: list[UUID], holder: str, reason: str, found: Counter[str]) -> It
         try:
             issuer = definitions.issuer(row)
             held = stores.held_in(row)
+            hidden = secrets_in(issuer.values(held), held, issuer.definition, issuer.credentials)
         except (CallError, SecretError, Refusal) as error:
             _cannot(row, holder, str(error))
             found["failed"] += 1
             continue
+        except Exception:  # a row that cannot be read must not hold up the others, now and at every look
+            logger.exception("The token of connection %s cannot be renewed by a fault of Junction.", row.pk)
+            _cannot(row, holder, _FAULT)
+            found["failed"] += 1
+            continue
         event = TokenEvent(connection_id=row.pk, reason=reason, generation=row.generation)
-        ready.append(
-            Job(
-                row,
-                held,
-                issuer,
-                event,
-                lost[row.pk, row.generation],
-                secrets_in(issuer.values(held), held, issuer.definition, issuer.credentials),
-            )
-        )
+        ready.append(Job(row, held, issuer, event, lost[row.pk, row.generation], hidden))
     # Every intent is in the database before the first request goes out.
     TokenEvent.objects.bulk_create([job.event for job in ready])
     yield from ready
@@ -222,9 +250,13 @@ class _Transports:
             transport.close()
 
 
-def _ask(job: Job, transports: _Transports, done: queue.SimpleQueue[Job]) -> None:
+def _ask(job: Job, transports: _Transports, lease: Lease, done: queue.SimpleQueue[Job]) -> None:
     """Fetch one token. No database is touched here."""
     PACE.wait(job.host)
+    if not lease.outlasts_a_request():
+        job.is_late = True
+        done.put(job)
+        return
     started = time.monotonic()
     try:
         network, route = job.issuer.network, job.issuer.route
@@ -237,7 +269,7 @@ def _ask(job: Job, transports: _Transports, done: queue.SimpleQueue[Job]) -> Non
         job.error = error
     except Exception:  # a fault of ours must not hold up the others, nor look like an answer
         logger.exception("Renewing the token of connection %s ended by a fault of Junction.", job.row.pk)
-        job.error = TokenError("Junction has a fault here; its log says more.")
+        job.error = TokenError(_FAULT)
     job.elapsed_ms = round((time.monotonic() - started) * 1000)
     done.put(job)
 
@@ -245,10 +277,17 @@ def _ask(job: Job, transports: _Transports, done: queue.SimpleQueue[Job]) -> Non
 # --- after it -------------------------------------------------------------------------------------------------------
 
 
-def _as_they_come(done: queue.SimpleQueue[Job], number: int) -> Iterator[list[Job]]:
-    """Whatever has come since the last look."""
+def _as_they_come(done: queue.SimpleQueue[Job], number: int, lease: Lease) -> Iterator[list[Job]]:
+    """Whatever has come since the last look; between the looks the lease is renewed."""
+    renew_at = time.monotonic() + lease.renew_every
     while number > 0:
-        together = [done.get()]
+        if time.monotonic() >= renew_at:
+            lease.renew()
+            renew_at = time.monotonic() + lease.renew_every
+        try:
+            together = [done.get(timeout=max(0.01, renew_at - time.monotonic()))]
+        except queue.Empty:
+            continue
         while len(together) < _MOST_TOGETHER:
             try:
                 together.append(done.get_nowait())
@@ -259,8 +298,14 @@ def _as_they_come(done: queue.SimpleQueue[Job], number: int) -> Iterator[list[Jo
 
 
 def _stored(together: list[Job], holder: str) -> Counter[str]:
+    late = [job for job in together if job.is_late]
     won = [job for job in together if job.token is not None]
-    found = Counter({name: count for name, count in (("renewed", len(won)), ("failed", len(together) - len(won))) if count})
+    counts = {"renewed": len(won), "failed": len(together) - len(won) - len(late), "late": len(late)}
+    found = Counter({name: count for name, count in counts.items() if count})
+    if late:
+        # Nobody was asked: as if the batch had not taken them; the next look does.
+        TokenEvent.objects.filter(pk__in=[job.event.pk for job in late]).delete()
+        Credential.objects.filter(pk__in=[job.row.pk for job in late], lease_holder=holder).update(lease_holder="", lease_until=None)
     if won:
         try:
             with transaction.atomic(durable=True):
@@ -291,9 +336,6 @@ def _store_together(jobs: list[Job], holder: str) -> None:
     if update_each(Credential, credentials) != len(jobs):
         raise _Changed
     update_each(TokenEvent, events)
-    again = [job.row.pk for job in jobs if job.row.connection.state == Connection.State.REAUTHORIZE]
-    for connection_id in again:
-        states.become(connection_id, Connection.State.UNTESTED, "", reason="token")
 
 
 def _store_alone(job: Job, holder: str) -> None:

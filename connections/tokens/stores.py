@@ -29,7 +29,7 @@ from connections.models import Connection, Credential, TokenEvent
 from connections.secrets import open_sealed, seal
 from connections.tokens.answers import Token, TokenError
 from connections.tokens.grants import Held
-from integrations.definition import TokenPart
+from integrations.definition import LoginAuth, TokenPart
 from integrations.definition.tokens import DEFAULT_LIFETIME
 
 logger = logging.getLogger(__name__)
@@ -40,8 +40,10 @@ Obtain = Callable[[Held], Token]
 LEASE: Final = timedelta(seconds=settings.EGRESS_TOTAL_TIMEOUT * 1.25 + 2)
 FIRST_PAUSE: Final = 15.0  # seconds after a failure; doubled each time
 LONGEST_PAUSE: Final = 900.0  # so that a dead one is tried four times an hour
-MOST_LOST: Final = 3  # answers in a row, before a person is asked
+MOST_LOST: Final = 3  # answers in a row, before a refusal of another kind means that the grant is used up
+REJECTED_AGAIN: Final = timedelta(seconds=5)  # younger than this, a token that came for a rejected one is not renewed for a rejection
 COMMIT_SECONDS: Final = 30.0  # for storing a new token while the database is busy or away
+LONGEST_WAIT: Final = 20.0  # seconds that a person waits for a renewal which is under way
 _EVENTS_KEPT: Final = 100  # of each connection
 
 # What a row looks like whose token is to be forgotten.
@@ -63,7 +65,7 @@ class TokenStore(Protocol):
     def held(self) -> Held: ...
 
     def renew(self, obtain: Obtain, *, rejected: str = "", reason: str = "needed") -> Held:
-        """A token to use; one that is equal to `rejected` is none. Raises `TokenError` and `TransportError`."""
+        """A token to use. One that is equal to `rejected` says that no better one is to be had now. Raises `TokenError` and `TransportError`."""
         ...
 
     def refuse(self, message: str) -> None:
@@ -97,32 +99,24 @@ class StoredTokens:
         self._id = connection_id
         self._auth = auth
         self._by_refresh = by_refresh
+        self._lease = lease_for(auth)
 
     def held(self) -> Held:
         return held_in(self._row())
 
     def renew(self, obtain: Obtain, *, rejected: str = "", reason: str = "needed") -> Held:
         holder = uuid4().hex
-        give_up = time.monotonic() + LEASE.total_seconds() + 5
+        give_up = time.monotonic() + self._lease.total_seconds() + 5
         pause = 0.05
         while True:
             row = self._row()
-            held, now = held_in(row), timezone.now()
-            usable = held if held.alive(now) and held.value != rejected else None
-            if usable and held.fresh(now) and reason != "manual":
-                return held
-            if row.retry_at and row.retry_at > now and reason != "manual":
-                if usable:
-                    return usable
-                raise TokenError(
-                    f"{row.connection.message or 'No token could be fetched.'} It is tried again at {row.retry_at:%H:%M:%S} UTC."
-                )
-            if row.connection.state == Connection.State.REAUTHORIZE and self._by_refresh and reason != "manual":
-                raise TokenError(row.connection.message, permanent=True, revoked=True)
-            if take(row, holder):
+            held = held_in(row)
+            if (settled := self._settled(row, held, rejected=rejected, reason=reason)) is not None:
+                return settled
+            if take(row, holder, self._lease):
                 break
-            if usable:
-                return usable
+            if held.alive(timezone.now()) and held.value != rejected:
+                return held
             if time.monotonic() > give_up:
                 raise TokenError("Another worker has been fetching the token for too long. Try again in a minute.")
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
@@ -132,13 +126,39 @@ class StoredTokens:
     def refuse(self, message: str) -> None:
         states.become(self._id, Connection.State.REAUTHORIZE, message, reason="call")
 
-    def _renew_as(self, holder: str, obtain: Obtain, *, rejected: str, reason: str) -> Held:
-        # The second look, under the lease.
-        row = self._row()
-        held, now = held_in(row), timezone.now()
-        if held.fresh(now) and held.value != rejected and reason != "manual":
-            release(row, holder)
+    def _settled(self, row: Credential, held: Held, *, rejected: str, reason: str) -> Held | None:
+        """The token to use where nobody is to be asked: it is fresh, or lives while a failure is waited for. None: ask.
+
+        Raises `TokenError` where nobody is to be asked and there is no token: in the pause after a failure, or for good.
+        """
+        if reason == "manual":
+            return None
+        now = timezone.now()
+        usable = held if held.alive(now) and held.value != rejected else None
+        if usable and held.fresh(now):
             return held
+        if row.retry_at and row.retry_at > now:
+            if usable:
+                return usable
+            raise TokenError(f"{row.connection.message or 'No token could be fetched.'} It is tried again at {row.retry_at:%H:%M:%S} UTC.")
+        if row.connection.state == Connection.State.REAUTHORIZE and self._by_refresh:
+            raise TokenError(row.connection.message, permanent=True, revoked=True)
+        if rejected and held.value == rejected and _was_just_renewed_for_a_rejection(row, now):
+            return held
+        return None
+
+    def _renew_as(self, holder: str, obtain: Obtain, *, rejected: str, reason: str) -> Held:
+        # The second look, under the lease: whoever had it before may have got a token, or an answer that there is none.
+        row = self._row()
+        held = held_in(row)
+        try:
+            settled = self._settled(row, held, rejected=rejected, reason=reason)
+        except TokenError:
+            release(row, holder)
+            raise
+        if settled is not None:
+            release(row, holder)
+            return settled
         event, lost = journal(row, reason)
         started = time.monotonic()
         try:
@@ -247,16 +267,38 @@ def sealed(connection_id: Any, held: Held) -> str:
     return seal({name: value for name, value in content.items() if value}, context=f"credential:{connection_id}")
 
 
-def take(row: Credential, holder: str) -> bool:
+def lease_for(auth: Any) -> timedelta:
+    """How long a lease is held for a method's token: as long as all the requests may take that it makes for one."""
+    if isinstance(auth, LoginAuth):
+        number = len(auth.steps) + (auth.refresh_step is not None)
+    else:
+        # A refresh that is refused, and then the password once more.
+        number = 2 if getattr(auth, "grant_type", "") in ("password", "none") else 1
+    return LEASE * max(1, number)
+
+
+def take(row: Credential, holder: str, lease: timedelta = LEASE) -> bool:
     """Take the lease of a row as it was read, if nobody else has it."""
     now = timezone.now()
     free = Q(lease_until=None) | Q(lease_until__lt=now)
-    taken = Credential.objects.filter(free, pk=row.pk, generation=row.generation).update(lease_holder=holder, lease_until=now + LEASE)
+    taken = Credential.objects.filter(free, pk=row.pk, generation=row.generation).update(lease_holder=holder, lease_until=now + lease)
     return bool(taken)
 
 
 def release(row: Credential, holder: str) -> None:
     Credential.objects.filter(pk=row.pk, lease_holder=holder).update(lease_holder="", lease_until=None)
+
+
+def _was_just_renewed_for_a_rejection(row: Credential, now: datetime) -> bool:
+    """Whether a token that a vendor rejects is seconds old and came because the one before it was rejected: yet another one does not help.
+
+    Some vendors answer 401 where an account may not call; without this each such call would cost a token, and take the
+    present one away from whoever works with it.
+    """
+    made = TokenEvent.objects.filter(connection=row.pk, generation=row.generation - 1, outcome=TokenEvent.Outcome.RENEWED).first()
+    if made is None or made.reason != "rejected":
+        return False
+    return now - made.at < REJECTED_AGAIN + timedelta(milliseconds=made.elapsed_ms)
 
 
 def journal(row: Credential, reason: str) -> tuple[TokenEvent, int]:
@@ -288,7 +330,8 @@ def store(row: Credential, holder: str, event: TokenEvent, held: Held, *, elapse
             elapsed_ms=elapsed_ms,
             next_due_at=held.due_at,
         )
-        if stored and row.connection.state == Connection.State.REAUTHORIZE:
+        # That a vendor gives tokens does not mean that it takes them again: only a person who asked for one wants to know anew.
+        if stored and event.reason == "manual" and row.connection.state == Connection.State.REAUTHORIZE:
             states.become(row.pk, Connection.State.UNTESTED, "", reason="token")
     return held if stored else None
 
@@ -304,7 +347,7 @@ def failure(
     elapsed_ms: int,
 ) -> str:
     """Write down a failure: for good where the grant is gone, else with a pause that grows. The sentence that people see."""
-    revoked = by_refresh and (getattr(error, "revoked", False) or lost >= MOST_LOST)
+    revoked = by_refresh and (getattr(error, "revoked", False) or (lost >= MOST_LOST and error.permanent))
     message = error.message
     if revoked and lost:
         message = f"An answer of the token endpoint was lost with a worker, and the token it replaced is used up. {message}"
@@ -376,17 +419,33 @@ def adopt(before: Snapshot, held: Held, *, reason: str, elapsed_ms: int = 0) -> 
         return True
 
 
-def forget(connection_id: UUID, *, grant_too: bool) -> Held:
-    """Drop the access token, so that the next call fetches one; with `grant_too` the refresh token and all that came along.
+def drop_access_token(connection_id: UUID) -> Held:
+    """Forget the access token, so that the next call fetches one; the grant stays, and what is held of it is given.
 
-    Gives what is held then. Raises `SecretError`.
+    Whoever is renewing the token just now is left alone: the refresh token may be used up already, and what comes is new
+    anyway. Raises `SecretError`.
     """
     while True:
         row = Credential.objects.get(pk=connection_id)
-        held = Held() if grant_too else replace(held_in(row), value="", cookies={}, expires_at=None, due_at=None)
-        columns = kept_columns(connection_id, held) if held.refresh or held.kept else FORGOTTEN
-        if Credential.objects.filter(pk=connection_id, generation=row.generation).update(**columns, generation=F("generation") + 1):
+        held = replace(held_in(row), value="", cookies={}, expires_at=None, due_at=None)
+        columns = {name: value for name, value in FORGOTTEN.items() if not name.startswith("lease_")}
+        if held.refresh or held.kept:
+            columns["token_sealed"] = sealed(connection_id, held)
+        if Credential.objects.filter(pk=connection_id, generation=row.generation).update(**columns):
             return held
+
+
+def forget(connection_id: UUID) -> None:
+    """Forget tokens and grant."""
+    Credential.objects.filter(pk=connection_id).update(**FORGOTTEN, generation=F("generation") + 1)
+
+
+def wait_for_renewal(connection_id: UUID) -> None:
+    """Wait until nobody is renewing a connection's token, for LONGEST_WAIT at most: what is given up then is the newest."""
+    give_up = time.monotonic() + LONGEST_WAIT
+    renewing = Credential.objects.filter(pk=connection_id).exclude(lease_holder="")
+    while renewing.filter(lease_until__gte=timezone.now()).exists() and time.monotonic() < give_up:
+        time.sleep(0.1)
 
 
 def trim_events() -> int:

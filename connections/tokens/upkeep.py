@@ -40,7 +40,7 @@ def renew(*, connection: Connection) -> Connection:
 def clear(*, connection: Connection) -> Connection:
     """Drop the cached access token: the next call fetches another one. The refresh token stays."""
     try:
-        held = stores.forget(connection.pk, grant_too=False)
+        held = stores.drop_access_token(connection.pk)
     except SecretError as error:
         raise Refusal(str(error)) from None
     definition = definition_of(connection)
@@ -53,8 +53,9 @@ def clear(*, connection: Connection) -> Connection:
 
 def disconnect(*, connection: Connection) -> str:
     """Give the grant back: revoke it at the vendor, forget it here. A sentence if the vendor could not be told, else ""."""
+    stores.wait_for_renewal(connection.pk)  # else the token that comes in the next moment would live on at the vendor
     problem = revoke(connection=connection)
-    stores.forget(connection.pk, grant_too=True)
+    stores.forget(connection.pk)
     if authorization.needs_browser(definition_of(connection)):
         _needs_authorization(connection, "It was disconnected. Authorize the connection to use it again.")
     return problem
@@ -62,6 +63,7 @@ def disconnect(*, connection: Connection) -> str:
 
 def delete(*, connection: Connection) -> str:
     """Revoke at the vendor, then delete. A sentence if the vendor could not be told, else ""."""
+    stores.wait_for_renewal(connection.pk)
     problem = revoke(connection=connection)
     services.delete(connection=connection)
     return problem

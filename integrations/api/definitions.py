@@ -6,7 +6,7 @@ from typing import Any
 
 from integrations.definition import AUTH_CLASSES, PRESETS, Definition, OAuth2Auth
 from integrations.models import Integration, Revision
-from integrations.refusals import Invalid
+from integrations.refusals import Invalid, check_known
 
 # Flat fields that an integration may carry beside or instead of `auth`, by the method of authentication they belong to.
 FLAT_FIELDS = {
@@ -50,11 +50,9 @@ KNOWN_FIELDS = frozenset(
 )
 
 
-def check_known(payload: dict[str, Any]) -> None:
+def check_fields(payload: dict[str, Any]) -> None:
     """Refuse fields that nobody would read, so that a misspelt one is not lost silently."""
-    unknown = sorted(set(payload) - KNOWN_FIELDS - {"_links", "_embedded", *READ_ONLY_FIELDS})
-    if unknown:
-        raise Invalid({field: ["This field is not known."] for field in unknown})
+    check_known(payload, {*KNOWN_FIELDS, "_links", "_embedded", *READ_ONLY_FIELDS})
 
 
 READ_ONLY_FIELDS = (

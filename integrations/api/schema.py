@@ -55,6 +55,11 @@ class AccountField(serializers.JSONField):
     pass
 
 
+@extend_schema_field({"nullable": True, "allOf": [reference("RateLimit")]})
+class RateLimitField(serializers.JSONField):
+    pass
+
+
 @extend_schema_field({"nullable": True, "allOf": [reference("Webhook")]})
 class WebhookField(serializers.JSONField):
     pass
@@ -135,7 +140,7 @@ class IntegrationRequest(serializers.Serializer):
     ping = PingField(required=False)
     account = AccountField(required=False, help_text="The request that tells whose account a connection uses")
     pagination = PaginationField(required=False)
-    rateLimit = serializers.DictField(required=False, help_text="What the vendor says about too many calls, besides Retry-After")
+    rateLimit = RateLimitField(required=False, help_text="What the vendor says about too many calls, besides Retry-After")
     mediaTypes = MediaTypesField(required=False)
     errors = ErrorRulesField(required=False)  # type: ignore[assignment]  # a member of the document
     errorExpression = serializers.CharField(required=False, help_text="{{response.error}}: a value makes a successful answer a failure")
@@ -216,7 +221,7 @@ class IntegrationDocument(serializers.Serializer):
     ping = PingField(allow_null=True)
     account = AccountField(allow_null=True)
     pagination = PaginationField()
-    rateLimit = serializers.DictField()
+    rateLimit = RateLimitField()
     mediaTypes = MediaTypesField()
     errors = ErrorRulesField()  # type: ignore[assignment]  # a member of the document
     errorExpression = serializers.CharField()

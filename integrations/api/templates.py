@@ -20,7 +20,7 @@ from integrations.api.schema import IntegrationDocument, TemplateCollection, Tem
 from integrations.api.views import json_object
 from integrations.models import IntegrationTemplate, Role
 from integrations.permissions import check_builder, is_uuid, organization_for, signed_in
-from integrations.refusals import Invalid
+from integrations.refusals import Invalid, check_known
 
 PATH = "/api/integration-templates"
 
@@ -103,8 +103,7 @@ class TemplateIntegrationsView(APIView):
     def post(self, request: Request, key: str) -> Response:
         payload = json_object(request) if request.data else {}
         template = _template_for(request.user, key)
-        if unknown := sorted(set(payload) - {"name", "organization"}):
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, {"name", "organization"})
         name = payload.get("name") or ""
         if not isinstance(name, str):
             raise Invalid({"name": ["Enter text."]})

@@ -3,10 +3,10 @@
 from django.urls import include, path
 
 from integrations.api import gallery, requests, templates, views
-from integrations.organizations.api import views as organizations
 
 urlpatterns = [
     path("", include("integrations.access.api.urls")),
+    path("", include("integrations.organizations.api.urls")),
     path("", include("integrations.sharing.api.urls")),
     path("integrations", views.IntegrationsView.as_view(), name="api-integration-list"),
     path("integrations/<str:key>", views.IntegrationView.as_view(), name="api-integration"),
@@ -15,16 +15,6 @@ urlpatterns = [
     path("integrations/<str:key>/install-requests", requests.AskView.as_view(), name="api-integration-ask"),
     path("install-requests", requests.InstallRequestsView.as_view(), name="api-install-request-list"),
     path("install-requests/<uuid:pk>/decision", requests.DecisionView.as_view(), name="api-install-request-decide"),
-    path("organizations", organizations.OrganizationsView.as_view(), name="api-organization-list"),
-    path("organizations/<str:key>", organizations.OrganizationView.as_view(), name="api-organization"),
-    path("organizations/<str:key>/move", organizations.MoveView.as_view(), name="api-organization-move"),
-    path("organizations/<str:key>/members", organizations.MembersView.as_view(), name="api-member-list"),
-    path("organizations/<str:key>/members/<str:username>", organizations.MemberView.as_view(), name="api-member"),
-    path("organizations/<str:key>/environments", organizations.EnvironmentsView.as_view(), name="api-environment-list"),
-    path("organizations/<str:key>/environments/<str:environment>", organizations.EnvironmentView.as_view(), name="api-environment"),
-    path("organizations/<str:key>/invitations", organizations.InvitationsView.as_view(), name="api-invitation-list"),
-    path("organizations/<str:key>/invitations/<uuid:pk>", organizations.InvitationView.as_view(), name="api-invitation"),
-    path("audit", organizations.AuditView.as_view(), name="api-audit"),
     path("integration-templates", templates.TemplatesView.as_view(), name="api-template-list"),
     path("integration-templates/<path:key>/integrations", templates.TemplateIntegrationsView.as_view(), name="api-template-integrations"),
     path("integration-templates/<path:key>", templates.TemplateView.as_view(), name="api-template"),

@@ -97,7 +97,7 @@ class IntegrationsView(APIView):
     )
     def post(self, request: Request) -> Response:
         payload = json_object(request)
-        definitions.check_known(payload)
+        definitions.check_fields(payload)
         payload = definitions.with_default_method(payload)
         organization = organization_for(request.user, Role.BUILDER, _key_of(payload.pop("organization", None)))
         check_builder(organization)
@@ -151,7 +151,7 @@ class IntegrationView(APIView):
     )
     def put(self, request: Request, key: str) -> Response:
         payload = json_object(request)
-        definitions.check_known(payload)
+        definitions.check_fields(payload)
         integration = integration_for(request.user, key, edit=True)
         with transaction.atomic():
             _unchanged(request, integration)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from integrations.definition.parts import Formula, HeaderName, Part, Path, choice
 from integrations.definition.statuses import StatusPatterns, names
+from integrations.definition.tokens import Signal
 
 
 class BodyWait(Part):
@@ -40,6 +41,7 @@ class RateLimit(Part):
     or milliseconds since 1970, or a date); of several the longest wait counts. `remaining_header` names the header that
     says 0 when nothing is left. `statuses` (429, 503, 5xx) replace those that are repeated otherwise.
 
+    `limited` describes further answers that mean too many calls, whatever their status: statuses, a path and values.
     JSONata over `status`, `headers` (names in lower case) and `body` says the rest: `limited_expression` whether an answer, of whatever
     status, means that there were too many calls; `wait_expression` how many seconds to wait, `reset_expression` from when on calls
     are welcome.
@@ -50,9 +52,17 @@ class RateLimit(Part):
     remaining_header: HeaderName = ""
     statuses: StatusPatterns = Field(default_factory=list)
     body: BodyWait | None = None
+    limited: Signal = Field(default_factory=Signal)
     limited_expression: Formula = ""
     wait_expression: Formula = ""
     reset_expression: Formula = ""
+
+    @field_validator("limited")
+    @classmethod
+    def _values_have_a_path(cls, value: Signal) -> Signal:
+        if value.values and not value.path:
+            raise ValueError("Values are compared with what stands at a path. Enter the path.")
+        return value
 
     def names(self, status: int) -> bool:
         """Whether a status is among `statuses`."""

@@ -60,7 +60,7 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
 
     def _allowing(self, user: Any, role: str, level: Level) -> Self:
         shared = Share.objects.giving(user, level).values("integration")
-        return self.filter(Q(organization__in=Organization.objects.visible_to(user, role)) | Q(pk__in=shared))
+        return self.filter(Organization.objects.reach(user, role) | Q(pk__in=shared))
 
     def lent_to(self, user: Any) -> Self:
         """Those that the person may run whatever their role is: shared with them or with a team of theirs."""
@@ -85,7 +85,7 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
         used = self.model.objects.filter(connections__organization__in=mine).values("pk")
         published = Q(status=Status.PUBLISHED, organization__in=Organization.ids_in(paths)) & ~Q(sharing=SharingPolicy.DENY)
         shared = Share.objects.naming(user).values("integration")
-        return self.filter(Q(organization__in=mine) | published | Q(pk__in=used) | Q(pk__in=shared))
+        return self.filter(Organization.objects.reach(user) | published | Q(pk__in=used) | Q(pk__in=shared))
 
     def installable_by(self, organization: Organization, user: Any = None) -> Self:
         """What it can connect to: published by itself, by one above it that allows it or has approved its request, or shared.
@@ -124,7 +124,8 @@ class IntegrationQuerySet(models.QuerySet["Integration"]):
     @staticmethod
     def _shared(organization: Organization, user: Any) -> Q:
         """Shared with the organization or with one above it, or with the person."""
-        shared = Q(pk__in=Share.objects.filter(organization__in=organization.ancestor_ids).values("integration"))
+        in_tree = Share.objects.filter(integration__organization__path__startswith=f"{organization.ancestor_ids[0].hex}/")
+        shared = Q(pk__in=in_tree.filter(organization__in=organization.ancestor_ids).values("integration"))
         if user is not None:
             shared |= Q(pk__in=Share.objects.personal(user).values("integration"))
         return shared
@@ -163,7 +164,7 @@ class Integration(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
-        indexes = [models.Index(fields=["status", "organization"])]
+        indexes = [models.Index(fields=["status", "organization"]), models.Index(fields=["name", "id"], name="integrations_by_name")]
 
     def __str__(self) -> str:
         return self.name
@@ -198,12 +199,11 @@ class Integration(models.Model):
 class InstallRequestQuerySet(models.QuerySet["InstallRequest"]):
     def visible_to(self, user: Any) -> Self:
         """Those that the user may decide on, and those of organizations in which the user connects."""
-        decides = Q(integration__organization__in=Organization.objects.visible_to(user, Role.ADMIN))
-        asks = Q(organization__in=Organization.objects.visible_to(user, Role.OPERATOR))
-        return self.filter(decides | asks)
+        decides = Organization.objects.reach(user, Role.ADMIN, "integration__organization")
+        return self.filter(decides | Organization.objects.reach(user, Role.OPERATOR))
 
     def decidable_by(self, user: Any) -> Self:
-        return self.filter(integration__organization__in=Organization.objects.visible_to(user, Role.ADMIN))
+        return self.filter(Organization.objects.reach(user, Role.ADMIN, "integration__organization"))
 
 
 class InstallRequest(models.Model):
@@ -230,6 +230,10 @@ class InstallRequest(models.Model):
     class Meta:
         ordering = ["-created_at", "id"]
         constraints = [models.UniqueConstraint(fields=["integration", "organization"], name="one_request_per_organization")]
+        indexes = [
+            models.Index(fields=["-created_at", "id"], name="requests_newest_first"),
+            models.Index(fields=["-state", "-created_at", "id"], name="requests_open_first"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.organization} asks for {self.integration}"

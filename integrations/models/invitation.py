@@ -66,6 +66,11 @@ class Invitation(models.Model):
         return f"link-{self.pk}"
 
     @property
+    def is_backed(self) -> bool:
+        """Whether its maker may still invite: a link that an admin kept must not lead back in once they, or the organization, have gone."""
+        return self.created_by is not None and self.organization.is_open_to(self.created_by, Role.ADMIN)
+
+    @property
     def token(self) -> str:
         """The part of the link that only Junction can make."""
         return signing.Signer(salt=_SALT).sign(str(self.pk))

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Self
 
 from django.contrib.auth.models import AbstractUser
@@ -40,7 +41,15 @@ class Role(models.TextChoices):
 
 
 # Roles by user, as long as `remembering_roles` lasts.
-_remembered: ContextVar[dict[Any, list[tuple[str, str]]] | None] = ContextVar("remembered", default=None)
+_remembered: ContextVar[dict[Any, Roles] | None] = ContextVar("remembered", default=None)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Path and role of each membership of a user, topmost first; and how many trees there are."""
+
+    held: list[tuple[str, str]]
+    trees: int
 
 
 @contextmanager
@@ -53,13 +62,14 @@ def remembering_roles() -> Iterator[None]:
         _remembered.reset(token)
 
 
-def _roles_of(user_id: Any) -> list[tuple[str, str]]:
-    """Path and role of each membership, topmost first."""
+def _roles_of(user_id: Any) -> Roles:
     known = _remembered.get()
     if known is not None and user_id in known:
         return known[user_id]
-    rows = Membership.objects.filter(user=user_id).order_by("organization__path").values_list("organization__path", "role")
-    found = list(rows)
+    tops = Organization.objects.filter(parent=None).order_by().values("parent").annotate(number=models.Count("pk")).values("number")
+    rows = Membership.objects.filter(user=user_id).order_by("organization__path").annotate(trees=models.Subquery(tops))
+    paths = list(rows.values_list("organization__path", "role", "trees"))
+    found = Roles([(path, role) for path, role, _ in paths], paths[0][2] if paths else 0)
     if known is not None:
         known[user_id] = found
     return found
@@ -80,7 +90,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
     def roots_of(self, user: Any, role: str = Role.VIEWER) -> list[str]:
         """Paths of the organizations in which a membership gives the user at least `role`; what is below one of them is left out."""
         found: list[str] = []
-        for path, held in _roles_of(user.pk):
+        for path, held in _roles_of(user.pk).held:
             if held in Role.at_least(role) and (not found or not path.startswith(found[-1])):
                 found.append(path)
         return found
@@ -92,6 +102,19 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         if user.is_superuser:
             return self.all()
         return self.below_paths(self.roots_of(user, role))
+
+    def reach(self, user: Any, role: str = Role.VIEWER, field: str = "organization") -> models.Q:
+        """The same as a condition on rows with an organization. Where the user sees all of them it restricts nothing, and costs nothing."""
+        if self._are_all_open_to(user, role):
+            return ~models.Q(pk__in=[])
+        return models.Q(**{f"{field}__in": self.visible_to(user, role)})
+
+    def _are_all_open_to(self, user: Any, role: str) -> bool:
+        """Whether the user holds the role at the top of each tree."""
+        if not getattr(user, "is_authenticated", False) or not user.is_active:
+            return False
+        tops = [path for path in self.roots_of(user, role) if path.count("/") == 1]
+        return user.is_superuser or 0 < len(tops) == _roles_of(user.pk).trees
 
 
 class Organization(models.Model):
@@ -109,11 +132,13 @@ class Organization(models.Model):
         null=True, blank=True, help_text="The feature preview Custom Integrations. Unset: as the organization above; at the top: enabled."
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
 
     objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         ordering = ["path"]
+        indexes = [models.Index(fields=["name", "id"], name="organizations_by_name")]
 
     def __str__(self) -> str:
         return self.name

@@ -64,17 +64,17 @@ class ShareQuerySet(models.QuerySet["Share"]):
 
     def naming(self, user: Any) -> Self:
         """Shares by which the user sees an integration: with the person, with a team of theirs, with an organization of theirs."""
-        return self.filter(_personal(user) | _here_or_above(user)) if _is_somebody(user) else self.none()
+        return self.filter(_reaching(user, Role.VIEWER)) if _is_somebody(user) else self.none()
 
     def personal(self, user: Any) -> Self:
         """Shares with the person or with a team of theirs, which count whatever their role is."""
-        return self.filter(_personal(user)) if _is_somebody(user) else self.none()
+        return self.filter(_reaching(user)) if _is_somebody(user) else self.none()
 
     def giving(self, user: Any, level: Level) -> Self:
         """Shares by which the user may do what the level says."""
         if not _is_somebody(user):
             return self.none()
-        return self.filter(_personal(user) | _here_or_above(user, ROLE_FOR[level]), level__gte=level)
+        return self.filter(_reaching(user, ROLE_FOR[level]), level__gte=level)
 
 
 class Share(models.Model):
@@ -94,6 +94,7 @@ class Share(models.Model):
 
     class Meta:
         ordering = ["created_at", "id"]
+        indexes = [models.Index(fields=["integration", "created_at", "id"], name="shares_of_integration")]
         constraints = [
             models.UniqueConstraint(fields=["integration", "user"], name="one_share_per_user"),
             models.UniqueConstraint(fields=["integration", "team"], name="one_share_per_team"),
@@ -118,8 +119,19 @@ def _is_somebody(user: Any) -> bool:
     return bool(getattr(user, "is_authenticated", False) and user.is_active)
 
 
-def _personal(user: Any) -> Q:
-    return Q(user=user) | Q(team__in=Team.objects.of(user))
+def _reaching(user: Any, role: str | None = None) -> Q:
+    """Shares with the person or with a team of theirs; with a role also those with organizations where they have it, and above these.
+
+    A share counts within the tree of the integration's owner: not for a person who has left it, and not for an organization or a team
+    that was moved away.
+    """
+    condition = Q(pk__in=[])
+    for top in sorted({path.partition("/")[0] for path in Organization.objects.roots_of(user)}):
+        reached = Q(user=user) | Q(team__in=Team.objects.of(user), team__organization__path__startswith=f"{top}/")
+        if role:
+            reached |= _here_or_above(user, role) & Q(organization__path__startswith=f"{top}/")
+        condition |= Q(integration__organization__path__startswith=f"{top}/") & reached
+    return condition
 
 
 def _here_or_above(user: Any, role: str = Role.VIEWER) -> Q:

@@ -12,13 +12,14 @@ from django.views.decorators.http import require_POST
 from integrations.models import Role
 from integrations.organizations import environments
 from integrations.organizations.forms import EnvironmentForm
-from integrations.organizations.pages import organization_of, show
+from integrations.organizations.pages import show
+from integrations.permissions import organization_named
 from integrations.refusals import Refusal
 
 
 @require_POST
 def new(request: HttpRequest, slug: str) -> HttpResponse:
-    organization = organization_of(request, slug, Role.ADMIN)
+    organization = organization_named(request.user, slug, Role.ADMIN)
     form = EnvironmentForm(request.POST)
     if form.is_valid():
         try:
@@ -33,7 +34,7 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def delete(request: HttpRequest, slug: str, pk: UUID) -> HttpResponse:
-    organization = organization_of(request, slug, Role.ADMIN)
+    organization = organization_named(request.user, slug, Role.ADMIN)
     found = organization.environments.select_related("organization").filter(pk=pk).first()
     if found is None:
         raise Http404

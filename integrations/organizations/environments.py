@@ -81,6 +81,12 @@ def create(*, organization: Organization, name: Any) -> Environment:
     return made
 
 
+def bring_along(*, environment: Environment, organization: Organization) -> None:
+    """Give a moved organization an environment of one that it left, so that what is connected in it stays where it is."""
+    made = Environment.objects.create(organization=organization, name=environment.name, slug=environment.slug)
+    _record(made, "environment created", after={"slug": made.slug}, note=f"Came along from {environment.organization}")
+
+
 def delete(*, environment: Environment) -> None:
     """Remove an environment; refused while something is connected in it, here or below."""
     with transaction.atomic():

@@ -16,14 +16,14 @@ from integrations.middleware import SESSION_KEY
 from integrations.models import Invitation, Membership, Role
 from integrations.organizations import members
 from integrations.organizations.forms import InvitationForm, JoinForm, MemberFieldsForm
-from integrations.organizations.pages import REFUSED, organization_of, show
-from integrations.permissions import signed_in
+from integrations.organizations.pages import REFUSED, show
+from integrations.permissions import organization_named, signed_in
 from integrations.refusals import Refusal
 
 
 @require_POST
 def invite(request: HttpRequest, slug: str) -> HttpResponse:
-    organization = organization_of(request, slug, Role.ADMIN)
+    organization = organization_named(request.user, slug, Role.ADMIN)
     form = InvitationForm(request.POST)
     if form.is_valid():
         try:
@@ -40,7 +40,7 @@ def invite(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def withdraw(request: HttpRequest, slug: str, pk: UUID) -> HttpResponse:
-    organization = organization_of(request, slug, Role.ADMIN)
+    organization = organization_named(request.user, slug, Role.ADMIN)
     invitation = Invitation.objects.filter(organization=organization, pk=pk).first()
     if invitation is None:
         raise Http404
@@ -123,7 +123,7 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _membership(request: HttpRequest, slug: str, pk: int) -> Membership:
-    organization = organization_of(request, slug, Role.ADMIN)
+    organization = organization_named(request.user, slug, Role.ADMIN)
     found = Membership.objects.select_related("user", "organization").filter(organization=organization, pk=pk).first()
     if found is None:
         raise Http404

@@ -98,7 +98,7 @@ def withdraw(*, invitation: Invitation) -> None:
 
 def open_invitation(token: str) -> Invitation:
     """The invitation of a link. Raises `Conflict` with what is wrong: unknown, used, withdrawn or expired."""
-    found = Invitation.objects.of_token(token).select_related("organization").first()
+    found = Invitation.objects.of_token(token).select_related("organization", "created_by").first()
     if found is None:
         raise Conflict("This link is not whole, or the organization is gone. Copy all of it, or ask for a new one.")
     _check_open(found)
@@ -175,7 +175,7 @@ def _keep_an_admin(membership: Membership) -> None:
 
 
 def _held(invitation: Invitation) -> Invitation:
-    found = Invitation.objects.select_for_update(of=("self",)).select_related("organization").filter(pk=invitation.pk).first()
+    found = Invitation.objects.select_for_update(of=("self",)).select_related("organization", "created_by").filter(pk=invitation.pk).first()
     if found is None:
         raise Conflict("This invitation does not exist any more. Ask for a new one.")
     _check_open(found)
@@ -189,6 +189,8 @@ def _check_open(invitation: Invitation) -> None:
         raise Conflict("This invitation was withdrawn. Ask for a new one.")
     if invitation.expires_at <= timezone.now():
         raise Conflict(f"This invitation ended on {_day(invitation.expires_at)}. Ask for a new one.")
+    if not invitation.is_backed:
+        raise Conflict("Whoever made this invitation is no admin here any more, so that it has ended. Ask for a new one.")
 
 
 def _use(invitation: Invitation, user: User) -> None:

@@ -8,18 +8,19 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from integrations.forms import RefusableForm
 from integrations.models import Organization, Role
-from integrations.organizations import environments, members, tree
-from integrations.organizations.choices import listed, offered
+from integrations.organizations import environments, members, moving, tree
+from integrations.organizations.choices import listed, mark_parents, offered
 from integrations.organizations.forms import EnvironmentForm, InvitationForm, MoveForm, OrganizationForm
 from integrations.paging import page_of
-from integrations.permissions import signed_in
+from integrations.permissions import organization_named, signed_in
 from integrations.refusals import Invalid, Refusal
 
 PER_PAGE = 25
@@ -27,22 +28,15 @@ REFUSED = 422
 SHOWN = 100  # members on the page of an organization
 
 
-def organization_of(request: HttpRequest, slug: str, role: str = Role.VIEWER) -> Organization:
-    """The organization that the user sees; with a role one in which the user has it. Strangers get 404, lower roles 403."""
-    found = Organization.objects.visible_to(request.user).select_related("parent").filter(slug=slug).first()
-    if found is None:
-        raise Http404
-    if not found.is_open_to(request.user, role):
-        raise PermissionDenied
-    return found
-
-
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
     """Everything that the user sees, by name."""
     query = request.GET.get("q", "").strip()
-    rows = listed(request.user, query).annotate(child_count=Count("children")).order_by("name", "pk")
+    # Counted only for those that are shown: a join would group all of them.
+    below = Organization.objects.order_by().filter(parent=OuterRef("pk")).values("parent").annotate(number=Count("pk")).values("number")
+    rows = listed(request.user, query).annotate(child_count=Coalesce(Subquery(below), 0)).order_by("name", "pk")
     page = page_of(rows, request.GET.get("page"), PER_PAGE)
+    mark_parents(request.user, page)
     context = {"page": page, "query": query, "may_create": Organization.objects.visible_to(request.user, Role.ADMIN).exists()}
     return render(request, "organizations/list.html", context)
 
@@ -57,7 +51,7 @@ def search(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """A new organization below one that the user administers."""
-    parent = organization_of(request, request.GET.get("parent") or _current(request).slug, Role.ADMIN)
+    parent = organization_named(request.user, request.GET.get("parent") or _current(request).slug, Role.ADMIN)
     form = OrganizationForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
@@ -73,7 +67,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
     """What an organization is, who belongs to it, and what is below it; admins change it here."""
-    organization = organization_of(request, slug, Role.ADMIN if request.method == "POST" else Role.VIEWER)
+    organization = organization_named(request.user, slug, Role.ADMIN if request.method == "POST" else Role.VIEWER)
     form = OrganizationForm(request.POST if request.method == "POST" else None, initial=OrganizationForm.shown(organization))
     if form.is_bound and form.is_valid():
         try:
@@ -99,7 +93,7 @@ def show(request: HttpRequest, organization: Organization, **forms: RefusableFor
         "children": organization.children.order_by("name")[:SHOWN],
         "child_count": organization.children.count(),
         "members": Paginator(listed, SHOWN).get_page(request.GET.get("page")),
-        "invitations": organization.invitations.open().select_related("created_by") if admin else [],
+        "invitations": organization.invitations.open().select_related("organization", "created_by") if admin else [],
         "roles": Role.choices,
         "invitation_form": InvitationForm(),
         "environments": environments.known_to(organization),
@@ -119,7 +113,7 @@ def show(request: HttpRequest, organization: Organization, **forms: RefusableFor
 @require_http_methods(["GET", "POST"])
 def move(request: HttpRequest, slug: str) -> HttpResponse:
     """Two steps: which parent, then what changes. Nothing is moved before that was shown and confirmed."""
-    organization = organization_of(request, slug, Role.ADMIN)
+    organization = organization_named(request.user, slug, Role.ADMIN)
     user = signed_in(request)
     if not tree.may_place(user, organization):
         raise PermissionDenied
@@ -129,9 +123,9 @@ def move(request: HttpRequest, slug: str) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             parent = _parent(request, form.cleaned_data["parent"])
-            context["change"] = tree.preview(organization=organization, parent=parent)
+            context["change"] = moving.preview(organization=organization, parent=parent)
             if request.method == "POST":
-                tree.move(organization=organization, parent=parent)
+                moving.move(organization=organization, parent=parent)
                 messages.success(request, f"{organization} is now {f'below {parent}' if parent else 'at the top'}.")
                 return redirect("organization-detail", organization.slug)
         except Refusal as refusal:
@@ -159,7 +153,7 @@ def _parent(request: HttpRequest, text: str) -> Organization | None:
 @require_http_methods(["GET", "POST"])
 def delete(request: HttpRequest, slug: str) -> HttpResponse:
     """Asks first where scripts are off; refused while something is in it."""
-    organization = organization_of(request, slug, Role.ADMIN)
+    organization = organization_named(request.user, slug, Role.ADMIN)
     if not tree.may_place(signed_in(request), organization):
         raise PermissionDenied
     if request.method == "GET":
@@ -183,7 +177,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def preview_set(request: HttpRequest) -> HttpResponse:
-    organization = organization_of(request, _current(request).slug, Role.ADMIN)
+    organization = organization_named(request.user, _current(request).slug, Role.ADMIN)
     enabled = {"enable": True, "disable": False}.get(request.POST.get("choice", ""))
     if enabled is None:
         messages.error(request, "Choose Enable or Disable.")

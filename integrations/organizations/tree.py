@@ -1,20 +1,17 @@
-"""What can be done with the tree: create, change, move, delete. Each function checks, does, records, and says no with a `Refusal`."""
+"""What can be done with the tree: create, change, delete; `moving` moves. Each function checks, does, records, and says no with a `Refusal`."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError, Q, Value
-from django.db.models.functions import Concat, Substr
+from django.db.models import ProtectedError
 
 from integrations import audit
 from integrations.definition.parts import CONTROL
-from integrations.models import Integration, Membership, Organization, Role, User
-from integrations.models.integration import Status
+from integrations.models import Organization, Role, User
 from integrations.models.organization import unique_slug
 from integrations.refusals import Conflict, Invalid
 from integrations.storable import flaw
@@ -87,108 +84,6 @@ def change(*, organization: Organization, **values: Any) -> Organization:
             after=facts(organization),
         )
     return organization
-
-
-@dataclass
-class Sight:
-    """Who begins or ceases to see the moved organizations, and which integrations these begin or cease to be offered."""
-
-    people: list[Membership] = field(default_factory=list)
-    integrations: list[Integration] = field(default_factory=list)
-
-
-@dataclass
-class Move:
-    """What moving an organization changes. `connections` counts those in it and below: who sees it sees them, too."""
-
-    organization: Organization
-    parent: Organization | None
-    organizations: int
-    own_integrations: int
-    connections: int
-    gains: Sight
-    loses: Sight
-    in_use: list[Integration]
-    builder_before: bool
-    builder_after: bool
-
-
-def preview(*, organization: Organization, parent: Organization | None) -> Move:
-    """What `move` would change. Raises `Conflict` where it cannot be done."""
-    _check_move(organization, parent)
-    moved = Organization.objects.below([organization])
-    before = set(organization.ancestor_ids) - {organization.pk}
-    after = set(parent.ancestor_ids) if parent else set()
-    used = Integration.objects.filter(connections__organization__in=moved, organization__in=before - after).distinct()
-    # The stage above knows what a connection is; its rows are reached from here by the relation alone.
-    connections = Organization.objects.order_by().filter(pk__in=moved, connections__isnull=False).values("connections").count()
-    return Move(
-        organization=organization,
-        parent=parent,
-        organizations=moved.count(),
-        own_integrations=Integration.objects.filter(organization__in=moved).count(),
-        connections=connections,
-        gains=Sight(_people(after - before, before | {organization.pk}), _offered(after - before)),
-        loses=Sight(_people(before - after, after | {organization.pk}), _offered(before - after)),
-        in_use=list(used.order_by("name")),
-        builder_before=organization.may_have_builder,
-        builder_after=_builder_below(organization, parent),
-    )
-
-
-def _people(organizations: set[uuid.UUID], kept: set[uuid.UUID]) -> list[Membership]:
-    """The members there who have no role by another way, now and afterwards."""
-    rows = Membership.objects.filter(organization__in=organizations, user__is_active=True).exclude(user__memberships__organization__in=kept)
-    return list(rows.select_related("user", "organization").order_by("user__username", "organization__path"))
-
-
-def _offered(organizations: set[uuid.UUID]) -> list[Integration]:
-    rows = Integration.objects.filter(organization__in=organizations, status=Status.PUBLISHED)
-    return list(rows.select_related("organization").order_by("name"))
-
-
-def _builder_below(organization: Organization, parent: Organization | None) -> bool:
-    if organization.custom_integrations is not None:
-        return organization.custom_integrations
-    return parent.may_have_builder if parent else True
-
-
-def move(*, organization: Organization, parent: Organization | None) -> Organization:
-    """Put an organization, with everything below it, under another parent; None puts it at the top."""
-    with transaction.atomic():
-        # All rows of the tree that change, in one order, so that two moves wait for each other and never deadlock.
-        list(Organization.objects.select_for_update(no_key=True).filter(Q(path__startswith=organization.path) | Q(pk=parent and parent.pk)))
-        organization = Organization.objects.select_related("parent").get(pk=organization.pk)
-        parent = Organization.objects.filter(pk=parent.pk).first() if parent else None
-        _check_move(organization, parent)
-        before, old = facts(organization), organization.path
-        new = f"{parent.path if parent else ''}{organization.pk.hex}/"
-        organization.parent = parent
-        organization.save(update_fields=["parent", "path"])
-        below = Organization.objects.filter(path__startswith=old).exclude(pk=organization.pk)
-        below.update(path=Concat(Value(new), Substr("path", len(old) + 1)))
-        audit.record(
-            kind=audit.Kind.ORGANIZATION,
-            verb="moved",
-            subject=organization,
-            organization=organization,
-            before=before,
-            after=facts(organization),
-        )
-    return organization
-
-
-def _check_move(organization: Organization, parent: Organization | None) -> None:
-    if parent is not None and parent.path.startswith(organization.path):
-        raise Conflict(f"{parent} is {organization} itself or below it. Choose a parent outside of it.")
-    if (parent.pk if parent else None) == organization.parent_id:
-        raise Conflict(f"{organization} is {f'below {parent}' if parent else 'at the top'} already.")
-    deepest = max(
-        (path.count("/") for path in Organization.objects.below([organization]).order_by().values_list("path", flat=True)), default=1
-    )
-    height = deepest - len(organization.ancestor_ids) + 1
-    if (len(parent.ancestor_ids) if parent else 0) + height > MAX_DEPTH:
-        raise Conflict(f"The tree would become deeper than {MAX_DEPTH} levels. Choose a parent further up.")
 
 
 def contents(organization: Organization) -> dict[str, int]:

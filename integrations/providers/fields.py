@@ -76,7 +76,8 @@ def _is_secret(name: str, given: Entry) -> bool:
     # Catalogues write keys among the settings without calling them secret.
     low = name.lower()
     public = given.values.get("default_value") is not None or given.values.get("enum") or given.values.get("hidden")
-    return not public and any(word in low for word in ("password", "secret", "apikey", "api_key", "accesskey", "access_key", "privatekey"))
+    words = ("password", "secret", "apikey", "api_key", "accesskey", "access_key", "privatekey")
+    return not public and (low.endswith("token") or any(word in low for word in words))
 
 
 def _field(given: Entry, name: str, *, secret: bool) -> ConnectionField | None:

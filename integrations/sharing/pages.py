@@ -41,14 +41,15 @@ def shares(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, f"{principal}: {Level(level).label.lower()}.")
             return redirect("integration-shares", integration.slug)
-    rows = Share.objects.filter(integration=integration).select_related("user", "team", "organization", "created_by")
+    rows = principals.placed(Share.objects.filter(integration=integration), integration.organization).select_related("created_by")
     page = page_of(rows, request.GET.get("page"), PER_PAGE)
+    outside = principals.outside(integration.organization, page.object_list)
     context = {
         "integration": integration,
         "sharer": sharer,
         "form": form,
         "page": page,
-        "shares": [(row, principals.named(row.principal)) for row in page],
+        "shares": [(row, principals.named(row.principal), row.pk in outside) for row in page],
         "levels": Level.choices,
         "offered": principals.offered(integration, request.user) if sharer else [],
         "owner_form": OwnerForm(),
@@ -94,7 +95,12 @@ def transfer(request: HttpRequest, slug: str) -> HttpResponse:
                 services.transfer(integration=integration, organization=organization, user=signed_in(request))
                 messages.success(request, f"{integration} belongs to {organization} now.")
                 return redirect("integration-detail", integration.slug)
-            context |= {"owner": organization, "strangers": services.strangers_to(integration, organization)}
+            shared = principals.placed(integration.shares.all(), organization)
+            context |= {
+                "owner": organization,
+                "strangers": services.strangers_to(integration, organization),
+                "lapsing": len(principals.outside(organization, shared)),
+            }
         except Refusal as refusal:
             form.refuse(refusal)
     return render(request, "sharing/transfer.html", context, status=REFUSED if form.errors else 200)

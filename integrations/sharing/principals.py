@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from integrations.models import Integration, Organization, Share, Team, User
+from integrations.models import Integration, Membership, Organization, Share, Team, User
 from integrations.refusals import Invalid
 
 OFFERED = 20  # of each kind, to choose from
@@ -74,11 +76,36 @@ def share_for(rows: QuerySet[Share], key: str) -> Share | None:
     return rows.first()
 
 
+def placed(shares: QuerySet[Share], owner: Organization) -> QuerySet[Share]:
+    """The shares with all that `outside` asks of them."""
+    there = Membership.objects.filter(user=OuterRef("user"), organization__path__startswith=_top(owner))
+    return shares.select_related("user", "team__organization", "organization").annotate(has_person=Exists(there))
+
+
+def outside(owner: Organization, shares: Iterable[Share]) -> set[UUID]:
+    """Ids of those of the `placed` shares that count for nobody where an integration belongs to `owner`: their principal is not in
+    its tree.
+    """
+    top = _top(owner)
+    found = set()
+    for share in shares:
+        match share.principal:
+            case User():
+                counts = share.has_person  # type: ignore[attr-defined]
+            case Team() as team:
+                counts = team.organization.path.startswith(top)
+            case organization:
+                counts = organization.path.startswith(top)
+        if not counts:
+            found.add(share.pk)
+    return found
+
+
 def offered(integration: Integration, user: Any, text: str = "") -> list[Named]:
     """Some principals to choose from, among those that the user sees anyway; whoever knows a name of the tree can write it."""
     seen = _tree(integration) & Organization.objects.visible_to(user)
-    people = User.objects.filter(memberships__organization__in=seen, is_active=True)
-    people = people.filter(Q(username__icontains=text) | Q(display_name__icontains=text)).distinct()
+    people = User.objects.filter(Exists(Membership.objects.filter(user=OuterRef("pk"), organization__in=seen)), is_active=True)
+    people = people.filter(Q(username__icontains=text) | Q(display_name__icontains=text))
     teams = Team.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text), organization__in=seen)
     organizations = seen.filter(Q(name__icontains=text) | Q(slug__icontains=text)).exclude(pk=integration.organization_id)
     found: list[Principal] = [
@@ -89,6 +116,10 @@ def offered(integration: Integration, user: Any, text: str = "") -> list[Named]:
     return [named(principal) for principal in found]
 
 
+def _top(organization: Organization) -> str:
+    """The path of the topmost organization above it."""
+    return f"{organization.ancestor_ids[0].hex}/"
+
+
 def _tree(integration: Integration) -> Any:
-    top = integration.organization.path.split("/")[0]
-    return Organization.objects.below_paths([f"{top}/"])
+    return Organization.objects.below_paths([_top(integration.organization)])

@@ -8,10 +8,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from integrations.models import Organization, Role, Team
-from integrations.organizations.pages import organization_of
 from integrations.organizations.tree import may_administer
 from integrations.paging import page_of
-from integrations.permissions import signed_in
+from integrations.permissions import organization_named, signed_in
 from integrations.refusals import Refusal
 from integrations.sharing import teams
 from integrations.sharing.forms import TeamForm
@@ -23,7 +22,7 @@ PER_PAGE = 25
 @require_http_methods(["GET", "POST"])
 def index(request: HttpRequest, slug: str) -> HttpResponse:
     """The teams of an organization; admins make new ones."""
-    organization = organization_of(request, slug, Role.ADMIN if request.method == "POST" else Role.VIEWER)
+    organization = organization_named(request.user, slug, Role.ADMIN if request.method == "POST" else Role.VIEWER)
     form = TeamForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
@@ -36,7 +35,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "organization": organization,
         "admin": may_administer(signed_in(request), organization),
-        "page": page_of(organization.teams.prefetch_related("members"), request.GET.get("page"), PER_PAGE),
+        "page": page_of(teams.listed(organization), request.GET.get("page"), PER_PAGE),
         "form": form,
     }
     return render(request, "sharing/teams.html", context, status=REFUSED if form.errors else 200)
@@ -46,7 +45,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
 def detail(request: HttpRequest, slug: str, team: str) -> HttpResponse:
     """Rename a team, and say who is in it."""
     organization, found = _team(request, slug, team)
-    names = found.members.order_by("username").values_list("username", flat=True)
+    names = [member.username for member in found.members.all()]
     form = TeamForm(request.POST if request.method == "POST" else None, initial={"name": found.name, "members": "\n".join(names)})
     if form.is_bound and form.is_valid():
         try:
@@ -76,8 +75,8 @@ def delete(request: HttpRequest, slug: str, team: str) -> HttpResponse:
 
 
 def _team(request: HttpRequest, slug: str, key: str) -> tuple[Organization, Team]:
-    organization = organization_of(request, slug, Role.ADMIN)
-    found = organization.teams.select_related("organization").filter(slug=key).first()
+    organization = organization_named(request.user, slug, Role.ADMIN)
+    found = teams.listed(organization).filter(slug=key).first()
     if found is None:
         raise Http404
     return organization, found

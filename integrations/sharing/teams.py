@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from integrations import audit
 from integrations.models import Organization, Team, User
@@ -68,6 +68,12 @@ def candidates(organization: Organization) -> QuerySet[User]:
     """Who can be in a team of an organization: whoever has a role there, above or below."""
     near = Organization.objects.below([organization]) | Organization.objects.filter(pk__in=organization.ancestor_ids)
     return User.objects.filter(is_active=True, memberships__organization__in=near.order_by()).distinct()
+
+
+def listed(organization: Organization) -> QuerySet[Team]:
+    """The teams of an organization, with those of their members who are still around."""
+    people = Prefetch("members", queryset=candidates(organization).order_by("username"))
+    return organization.teams.select_related("organization").prefetch_related(people)
 
 
 def _people(organization: Organization, names: Iterable[Any]) -> list[User]:

@@ -78,7 +78,7 @@ def _method(resource: str, method: str, details: dict[str, Any], config: dict[st
         if "pagination" in details and details["pagination"] != config.get("pagination"):
             operation["pagination"] = pagination_of(own, f"{place}.pagination", found)
     if details.get("rate_limit") and details["rate_limit"] != config.get("rate_limit"):
-        found.leave(f"{place}.rate_limit", "Limits are those of the whole integration.")
+        operation["rateLimit"] = rate_limit_of(details["rate_limit"], f"{place}.rate_limit", found)
     return operation
 
 

@@ -240,4 +240,6 @@ def _method(operation: Operation) -> dict[str, Any]:
         found["pagination"] = None
     elif operation.pagination:
         found["pagination"] = _pagination(operation.pagination)
+    if operation.rate_limit and (limit := _rate_limit(operation.rate_limit)):
+        found["rate_limit"] = limit
     return found

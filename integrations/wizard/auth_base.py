@@ -159,7 +159,12 @@ class AuthForm(PartForm):
         **{name: f"ping.{to_camel(name.removeprefix('ping_'))}" for name in _VERDICT.fields},
     }
 
-    connection_fields = RowsField(ConnectionFieldRow, add="Add a field", label="Connection fields")
+    connection_fields = RowsField(
+        ConnectionFieldRow,
+        add="Add a field",
+        label="Connection fields",
+        help_text="Each row is one input of the form by which people connect.",
+    )
     headers = PairsField(
         required=False,
         label="Extra request headers",
@@ -174,7 +179,11 @@ class AuthForm(PartForm):
         widget=PairRows(name_label="Parameter", add="Add a parameter"),
         help_text="They stand in the URL of every request that has none of that name.",
     )
-    ping_method = forms.ChoiceField(label="Method", choices=[(name, name) for name in ("GET", "HEAD", "POST", "PUT")])
+    ping_method = forms.ChoiceField(
+        label="Method",
+        choices=[(name, name) for name in ("GET", "HEAD", "POST", "PUT")],
+        help_text="GET for most. Choose another one only if nothing that can be read works for every account.",
+    )
     ping_uri = forms.CharField(
         required=False,
         label="Path",
@@ -184,7 +193,12 @@ class AuthForm(PartForm):
     ping_alternatives = LinesField(
         label="Alternative paths", help_text="One a line. They are tried in turn; the first that the vendor accepts counts."
     )
-    ping_headers = PairsField(required=False, label="Headers of the test", widget=PairRows(name_label="Header name", add="Add a header"))
+    ping_headers = PairsField(
+        required=False,
+        label="Headers of the test",
+        widget=PairRows(name_label="Header name", add="Add a header"),
+        help_text="For the test alone, besides those of every request.",
+    )
     ping_body = JsonObjectField(nothing=None, label="Body of the test", help_text="A JSON object, for POST and PUT.")
     ping_base_uri = forms.CharField(
         required=False,
@@ -203,7 +217,9 @@ class AuthForm(PartForm):
         help_text="One a line, compared exactly, in upper and lower case. Any of them means success. None: anything but false, 0 and empty.",
     )
     ping_allow_array_for_success_path = forms.BooleanField(
-        required=False, label="A list may stand at the success path; one of its values has to fit"
+        required=False,
+        label="A list may stand at the success path",
+        help_text="Then one of its values has to fit. Without the tick a list there means failure.",
     )
     ping_fail_path = forms.CharField(
         required=False,

@@ -39,7 +39,7 @@ class ApiKeyForm(AuthForm):
     api_key_location = option(
         "Sent in",
         {**PLACES, "url": "The base URI, as {{credentials.apiKey}}"},
-        "",
+        "Where the vendor looks for the key. Prefer a header if there is a choice: URLs end up in logs.",
     )
     api_key_preamble = forms.CharField(
         required=False,

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django import forms
 from pydantic.alias_generators import to_camel
 
 from integrations import services
-from integrations.definition import BodyWait
+from integrations.definition import BodyWait, Part, RateLimit, Signal
+from integrations.forms import RefusableForm
 from integrations.models import Integration
 from integrations.wizard.base_forms import StepForm
 from integrations.wizard.inputs import lines, text
-from integrations.wizard.setting_fields import WordsField, option
+from integrations.wizard.setting_fields import LinesField, NumbersField, WordsField, option
 
-_BODY = "body_"
-_PLAIN = ("remaining_header", "retry_after_headers", "reset_headers", "statuses")
-_EXPRESSIONS = ("limited_expression", "wait_expression", "reset_expression")
+# Parts of a rate limit, whose fields begin with these words.
+_PARTS: Final[dict[str, type[Part]]] = {"body": BodyWait, "limited": Signal}
+_PLAIN: Final = ("remaining_header", "retry_after_headers", "reset_headers", "statuses")
+_FOLDED: Final = (
+    (
+        "Too many calls, said in another way",
+        "For vendors that turn a call away without status 429: a status of their own, or a value in the body, even with status 200.",
+        ("limited_statuses", "limited_path", "limited_values"),
+    ),
+    ("A time in the text of the answer", "For vendors that say it nowhere else.", ("body_path", "body_pattern", "body_kind")),
+    (
+        "Expressions over the answer",
+        "For what neither the name of a header nor a path says.",
+        ("limited_expression", "wait_expression", "reset_expression"),
+    ),
+)
 
 
-class LimitsForm(StepForm):
-    """Every field may stay empty: what most vendors do is understood without any."""
-
-    json_names: ClassVar[dict[str, str]] = {"idempotency_header": "idempotencyHeader"}
+class RateLimitForm(RefusableForm):
+    """The fields of a rate limit. Every one may stay empty: what most vendors do is understood without any."""
 
     remaining_header = forms.CharField(
         required=False,
@@ -76,6 +88,71 @@ class LimitsForm(StepForm):
         widget=lines(placeholder="$number(headers.`x-plan-reset`)", rows="2"),
         help_text="Gives the moment from which calls are welcome: seconds or milliseconds since 1970, or a date.",
     )
+    limited_statuses = NumbersField(
+        label="Fail status codes",
+        help_text="Statuses that mean too many calls, besides 429. With a path, only where the path fits as well.",
+    )
+    limited_path = forms.CharField(
+        required=False,
+        label="Fail path",
+        widget=text(placeholder="error.code"),
+        help_text="Where the body of an answer says that there were too many calls.",
+    )
+    limited_values = LinesField(
+        label="Fail values",
+        help_text="What stands at that path then, one a line, compared exactly. Empty: anything but false, 0 and empty.",
+    )
+
+    def json_name(self, field: str) -> str:
+        part, _, rest = field.partition("_")
+        inner = part in _PARTS and rest in _PARTS[part].model_fields
+        return f"rateLimit.{part}.{to_camel(rest)}" if inner else f"rateLimit.{to_camel(field)}"
+
+    @staticmethod
+    def shown_limit(limit: RateLimit) -> dict[str, Any]:
+        """The values of the inputs."""
+        plain = {name: getattr(limit, name) for name in RateLimit.model_fields if name not in _PARTS}
+        parts = {name: getattr(limit, name).model_dump() if getattr(limit, name) else {} for name in _PARTS}
+        return plain | {f"{part}_{name}": parts[part].get(name, "") for part, model in _PARTS.items() for name in model.model_fields}
+
+    def clean(self) -> dict[str, Any]:
+        values = dict(self.cleaned_data)
+        if values.get("body_pattern") and not values.get("body_path"):
+            self.add_error("body_path", "Enter the path to the text that the pattern reads.")
+        if values.get("limited_values") and not values.get("limited_path"):
+            self.add_error("limited_path", "Enter the path at which one of the values stands.")
+        return values
+
+    def limit(self) -> dict[str, Any]:
+        """What was entered, as JSON."""
+        sent = self.cleaned_data
+        found = {to_camel(name): sent[name] for name in RateLimit.model_fields if name not in _PARTS}
+        found |= {part: {name: sent[f"{part}_{name}"] for name in model.model_fields} for part, model in _PARTS.items()}
+        body = {name: value for name, value in found["body"].items() if value}
+        return found | {"body": body if sent["body_path"] else None}
+
+    @property
+    def plain_fields(self) -> list[Any]:
+        """What a rate limit needs first."""
+        return [self[name] for name in _PLAIN]
+
+    @property
+    def folded(self) -> list[dict[str, Any]]:
+        """What few vendors need, folded away; open where something of it is set or wrong."""
+        return [
+            {
+                "title": title,
+                "help": help_text,
+                "items": [self[name] for name in names],
+                "open": any(self.initial.get(name) and name != "body_kind" for name in names) or any(self[name].errors for name in names),
+            }
+            for title, help_text, names in _FOLDED
+        ]
+
+
+class LimitsForm(RateLimitForm, StepForm):
+    """The limits of an integration, and which of its requests may be sent twice."""
+
     idempotency_header = forms.CharField(
         required=False,
         label="Idempotency header",
@@ -99,42 +176,16 @@ class LimitsForm(StepForm):
     )
 
     def json_name(self, field: str) -> str:
-        if field.startswith(_BODY):
-            return f"rateLimit.body.{to_camel(field.removeprefix(_BODY))}"
-        return self.json_names.get(field) or f"rateLimit.{to_camel(field)}"
+        return "idempotencyHeader" if field == "idempotency_header" else super().json_name(field)
 
     def shown(self, integration: Integration) -> dict[str, Any]:
         definition = integration.working.definition
-        limit = definition.rate_limit
-        body = limit.body.model_dump() if limit.body else {}
-        return {
-            **{name: getattr(limit, name) for name in (*_PLAIN, *_EXPRESSIONS)},
-            **{f"{_BODY}{name}": body.get(name, "") for name in BodyWait.model_fields},
-            "idempotency_header": definition.idempotency_header,
-        }
-
-    def clean(self) -> dict[str, Any]:
-        values = dict(self.cleaned_data)
-        if values.get("body_pattern") and not values.get("body_path"):
-            self.add_error("body_path", "Enter the path to the text that the pattern reads.")
-        return values
+        return {**self.shown_limit(definition.rate_limit), "idempotency_header": definition.idempotency_header}
 
     def save(self) -> None:
-        sent = self.cleaned_data
-        limit = self.saved.working.definition.rate_limit.dump()
-        limit |= {to_camel(name): sent[name] for name in (*_PLAIN, *_EXPRESSIONS)}
-        body = {name: sent[f"{_BODY}{name}"] for name in BodyWait.model_fields}
-        limit["body"] = {name: value for name, value in body.items() if value} if sent["body_path"] else None
-        services.change_definition(integration=self.saved, rate_limit=limit, idempotency_header=sent["idempotency_header"])
-
-    @property
-    def text_fields(self) -> list[Any]:
-        """Where a text of the answer holds the time, and what only expressions can say: rare, and folded away."""
-        return [self[name] for name in self.fields if name.startswith(_BODY) or name in _EXPRESSIONS]
-
-    @property
-    def text_open(self) -> bool:
-        return any(self.initial.get(name) for name in ("body_path", *_EXPRESSIONS)) or any(field.errors for field in self.text_fields)
+        services.change_definition(
+            integration=self.saved, rate_limit=self.limit(), idempotency_header=self.cleaned_data["idempotency_header"]
+        )
 
     @property
     def sections(self) -> list[dict[str, Any]]:

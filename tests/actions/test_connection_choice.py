@@ -16,6 +16,7 @@ from connections.choosing.walk import Choice, choose
 from connections.mapping import tables
 from connections.models import Connection
 from integrations.models import Integration, Organization, Role, User
+from integrations.organizations import moving
 from integrations.refusals import Conflict, Invalid
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, action_values, member
 from tests.pages import signed_in, text, value
@@ -73,10 +74,9 @@ def test_named_connection_is_taken_before_the_own_default(
     assert (choice.connection, walk(choice)) == (second, [("explicit", True)])
 
 
-def test_several_named_connections_of_one_organization_have_one_default(
+def test_a9_84_several_named_connections_of_one_organization_have_one_default(
     integration: Integration, own: Connection, make_connection: MakeConnection, cast: Cast
 ) -> None:
-    """a.9 row 84."""
     second = make_connection(integration, name="Second", credentials={"apiKey": "k"})
     assert choose(organization=cast.client_a, integration=integration).connection == own
     connections.change(connection=second, is_default=True)
@@ -96,8 +96,8 @@ def test_without_any_connection_the_walk_says_why_and_what_to_do(integration: In
         choice.found()
 
 
-def test_connection_above_is_inherited_only_when_its_owner_allows_it(integration: Integration, above: Connection, cast: Cast) -> None:
-    """a.9 row 90: a child sees only its own connections unless that is changed."""
+def test_a9_90_connection_above_is_inherited_only_when_its_owner_allows_it(integration: Integration, above: Connection, cast: Cast) -> None:
+    """A child sees only its own connections unless that is changed."""
     before = choose(organization=cast.client_a, integration=integration, user=cast.carol)
     assert (before.connection, walk(before)) == (None, [("default", False), ("mapped", False), ("inherited", False)])
     # Nothing names what carol may not know of.
@@ -186,7 +186,7 @@ def test_connection_that_waits_for_authorization_is_not_passed_over(
         ("name", "fail", True, True, "Shared", ["name"]),
     ],
 )  # fmt: skip
-def test_override_of_an_integration_sets_selection_and_fallback(
+def test_a9_90_override_of_an_integration_sets_selection_and_fallback(
     integration: Integration,
     above: Connection,
     make_connection: MakeConnection,
@@ -198,7 +198,6 @@ def test_override_of_an_integration_sets_selection_and_fallback(
     taken: str | None,
     steps: list[str],
 ) -> None:
-    """a.9 row 90."""
     allow(above)
     if has_own:
         make_connection(integration, name="Own", credentials={"apiKey": "k"})
@@ -211,10 +210,9 @@ def test_override_of_an_integration_sets_selection_and_fallback(
     assert (choice.connection.name if choice.connection else None, [step.rule for step in choice.steps]) == (taken, steps)
 
 
-def test_override_of_an_action_wins_over_that_of_the_integration(
+def test_a9_90_override_of_an_action_wins_over_that_of_the_integration(
     integration: Integration, own: Connection, make_connection: MakeConnection, cast: Cast
 ) -> None:
-    """a.9 row 90."""
     second = make_connection(integration, name="Second", credentials={"apiKey": "k"})
     echo, other = action_of(integration, "echo").uid, action_of(integration, "other").uid
     overrides.set_override(organization=cast.client_a, integration=integration, user=cast.carol, selection="chosen", connection=second)
@@ -298,6 +296,27 @@ def test_run_with_an_inherited_connection_belongs_to_the_organization_that_ran_i
     page = signed_in(cast.carol).get(reverse("run-detail", args=[run.pk]))
     assert "For Client A, with Shared of Managed Services" in text(page)
     assert reverse("connection-detail", args=[above.pk]) not in page.content.decode()
+
+
+@pytest.mark.parametrize("end", ["lent no more", "moved away"])
+def test_run_is_not_resumed_with_a_connection_that_is_no_longer_lent(
+    integration: Integration, above: Connection, cast: Cast, end: str
+) -> None:
+    allow(above)
+    run = runs.start(action=action_of(integration, "echo"), organization=cast.client_a, user=cast.carol, inputs={}, hand_over=False)
+    runs.cancel(run=run)
+    if end == "moved away":
+        moving.move(organization=cast.client_a, parent=cast.stranger_org)
+    else:
+        allow(above, "nobody")
+    refused = signed_in(cast.carol).post(f"/api/runs/{run.pk}/resume", content_type="application/json")
+    said = {
+        "moved away": "It belongs to Managed Services, which is not above Client A.",
+        "lent no more": "Its owner does not allow organizations below to use it.",
+    }
+    assert (refused.status_code, refused.json()["detail"]) == (409, said[end])
+    if end == "lent no more":  # who may use the connection itself resumes it
+        assert signed_in(cast.alice).post(f"/api/runs/{run.pk}/resume", content_type="application/json").status_code == 202
 
 
 def test_nobody_below_reads_an_inherited_connection(integration: Integration, above: Connection, cast: Cast) -> None:

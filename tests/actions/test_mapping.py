@@ -65,16 +65,15 @@ def refreshed(integration: Integration, cast: Cast, key: str = "customers", **va
 # --- options ---------------------------------------------------------------------------------------------------------------
 
 
-def test_refresh_options_takes_them_from_a_paginated_action(integration: Integration, connection: Connection, cast: Cast) -> None:
-    """a.9 row 86."""
+def test_a9_86_refresh_options_takes_them_from_a_paginated_action(integration: Integration, connection: Connection, cast: Cast) -> None:
     mapping = refreshed(integration, cast)
     assert (mapping.state, mapping.message, mapping.option_count) == ("idle", "257 options from 257 records.", 257)
     first = options.options_of(mapping)[0]
     assert (first.value, first.label) == ("1", "record-1")
 
 
-def test_options_come_from_an_action_that_is_not_paginated(integration: Integration, connection: Connection, cast: Cast) -> None:
-    """a.9 row 89: no dummy paginated action is needed."""
+def test_a9_89_options_come_from_an_action_that_is_not_paginated(integration: Integration, connection: Connection, cast: Cast) -> None:
+    """No dummy paginated action is needed."""
     assert refreshed(integration, cast, "one").option_count == 7
 
 
@@ -93,10 +92,9 @@ def test_options_come_from_an_action_that_is_not_paginated(integration: Integrat
         ),
     ],
 )
-def test_refresh_that_fails_says_why_and_keeps_the_options_of_last_time(
+def test_a9_86_refresh_that_fails_says_why_and_keeps_the_options_of_last_time(
     integration: Integration, connection: Connection, cast: Cast, key: str, values: dict[str, Any], message: str
 ) -> None:
-    """a.9 row 86."""
     before = list(options.options_of(refreshed(integration, cast)).values_list("value", "label"))
     mapping = refreshed(integration, cast, key, **values)
     assert (mapping.state, mapping.message) == ("failed", message)
@@ -178,16 +176,15 @@ def test_more_options_than_there_may_be_are_refused_and_the_old_ones_stay(mappin
 # --- mapping ---------------------------------------------------------------------------------------------------------------
 
 
-def test_mapping_needs_no_paginated_endpoint_and_no_options(make_integration: MakeIntegration, cast: Cast) -> None:
-    """a.9 row 85 and 89: it is there from the start, and takes what is typed."""
+def test_a9_89_mapping_needs_no_paginated_endpoint_and_no_options(make_integration: MakeIntegration, cast: Cast) -> None:
+    """It is there from the start, and takes what is typed."""
     integration = make_integration()
     mapping = tables.mapping_of(cast.msp, integration)
     saved = tables.save(mapping=mapping, changes={cast.client_a.pk: (" 47  11 ", "Acme")}, user=cast.alice)
     assert (str(saved), stored(integration, cast)) == ("1 mapped", {"client-a": ("47 11", "Acme")})
 
 
-def test_mapping_survives_the_end_of_the_connection(integration: Integration, connection: Connection, cast: Cast) -> None:
-    """a.9 row 88."""
+def test_a9_88_mapping_survives_the_end_of_the_connection(integration: Integration, connection: Connection, cast: Cast) -> None:
     mapping = refreshed(integration, cast, connection=connection)
     tables.save(mapping=mapping, changes={cast.client_a.pk: ("7", "")}, user=cast.alice)
     connections.delete(connection=connection)
@@ -215,8 +212,7 @@ def test_saving_is_all_or_nothing(mapping: Mapping, integration: Integration, ca
     assert stored(integration, cast) == {}
 
 
-def test_suggestions_are_never_saved_and_name_ties(mapping: Mapping, integration: Integration, cast: Cast) -> None:
-    """a.9 row 87."""
+def test_a9_87_suggestions_are_never_saved_and_name_ties(mapping: Mapping, integration: Integration, cast: Cast) -> None:
     twins = Organization.objects.create(name="Twins", parent=cast.msp)
     near = Organization.objects.create(name="Zenith Dentall", parent=cast.client_a)
     tie = Organization.objects.create(name="Twins Ltd", parent=cast.msp)
@@ -351,6 +347,24 @@ def test_run_for_a_mapped_organization_reads_the_mapping_wherever_placeholders_g
     assert run.inputs["body"] == body
 
 
+def test_a9_88_mapping_survives_uninstalling_and_counts_again_when_it_is_installed_anew(
+    vendor: VendorServer, echoing: Integration, make_connection: MakeConnection, cast: Cast
+) -> None:
+    make_connection(echoing, organization=cast.msp, user=cast.alice)
+    tables.save(mapping=tables.mapping_of(cast.msp, echoing), changes={cast.client_a.pk: ("4711", "127.0.0.1")}, user=cast.alice)
+    alice = signed_in(cast.alice)
+    page = alice.post(reverse("integration-uninstall", args=[echoing.slug]), follow=True)
+    assert "Echoing is uninstalled from Managed Services. Mappings are kept." in text(page)
+    assert (Connection.objects.count(), stored(echoing, cast)) == (0, {"client-a": ("4711", "127.0.0.1")})
+    make_connection(echoing, name="Anew", organization=cast.msp, user=cast.alice)
+    alice.delete(f"/api/integrations/{echoing.slug}/connections")  # and once more, by a program
+    assert (Connection.objects.count(), stored(echoing, cast)) == (0, {"client-a": ("4711", "127.0.0.1")})
+    again = make_connection(echoing, name="Anew", organization=cast.msp, user=cast.alice)
+    run = runs.start(action=action_of(echoing), organization=cast.client_a, user=cast.alice, inputs={"part": "x"}, hand_over=False)
+    runs.execute(run.pk)
+    assert (run.connection, vendor.requests[-1].path, vendor.requests[-1].header("X-Customer")) == (again, "/echo/4711/x", "4711")
+
+
 def test_run_for_an_organization_that_is_not_mapped_is_refused_where_it_reads_the_mapping(
     echoing: Integration, integration: Integration, make_connection: MakeConnection, cast: Cast
 ) -> None:
@@ -403,8 +417,9 @@ def clients(cast: Cast, count: int) -> list[Organization]:
     return [Organization.objects.create(name=f"Practice {number:03}", parent=cast.msp) for number in range(count)]
 
 
-def test_mapping_table_has_ten_rows_a_page_and_a_filter_of_the_unmapped(mapping: Mapping, integration: Integration, cast: Cast) -> None:
-    """a.9 row 85."""
+def test_a9_85_mapping_table_has_ten_rows_a_page_and_a_filter_of_the_unmapped(
+    mapping: Mapping, integration: Integration, cast: Cast
+) -> None:
     clients(cast, 25)
     tables.save(mapping=mapping, changes={cast.client_a.pk: ("1", "")}, user=cast.alice)
     alice = signed_in(cast.alice)
@@ -416,8 +431,7 @@ def test_mapping_table_has_ten_rows_a_page_and_a_filter_of_the_unmapped(mapping:
     assert [row.organization.name for row in alice.get(f"{url}?q=practice 02").context["rows"]] == [f"Practice 02{n}" for n in range(5)]
 
 
-def test_edits_of_several_pages_and_searches_are_saved_together(mapping: Mapping, integration: Integration, cast: Cast) -> None:
-    """a.9 row 88."""
+def test_a9_88_edits_of_several_pages_and_searches_are_saved_together(mapping: Mapping, integration: Integration, cast: Cast) -> None:
     many = clients(cast, 25)
     alice = signed_in(cast.alice)
     url = reverse("integration-mapping", args=[integration.slug])
@@ -446,8 +460,7 @@ def test_edits_of_several_pages_and_searches_are_saved_together(mapping: Mapping
     }
 
 
-def test_suggested_values_are_shown_and_saved_only_when_asked(mapping: Mapping, integration: Integration, cast: Cast) -> None:
-    """a.9 row 87."""
+def test_a9_87_suggested_values_are_shown_and_saved_only_when_asked(mapping: Mapping, integration: Integration, cast: Cast) -> None:
     Organization.objects.create(name="Twins AG", parent=cast.msp)
     alice = signed_in(cast.alice)
     url = reverse("integration-mapping", args=[integration.slug])
@@ -470,6 +483,16 @@ def test_refused_row_says_what_is_wrong_and_loses_no_other_edit(mapping: Mapping
     assert "Client B: 99 is not among the options." in text(page)
 
 
+def test_a9_86_text_boxes_become_lists_once_the_options_are_there(integration: Integration, connection: Connection, cast: Cast) -> None:
+    alice = signed_in(cast.alice)
+    url = reverse("integration-mapping", args=[integration.slug])
+    name = f'name="value.{cast.client_a.pk}"'
+    assert f'<input type="text" {name}' in alice.get(url).content.decode()
+    refreshed(integration, cast, "one")
+    page = alice.get(url).content.decode()
+    assert (f"<select {name}" in page, page.count('<option value="7">record-7 (7)</option>')) == (True, 2)
+
+
 def test_many_options_are_searched_on_the_server(mapping: Mapping, integration: Integration, cast: Cast) -> None:
     options.replace(mapping, ((str(number), f"Customer {number}") for number in range(1000)))
     alice = signed_in(cast.alice)
@@ -490,7 +513,7 @@ def test_page_imports_a_file_and_tells_of_wrong_lines(mapping: Mapping, integrat
     assert "Imported: 1 mapped." in text(right)
 
 
-def test_page_sets_up_a_list_from_text_and_from_a_file(integration: Integration, cast: Cast) -> None:
+def test_a9_89_page_sets_up_a_list_from_text_and_from_a_file(integration: Integration, cast: Cast) -> None:
     alice = signed_in(cast.alice)
     url = reverse("mapping-setup", args=[integration.slug])
     alice.post(url, {"source": "list", "listed": "1,Acme\n2,Zenith"})

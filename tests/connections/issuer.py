@@ -35,6 +35,9 @@ class Issuer:
     requests: Counter[str] = field(default_factory=Counter)
     reused: int = 0
     rejected: int = 0
+    forbids: bool = False
+    """Whether the API answers 401 whatever the token."""
+    revoked: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def new_grant(self, name: str) -> str:
@@ -46,9 +49,13 @@ class Issuer:
         if handler.path.startswith("/token"):
             self._token(handler)
             return
+        if handler.path.startswith("/revoke"):
+            self.revoked += parse_qs(_body_of(handler)).get("token", [])
+            handler.reply(200, b"")
+            return
         token = handler.headers.get("Authorization", "").removeprefix("Bearer ")
         grant = self.grants.get(token.split(":")[0])
-        if grant and not grant.dead and grant.access.get(token, 0) > time.monotonic():
+        if grant and not self.forbids and not grant.dead and grant.access.get(token, 0) > time.monotonic():
             handler.reply(200, b'{"ok": true}', Content_Type="application/json")
         else:
             self.rejected += 1

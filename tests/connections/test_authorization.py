@@ -117,7 +117,7 @@ def test_agreeing_gives_the_connection_a_token_that_works(connection: Connection
 
 def test_code_is_exchanged_on_the_way_that_the_connection_sets(connection: Connection, vendor: VendorServer, cast: Cast) -> None:
     with proxying() as proxy:
-        services.change(connection=connection, options={"network": {"proxy": proxy.url}})
+        services.change(connection=connection, credentials=CLIENT, options={"network": {"proxy": proxy.url}})
         browser = signed_in(cast.carol)
         browser.get(CALLBACK, decide(begin(browser, connection)))
         exchanged = list(proxy.asked)

@@ -15,13 +15,19 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 from django.urls import reverse
 
+from actions import finalize
 from config.networks import parse_networks
 from connections import checking, health, limit_sharing, services, trials
+from connections.agents import services as agents
+from connections.agents.ways import Way
 from connections.exchange import Outgoing, TransportError
 from connections.models import Connection, ConnectionEvent
 from connections.network_settings import network_of
-from connections.opening import client_for
+from connections.opening import client_for, opened
+from connections.secrets import MASK
+from integrations import services as integrations
 from integrations.models import Integration, User
+from integrations.refusals import Invalid
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.connections.proxy import proxying
 from tests.connections.server import Handler, certificate, serving
@@ -314,6 +320,7 @@ def test_outbound_proxy_gets_the_address_that_was_checked_and_no_request(connect
     with proxying(login="me:proxy-pass") as proxy:
         services.change(
             connection=connection,
+            credentials={"apiKey": KEY},
             options={"network": {"proxy": proxy.url.replace("//", "//me@")}},
             network_secrets={"proxyPassword": "proxy-pass"},
         )
@@ -324,7 +331,7 @@ def test_outbound_proxy_gets_the_address_that_was_checked_and_no_request(connect
 
 def test_outbound_proxy_opens_no_way_round_the_address_guard(connection: Connection, settings: Any) -> None:
     with proxying() as proxy:
-        services.change(connection=connection, options={"network": {"proxy": proxy.url}})
+        services.change(connection=connection, credentials={"apiKey": KEY}, options={"network": {"proxy": proxy.url}})
         row = fresh(connection)
         with client_for(row, checking.definition_of(row.integration)) as client:
             for url in ("https://10.1.2.3/", "https://169.254.169.254/latest", "http://93.184.215.14/"):
@@ -345,13 +352,74 @@ def test_proxy_of_the_installation_holds_for_everybody(connection: Connection, s
     assert proxy.asked[-1] == f"127.0.0.1:{slack[1].port}"
 
 
+def test_proxy_that_could_read_along_does_not_get_stored_secrets(connection: Connection, cast: Cast, slack: Any) -> None:
+    api, url = Api(cast.carol), f"connections/{connection.pk}"
+    with proxying() as proxy:
+        body: dict[str, Any] = {"options": {"network": {"proxy": proxy.url}}}  # to a vendor without TLS
+        refused = api("PATCH", url, body, expect=422)
+        assert [error["field"] for error in refused["errors"]] == ["credentials.apiKey"]
+        page = signed_in(cast.carol).post(
+            reverse("connection-test", args=[connection.pk]), {"name": "Main", "options.network.proxy": proxy.url}
+        )
+        assert "whoever runs the proxy could read it there" in text(page)
+        assert (proxy.asked, fresh(connection).options) == ([], {})
+        api("PATCH", url, {**body, "credentials": {"apiKey": KEY}})
+        assert (get(connection).status, proxy.asked) == (200, [f"127.0.0.1:{slack[1].port}"])
+
+
+def test_proxy_sees_no_secret_of_a_vendor_with_tls_and_so_gets_the_stored_ones(
+    make_integration: MakeIntegration, make_connection: MakeConnection
+) -> None:
+    row = make_connection(make_integration(auth=APIKEY), credentials={"apiKey": KEY})
+    services.change(connection=row, options={"network": {"proxy": "http://proxy.example.com"}})
+    assert network_of(fresh(row)).proxy == "http://proxy.example.com:3128"
+    with pytest.raises(Invalid):
+        services.change(connection=fresh(row), options={"network": {"proxy": "http://proxy.example.com", "verifyTls": False}})
+
+
+def test_owners_secrets_do_not_go_through_an_agent_of_somebody_else(
+    make_integration: MakeIntegration, cast: Cast, make_connection: MakeConnection
+) -> None:
+    integration = make_integration(auth=APIKEY)
+    services.set_default_credentials(integration=integration, secrets={"apiKey": "owner's"})
+    theirs = agents.create(organization=cast.client_a, user=cast.alice, name="Theirs")
+    ours = agents.create(organization=cast.msp, user=cast.alice, name="Ours", is_shared=True)
+    common: dict[str, Any] = {"organization": cast.client_a, "user": cast.carol, "integration": integration, "credentials": {}}
+    with pytest.raises(Invalid) as refused:
+        services.create(**common, name="Theirs", way=Way(theirs))
+    assert refused.value.errors == {"credentials.apiKey": ["API key is missing."]}
+    row = services.create(**common, name="Ours", way=Way(ours))
+    assert opened(fresh(row), checking.definition_of(integration)) == {"apiKey": "owner's"}
+    Connection.objects.filter(pk=row.pk).update(agent=theirs)  # as one that was made before this was looked at
+    assert opened(fresh(row), checking.definition_of(integration)) == {}
+
+
+def test_saving_a_form_is_no_agreement_to_a_changed_host(
+    make_integration: MakeIntegration, make_connection: MakeConnection, cast: Cast
+) -> None:
+    integration = make_integration(base_uri="https://api.example.com", auth=APIKEY)
+    row = make_connection(integration, credentials={"apiKey": KEY})
+    integrations.change_definition(integration=integration, api_base_uri="https://evil.example.net")
+    finalize.finalize(integration=integration, user=cast.bob)
+    for what in (
+        {"name": "Renamed", "credentials": {}, "settings": {}},
+        {"credentials": {"apiKey": MASK}},
+        {"options": {"headers": {"X": "1"}}},
+    ):
+        services.change(connection=fresh(row), **what)
+        assert services.new_destinations(fresh(row)) == ["https://evil.example.net"]
+    services.change(connection=fresh(row), credentials={"apiKey": "another, for there"})
+    assert services.new_destinations(fresh(row)) == []
+
+
 def test_another_proxy_does_not_get_the_stored_password(connection: Connection, cast: Cast) -> None:
     services.change(
         connection=connection,
+        credentials={"apiKey": KEY},
         options={"network": {"proxy": "http://me@one.example.com"}},
         network_secrets={"proxyPassword": "proxy-pass"},
     )
-    body = {"options": {"network": {"proxy": "http://me@two.example.com"}}}
+    body = {"credentials": {"apiKey": KEY}, "options": {"network": {"proxy": "http://me@two.example.com"}}}
     refused = Api(cast.carol)("PATCH", f"connections/{connection.pk}", body, expect=422)
     assert [error["field"] for error in refused["errors"]] == ["networkSecrets.proxyPassword"]
     assert network_of(fresh(connection)).proxy == "http://me:proxy-pass@one.example.com:3128"

@@ -30,7 +30,7 @@ def slugs(organization: Organization) -> list[str]:
     return [one.slug for one in environments.known_to(organization)]
 
 
-def test_a9_environments_are_production_everywhere_and_others_where_they_are_made_and_below(sandbox: Environment, cast: Cast) -> None:
+def test_a9_91_environments_are_production_everywhere_and_others_where_they_are_made_and_below(sandbox: Environment, cast: Cast) -> None:
     environments.create(organization=cast.client_a, name="Acceptance test")
     assert {place.slug: slugs(place) for place in (cast.msp, cast.client_a, cast.client_b, cast.stranger_org)} == {
         "managed-services": ["production", "sandbox"],
@@ -40,7 +40,7 @@ def test_a9_environments_are_production_everywhere_and_others_where_they_are_mad
     }
 
 
-def test_a9_each_environment_has_connections_and_a_default_of_its_own(
+def test_a9_91_each_environment_has_connections_and_a_default_of_its_own(
     sandbox: Environment, make_integration: MakeIntegration, cast: Cast
 ) -> None:
     integration = make_integration()

@@ -40,10 +40,9 @@ OPTIONS = [
         ("!!!", None, 0),
     ],
 )
-def test_suggestion_ignores_case_punctuation_and_legal_form_but_not_what_tells_companies_apart(
+def test_a9_87_suggestion_ignores_case_punctuation_and_legal_form_but_not_what_tells_companies_apart(
     name: str, best: str | None, score: int
 ) -> None:
-    """a.9 row 87."""
     found = Matcher(OPTIONS).suggest(name)
     assert ([OPTIONS[number] for number in found.options], found.score) == ([best] if best else [], score)
 

@@ -32,7 +32,7 @@ def names(rows: Any) -> list[str]:
     return sorted(row.name for row in rows)
 
 
-def test_a9_shared_is_one_connection_that_all_members_see_and_use(
+def test_a9_93_shared_is_one_connection_that_all_members_see_and_use(
     make_integration: MakeIntegration, make_connection: MakeConnection, cast: Cast, anna: User
 ) -> None:
     connection = make_connection(make_integration())
@@ -45,7 +45,7 @@ def test_a9_shared_is_one_connection_that_all_members_see_and_use(
     assert names(Connection.objects.visible_to(cast.dave)) == ["Main"]
 
 
-def test_a9_per_user_is_a_connection_of_each_member_that_nobody_else_uses_or_sees_but_admins_that_it_is_there(
+def test_a9_93_per_user_is_a_connection_of_each_member_that_nobody_else_uses_or_sees_but_admins_that_it_is_there(
     per_user: Integration, make_connection: MakeConnection, cast: Cast, anna: User
 ) -> None:
     olga = member("olga", cast.client_a, Role.OPERATOR)

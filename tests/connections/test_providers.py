@@ -21,6 +21,7 @@ from actions import finalize
 from actions import services as action_services
 from connections import xml_bodies
 from connections.answers.outcomes import Outcome, read
+from connections.answers.rules import Rules
 from connections.checking import definition_of
 from connections.client import Client
 from connections.exchange import Answer, Headers, Outgoing
@@ -678,6 +679,7 @@ def test_limit_that_an_entry_describes_is_waited_for_and_the_call_repeated(conne
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
+BY_WORD = {"limitedExpression": 'status = 200 and body.code = "RATE"', "waitExpression": "body.wait"}
 IN_BODY = {"path": "error.message", "pattern": "until (.+)", "kind": "at"}
 
 
@@ -703,11 +705,21 @@ IN_BODY = {"path": "error.message", "pattern": "until (.+)", "kind": "at"}
         ({"body": IN_BODY}, 429, {}, '{"error": {"message": "Too many. Not until 2026-01-31T12:00:20+00:00"}}', Outcome.RATE_LIMITED, 20),
         ({"body": IN_BODY}, 429, {}, "<html>", Outcome.RATE_LIMITED, None),
         ({"remainingHeader": "x-left"}, 200, {"X-Left": "0"}, "", Outcome.SUCCESS, None),
+        (BY_WORD, 200, {}, '{"code": "RATE", "wait": 7}', Outcome.RATE_LIMITED, 7),
+        (BY_WORD, 200, {}, '{"code": "OK", "wait": 7}', Outcome.SUCCESS, None),
+        (BY_WORD, 200, {}, "<html>", Outcome.SUCCESS, None),
+        ({"limitedExpression": "status = 418"}, 418, {"Retry-After": "3"}, "", Outcome.RATE_LIMITED, 3),
+        ({"limitedExpression": "headers.`x-left` = '0' and status = 400"}, 400, {"X-Left": "0"}, "", Outcome.RATE_LIMITED, None),
+        ({"limitedExpression": "status = 418"}, 429, {}, "", Outcome.RATE_LIMITED, None),
+        ({"limitedExpression": "{} + 1"}, 404, {}, "", Outcome.FAIL, None),
+        ({"waitExpression": "$number(headers.`x-ms`) / 1000"}, 429, {"X-Ms": "2500"}, "", Outcome.RATE_LIMITED, 2.5),
+        ({"waitExpression": "2", "resetExpression": "$number(headers.`x-reset`)"}, 429, {"X-Reset": str(EPOCH + 30)}, "", Outcome.RATE_LIMITED, 30),
+        ({"resetExpression": "response.body.until"}, 429, {}, '{"until": "2026-01-31T12:01:00Z"}', Outcome.RATE_LIMITED, 60),
     ],
 )  # fmt: skip
 def test_answers_are_read_as_the_limit_of_the_integration_says(
     limit: dict[str, Any], status: int, headers: dict[str, str], body: str, outcome: Outcome, wait: float | None
 ) -> None:
     answer = Answer(status, "", Headers(headers.items()), body.encode(), "https://x.example")
-    found = read(answer, RateLimit.model_validate(limit), now=NOW)
+    found = read(answer, Rules(limit=RateLimit.model_validate(limit)), now=NOW)
     assert (found.outcome, found.wait) == (outcome, wait)

@@ -79,6 +79,8 @@ def test_each_request_is_written_down_with_its_caller_and_without_secrets(
     found = rows()
     wanted = ("proxy", connection.pk, "POST", f"{upstream.url}/things?access_token=•••&version=7", 200, "")
     assert [(row.source, row.connection_id, row.method, row.url, row.status, row.error) for row in found] == [wanted] * 4
+    for row in found:
+        row.content["answerHeaders"] = [pair for pair in row.content["answerHeaders"] if pair[0] != "Date"]
     assert {json.dumps(row.content) for row in found[1:]} == {json.dumps(found[0].content)}
     content = found[0].content
     assert (content["caller"], content["requestBody"], content["answerBody"]) == (

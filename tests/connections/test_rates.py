@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,11 +12,17 @@ from django.test import Client as Browser
 
 from connections.answers import outcomes
 from connections.answers.outcomes import Outcome
+from connections.answers.rules import Rules, rules_of
+from connections.checking import definition_of
 from connections.exchange import Answer, Headers, Outgoing, TransportError
 from connections.models import Connection
+from connections.opening import client_for
 from connections.rates import CIRCUIT_FAILURES, Gate, Slots, gate_of
+from integrations.definition import Definition, RateLimit
 from integrations.models import User
+from integrations.operation import Operation
 from tests.cast import MakeConnection, MakeIntegration
+from tests.connections.server import Handler, serving
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -146,6 +153,54 @@ def test_longest_wait_that_an_answer_names(headers: list[tuple[str, str]], wait:
 def test_limits_that_do_not_call_themselves_429(given: Answer, outcome: Outcome, wait: float | None) -> None:
     reading = outcomes.read(given, now=NOW)
     assert (reading.outcome, reading.wait) == (outcome, wait)
+
+
+JSON_ANSWER = ("Content-Type", "application/json")
+
+
+@pytest.mark.parametrize(
+    ("limit", "given", "outcome", "wait"),
+    [
+        # Row 114: statuses, a path and values of the vendor's own
+        ({"limited": {"statuses": [498]}}, answer(498), Outcome.RATE_LIMITED, None),
+        ({"limited": {"path": "error.code", "values": ["quota"]}}, answer(200, JSON_ANSWER, body=b'{"error": {"code": "quota"}}'), Outcome.RATE_LIMITED, None),
+        ({"limited": {"path": "error.code", "values": ["quota"]}}, answer(200, JSON_ANSWER, body=b'{"error": {"code": "Quota"}}'), Outcome.SUCCESS, None),
+        ({"limited": {"path": "ok", "values": ["false"]}}, answer(200, JSON_ANSWER, body=b'{"ok": false}'), Outcome.RATE_LIMITED, None),
+        ({"limited": {"path": "throttled"}}, answer(200, JSON_ANSWER, body=b'{"throttled": true}'), Outcome.RATE_LIMITED, None),
+        ({"limited": {"path": "throttled"}}, answer(200, JSON_ANSWER, body=b'{"throttled": false}'), Outcome.SUCCESS, None),
+        ({"limited": {"statuses": [400], "path": "code", "values": ["7"]}}, answer(400, JSON_ANSWER, body=b'{"code": 7}'), Outcome.RATE_LIMITED, None),
+        ({"limited": {"statuses": [400], "path": "code", "values": ["7"]}}, answer(400, JSON_ANSWER, body=b'{"code": 8}'), Outcome.FAIL, None),
+        ({"limited": {"statuses": [400], "path": "code", "values": ["7"]}}, answer(200, JSON_ANSWER, body=b'{"code": 7}'), Outcome.SUCCESS, None),
+    ],
+)  # fmt: skip
+def test_limits_by_what_the_integration_says(limit: dict[str, Any], given: Answer, outcome: Outcome, wait: float | None) -> None:
+    reading = outcomes.read(given, Rules(limit=RateLimit.model_validate(limit)), now=NOW)
+    assert (reading.outcome, reading.wait) == (outcome, wait)
+
+
+def test_limits_of_an_action_go_before_those_of_the_integration() -> None:
+    definition = Definition.model_validate({"rateLimit": {"limited": {"statuses": [498]}}})
+    own, other = (
+        Operation.model_validate({"name": "List", "path": "/x", "rateLimit": limit}) for limit in ({"limited": {"statuses": [403]}}, None)
+    )
+    found = [[outcomes.read(answer(status), rules_of(definition, one)).outcome for status in (498, 403)] for one in (own, other)]
+    assert found == [[Outcome.FAIL, Outcome.RATE_LIMITED], [Outcome.RATE_LIMITED, Outcome.FAIL]]
+
+
+def test_call_that_a_vendor_turned_away_in_a_200_is_made_again(make_integration: MakeIntegration, make_connection: MakeConnection) -> None:
+    bodies = [b'{"error": "slow down", "wait": 0.1}', b'{"ok": true}']
+
+    def vendor(handler: Handler) -> None:
+        handler.reply(200, bodies.pop(0), Content_Type="application/json")
+
+    with serving(vendor) as served:
+        limit = {"limited": {"path": "error", "values": ["slow down"]}, "waitExpression": "body.wait"}
+        connection = make_connection(make_integration(base_uri=served.url, rateLimit=limit))
+        pauses: list[float] = []
+        with client_for(connection, definition_of(connection.integration)) as client:
+            got = client.call(Outgoing("POST", f"{client.base}/orders"), pause=pauses.append)
+    # The client that waits, and the gate that holds the others back as long.
+    assert (got.json(), pauses[0], max(pauses), len(served.seen)) == ({"ok": True}, 0.1, 0.1, 2)
 
 
 @pytest.mark.parametrize(

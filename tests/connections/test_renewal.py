@@ -110,7 +110,7 @@ def test_workers_that_are_killed_leave_every_connection_alive_or_asking(
     monkeypatch.setenv("EGRESS_TOTAL_TIMEOUT", "1")  # so that the lease of the dead is short
     monkeypatch.setenv("EGRESS_READ_TIMEOUT", "1")
     issuer.lifetime, issuer.delay = 0.4, (0.0, 0.3)
-    rows = connect(8)
+    rows = connect(24)  # so many that some still live after the last kill
     running += processes(3, seconds=100, threads=4, rows=rows)
     for _ in range(12):
         seen = sum(issuer.requests.values())

@@ -22,7 +22,7 @@ def answer(status: int, body: Any = None, *, kind: str = "application/json", **h
 
 
 def read(got: Answer, *rules: dict[str, Any], expression: str = "") -> Reading:
-    return outcomes.read(got, None, Rules(tuple(ErrorRule.model_validate(rule) for rule in rules), expression))
+    return outcomes.read(got, Rules(tuple(ErrorRule.model_validate(rule) for rule in rules), expression))
 
 
 # --- which rule fits ---
@@ -66,7 +66,7 @@ def test_fail_path_of_an_xml_answer_is_found() -> None:
 def test_first_rule_that_fits_counts_and_those_of_the_action_go_first() -> None:
     definition = Definition.model_validate({"errors": [{"statuses": ["404"], "outcome": "fail", "message": "of the integration"}]})
     operation = Operation.model_validate({"name": "x", "path": "/x", "errors": [{"statuses": ["4xx"], "outcome": "ignore"}]})
-    assert [outcomes.read(answer(404), None, rules_of(definition, one)).outcome for one in (None, operation)] == [
+    assert [outcomes.read(answer(404), rules_of(definition, one)).outcome for one in (None, operation)] == [
         Outcome.FAIL,
         Outcome.IGNORE,
     ]

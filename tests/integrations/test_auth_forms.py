@@ -250,6 +250,12 @@ def test_every_setting_of_a_method_has_an_input(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FULL)
+def test_every_input_of_a_method_says_what_it_is_for(kind: str) -> None:
+    silent = {name for name, field in AUTH_FORMS[kind].base_fields.items() if not field.help_text}
+    assert silent == ({"grant_type"} if kind == "oauth2" else set()), "each grant has a card that says when to choose it"
+
+
+@pytest.mark.parametrize("kind", FULL)
 def test_form_that_is_sent_back_as_it_was_drawn_changes_nothing(kind: str, browser: Client, draft: Integration) -> None:
     prepared(
         draft,

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations import services
-from integrations.definition import BodyWait, Definition, RateLimit
+from integrations.definition import BodyWait, Definition, RateLimit, Signal
 from integrations.models import Integration, User
 from tests.cast import MakeIntegration
 from tests.pages import errors, signed_in, value
@@ -23,6 +23,9 @@ FULL = {
     "body_path": "error.message",
     "body_pattern": r"again at (\S+)",
     "body_kind": "at",
+    "limited_statuses": "403, 498",
+    "limited_path": "error.code",
+    "limited_values": "quota\n42",
     "limited_expression": 'status = 200 and body.code = "RATE"',
     "wait_expression": "$number(headers.`x-wait-ms`) / 1000",
     "reset_expression": "$number(headers.`x-plan-reset`)",
@@ -34,6 +37,7 @@ LIMIT = RateLimit(
     reset_headers=["X-Calls-Reset"],
     statuses=["503", "5xx"],
     body=BodyWait(path="error.message", pattern=r"again at (\S+)", kind="at"),
+    limited=Signal(statuses=[403, 498], path="error.code", values=["quota", "42"]),
     limited_expression='status = 200 and body.code = "RATE"',
     wait_expression="$number(headers.`x-wait-ms`) / 1000",
     reset_expression="$number(headers.`x-plan-reset`)",
@@ -59,8 +63,8 @@ def saved(integration: Integration) -> Definition:
 
 
 def test_every_setting_of_a_rate_limit_has_an_input() -> None:
-    body = {f"body_{name}" for name in BodyWait.model_fields}
-    assert {*FULL} == {*RateLimit.model_fields, *body, "idempotency_header"} - {"body"}
+    parts = {f"{part}_{name}" for part, model in (("body", BodyWait), ("limited", Signal)) for name in model.model_fields}
+    assert {*FULL} == {*RateLimit.model_fields, *parts, "idempotency_header"} - {"body", "limited"}
 
 
 def test_fields_are_saved_and_shown_again(browser: Client, draft: Integration) -> None:
@@ -86,6 +90,8 @@ def test_empty_step_leaves_what_most_vendors_do(browser: Client, draft: Integrat
         ({"body_path": "m", "body_pattern": "(", "body_kind": "after"}, {"body_pattern": ["The pattern ( is not a regular expression."]}),
         ({"body_path": "m", "body_pattern": "in 5", "body_kind": "after"}, {"body_pattern": ["The pattern needs a group, ( and ), round the time."]}),
         ({"wait_expression": "1 +"}, {"wait_expression": ["1 + is no JSONata expression: Unexpected end of expression."]}),
+        ({"limited_values": "quota"}, {"limited_path": ["Enter the path at which one of the values stands."]}),
+        ({"limited_statuses": "4xx"}, {"limited_statuses": ["4xx is not a number. Write numbers with commas between them, for example 404, 416."]}),
         ({"body_pattern": "(x)"}, {"body_path": ["Enter the path to the text that the pattern reads."]}),
         ({"idempotency_header": "a b"}, {"idempotency_header": ["'a b' is not a header name. It has letters, digits and - only, for example X-API-Key."]}),
     ],

@@ -86,7 +86,7 @@ NOTED_JPEG = JPEG[:2] + b"\xff\xfe\x00\x0aTaken at" + JPEG[2:]
 # --- 117: GET /api/integrations ------------------------------------------------------------------------------------------
 
 
-def test_list_is_hal_with_start_count_and_total(api: Api) -> None:
+def test_a13_117_list_is_hal_with_start_count_and_total(api: Api) -> None:
     made = api("POST", "integrations", OAUTH, expect=201)
     page = api("GET", "integrations")
     assert set(page) == {"_links", "_embedded", "start", "count", "total"}
@@ -100,7 +100,7 @@ def test_list_is_hal_with_start_count_and_total(api: Api) -> None:
     assert item["createdAt"].endswith("Z")
 
 
-def test_list_comes_in_both_media_types(api: Api) -> None:
+def test_a13_117_list_comes_in_both_media_types(api: Api) -> None:
     for accept, kind in (
         ("application/hal+json", "application/hal+json"),
         ("application/json", "application/json"),
@@ -110,7 +110,7 @@ def test_list_comes_in_both_media_types(api: Api) -> None:
         assert (answer["Content-Type"], answer.json()["total"]) == (kind, 0)
 
 
-def test_q_searches_all_words_in_name_and_description(api: Api) -> None:
+def test_a13_117_q_searches_all_words_in_name_and_description(api: Api) -> None:
     for name, description in (("Drive", "Document sync"), ("Mail", "Document search"), ("Sync", "People")):
         api("POST", "integrations", {"type": "custom", "name": name, "description": description}, expect=201)
 
@@ -125,7 +125,7 @@ def test_q_searches_all_words_in_name_and_description(api: Api) -> None:
     )
 
 
-def test_supports_upload_filters_by_the_capability(api: Api, make_integration: MakeIntegration) -> None:
+def test_a13_117_supports_upload_filters_by_the_capability(api: Api, make_integration: MakeIntegration) -> None:
     file = {"contentType": "multipart/form-data", "schema": {"type": "object"}}
     make_integration(name="Takes files", actions=[action_values(name="Upload", method="POST", body=file)])
     make_integration(name="Only lists")
@@ -141,7 +141,7 @@ def test_supports_upload_filters_by_the_capability(api: Api, make_integration: M
 # --- 118: GET /api/integrations-list -------------------------------------------------------------------------------------
 
 
-def test_flat_list_is_an_array_with_owner_tags_and_sharing(api: Api, cast: Cast, make_integration: MakeIntegration) -> None:
+def test_a13_118_flat_list_is_an_array_with_owner_tags_and_sharing(api: Api, cast: Cast, make_integration: MakeIntegration) -> None:
     made = make_integration(name="Shared", auth={"type": "bearer"}, status="published")
     api("PUT", f"integrations/{made.pk}", {"tags": ["files"], "sharingPolicy": "deny", "mode": "shared"})
     for principal, level in (("dave", 1), ("organization:client-a", 2)):
@@ -156,7 +156,7 @@ def test_flat_list_is_an_array_with_owner_tags_and_sharing(api: Api, cast: Cast,
     assert Api(cast.eve)("GET", "integrations-list") == []
 
 
-def test_flat_list_has_an_etag_that_saves_the_body(api: Api) -> None:
+def test_a13_118_flat_list_has_an_etag_that_saves_the_body(api: Api) -> None:
     api("POST", "integrations", BY_KEY, expect=201)
     first = api.client.get("/api/integrations-list")
     same = api.client.get("/api/integrations-list", headers={"If-None-Match": first["ETag"]})
@@ -170,7 +170,7 @@ def test_flat_list_has_an_etag_that_saves_the_body(api: Api) -> None:
 
 
 @pytest.mark.parametrize("key", ["id", "slug"])
-def test_one_integration_by_id_or_slug_with_all_links(api: Api, key: str) -> None:
+def test_a13_119_one_integration_by_id_or_slug_with_all_links(api: Api, key: str) -> None:
     made = api("POST", "integrations", OAUTH, expect=201)
     shown = api("GET", f"integrations/{made[key]}")
     fields = IDENTITY | {
@@ -201,10 +201,21 @@ def test_one_integration_by_id_or_slug_with_all_links(api: Api, key: str) -> Non
     }
 
 
+def test_a13_125_fields_are_the_same_in_every_document(api: Api) -> None:
+    made = api("POST", "integrations", OAUTH, expect=201)
+    [listed] = api("GET", "integrations")["_embedded"]["inf:integration"]
+    [flat] = api("GET", "integrations-list")
+    wanted = {name: OAUTH[name] for name in ("id", "name", "type", "category", "description", "mode", "authType")}
+    wanted |= {"slug": "google-drive-engineering", "embedded": False, "createdAt": made["createdAt"], "updatedAt": made["updatedAt"]}
+    for document in (made, listed, api("GET", f"integrations/{made['slug']}")):
+        assert {name: document[name] for name in wanted} == wanted
+    assert {name: flat[name] for name in IDENTITY} == {name: wanted[name] for name in IDENTITY}
+
+
 # --- 120: POST -----------------------------------------------------------------------------------------------------------
 
 
-def test_post_takes_every_field_and_gives_201_with_the_location(api: Api) -> None:
+def test_a13_120_post_takes_every_field_and_gives_201_with_the_location(api: Api) -> None:
     answer = api.client.post("/api/integrations", json.dumps(OAUTH), content_type="application/json")
     made = answer.json()
     assert (answer.status_code, answer["Location"]) == (201, f"/api/integrations/{OAUTH['id']}")
@@ -214,7 +225,7 @@ def test_post_takes_every_field_and_gives_201_with_the_location(api: Api) -> Non
     assert made["auth"]["grantType"] == "authorization_code"
 
 
-def test_post_takes_the_fields_of_a_key_in_any_case(api: Api) -> None:
+def test_a13_120_post_takes_the_fields_of_a_key_in_any_case(api: Api) -> None:
     made = api(
         "POST", "integrations", {**BY_KEY, "apiKeyLocation": "query", "apiKeyName": "key", "scope": "", "basicTokenAuth": False}, expect=201
     )
@@ -228,13 +239,13 @@ def test_post_takes_the_fields_of_a_key_in_any_case(api: Api) -> None:
         assert api("POST", "integrations", {"type": "custom", "name": kind, "authType": kind}, expect=201)["authType"] == kind.lower()
 
 
-def test_name_and_type_are_required_and_nothing_else(api: Api) -> None:
+def test_a13_120_name_and_type_are_required_and_nothing_else(api: Api) -> None:
     refused = api("POST", "integrations", {"mode": "shared", "authType": "basic"}, expect=422)
     assert [error["field"] for error in refused["errors"]] == ["name", "type"]
     api("POST", "integrations", {"name": "Least", "type": "custom"}, expect=201)
 
 
-def test_mode_is_per_user_unless_it_says_shared(api: Api) -> None:
+def test_a13_120_mode_is_per_user_unless_it_says_shared(api: Api) -> None:
     def mode(**given: Any) -> str:
         made = api("POST", "integrations", {"name": "A", "type": "custom", **given}, expect=201)
         return str(api("GET", f"integrations/{made['id']}")["mode"])
@@ -244,19 +255,19 @@ def test_mode_is_per_user_unless_it_says_shared(api: Api) -> None:
     assert refused["errors"] == [{"field": "mode", "message": "each is no mode. Use one of: shared, per-user."}]
 
 
-def test_put_without_a_mode_keeps_it(api: Api) -> None:
+def test_a13_121_put_without_a_mode_keeps_it(api: Api) -> None:
     made = api("POST", "integrations", {"name": "A", "type": "custom", "mode": "shared"}, expect=201)
     assert [api("PUT", f"integrations/{made['id']}", body)["mode"] for body in ({"name": "B"}, {"mode": None}, {"mode": "per-user"})] == [
         "shared", "shared", "per-user"
     ]  # fmt: skip
 
 
-def test_auth_type_is_oauth2_unless_the_fields_say_otherwise(api: Api) -> None:
+def test_a13_120_auth_type_is_oauth2_unless_the_fields_say_otherwise(api: Api) -> None:
     assert api("POST", "integrations", {"name": "A", "type": "custom"}, expect=201)["authType"] == "oauth2"
     assert api("POST", "integrations", {"name": "B", "type": "custom", "apiKey": "k"}, expect=201)["authType"] == "apikey"
 
 
-def test_secrets_go_in_and_never_out(api: Api) -> None:
+def test_a13_120_secrets_go_in_and_never_out(api: Api) -> None:
     for body in (OAUTH, BY_KEY):
         made = api("POST", "integrations", body, expect=201)
         answers = [made, api("GET", f"integrations/{made['id']}"), api("GET", "integrations"), api("GET", "integrations-list")]
@@ -264,14 +275,14 @@ def test_secrets_go_in_and_never_out(api: Api) -> None:
         assert not set(SECRETS) & set(made)
 
 
-def test_post_needs_the_right_to_create(cast: Cast) -> None:
+def test_a13_120_post_needs_the_right_to_create(cast: Cast) -> None:
     Api(cast.carol)("POST", "integrations", BY_KEY, expect=403)
 
 
 # --- 121, 122: PUT, DELETE -----------------------------------------------------------------------------------------------
 
 
-def test_put_takes_a_part_by_id_or_slug(api: Api) -> None:
+def test_a13_121_put_takes_a_part_by_id_or_slug(api: Api) -> None:
     made = api("POST", "integrations", OAUTH, expect=201)
     part = {
         "name": "Updated Integration Name",
@@ -284,7 +295,7 @@ def test_put_takes_a_part_by_id_or_slug(api: Api) -> None:
     assert {name: changed[name] for name in rest} == {name: OAUTH[name] for name in rest}
 
 
-def test_put_takes_every_field(api: Api) -> None:
+def test_a13_121_put_takes_every_field(api: Api) -> None:
     made = api("POST", "integrations", {"type": "custom", "name": "Empty", "authType": "apikey"}, expect=201)
     for body in (BY_KEY, {name: value for name, value in OAUTH.items() if name != "id"}):
         changed = api("PUT", f"integrations/{made['id']}", body)
@@ -292,14 +303,14 @@ def test_put_takes_every_field(api: Api) -> None:
         assert {name: changed[name] for name in same} == same
 
 
-def test_put_and_delete_need_their_rights(cast: Cast, make_integration: MakeIntegration) -> None:
+def test_a13_121_122_put_and_delete_need_their_rights(cast: Cast, make_integration: MakeIntegration) -> None:
     integration = make_integration()
     for user, code in ((cast.carol, 403), (cast.eve, 404)):
         Api(user)("PUT", f"integrations/{integration.pk}", {"name": "Mine"}, expect=code)
         Api(user)("DELETE", f"integrations/{integration.slug}", expect=code)
 
 
-def test_delete_is_204_and_takes_connections_along_only_when_told_so(
+def test_a13_122_delete_is_204_and_takes_connections_along_only_when_told_so(
     api: Api, make_integration: MakeIntegration, make_connection: MakeConnection
 ) -> None:
     integration = make_integration()
@@ -322,7 +333,7 @@ def put_icon(api: Api, integration: Integration, data: bytes, name: str = "file"
     ("data", "kind", "kept"),
     [(SVG, "image/svg+xml", SVG.replace(b'"/></svg>', b'" /></svg>')), (png(extra=chunk(b"tEXt", b"Author\0me")), "image/png", png()), (NOTED_JPEG, "image/jpeg", JPEG)],
 )  # fmt: skip
-def test_icon_of_each_kind_comes_back_without_notes(
+def test_a13_123_icon_of_each_kind_comes_back_without_notes(
     api: Api, make_integration: MakeIntegration, data: bytes, kind: str, kept: bytes
 ) -> None:
     integration = make_integration()
@@ -347,12 +358,12 @@ def test_icon_of_each_kind_comes_back_without_notes(
          "The icon holds a script. Icons are images only: remove the script element and upload it again."),
     ],
 )  # fmt: skip
-def test_icon_that_is_none_is_refused(api: Api, make_integration: MakeIntegration, data: bytes, sentence: str) -> None:
+def test_a13_123_icon_that_is_none_is_refused(api: Api, make_integration: MakeIntegration, data: bytes, sentence: str) -> None:
     refused = put_icon(api, make_integration(), data)
     assert (refused.status_code, refused.json()["errors"]) == (422, [{"field": "file", "message": sentence}])
 
 
-def test_icon_is_changed_by_who_may_write(cast: Cast, make_integration: MakeIntegration) -> None:
+def test_a13_123_icon_is_changed_by_who_may_write(cast: Cast, make_integration: MakeIntegration) -> None:
     assert put_icon(Api(cast.carol), make_integration(), SVG).status_code == 403
 
 
@@ -371,7 +382,7 @@ def test_icon_is_changed_by_who_may_write(cast: Cast, make_integration: MakeInte
         ({"ok": True}, None, {"email": None, "displayName": None, "accountId": None}),
     ],
 )  # fmt: skip
-def test_account_is_asked_of_the_vendor(
+def test_a13_124_account_is_asked_of_the_vendor(
     cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection, answer: Any, account: Any, wanted: Any
 ) -> None:
     def reply(handler: Handler) -> None:
@@ -383,7 +394,7 @@ def test_account_is_asked_of_the_vendor(
         assert Api(cast.carol)("GET", f"integrations/{integration.slug}/account") == wanted
 
 
-def test_account_says_why_there_is_none(cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection) -> None:
+def test_a13_124_account_says_why_there_is_none(cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection) -> None:
     with serving(lambda handler: handler.reply(500)) as served:
         integration = make_integration(base_uri=served.url, account={"uri": "/me"})
         Api(cast.carol)("GET", f"integrations/{integration.pk}/account", expect=409)
@@ -392,7 +403,7 @@ def test_account_says_why_there_is_none(cast: Cast, make_integration: MakeIntegr
     Api(cast.dave)("GET", f"integrations/{integration.pk}/account", expect=403)
 
 
-def test_connect_leads_to_the_vendor_s_page_and_takes_what_a_program_has(
+def test_a14_connect_leads_to_the_vendor_s_page_and_takes_what_a_program_has(
     cast: Cast, vendor: VendorServer, make_integration: MakeIntegration
 ) -> None:
     integration = make_integration(base_uri=f"{vendor.url}/agree", auth=agree_auth(vendor), ping={"method": "GET", "uri": "/me"})
@@ -407,7 +418,7 @@ def test_connect_leads_to_the_vendor_s_page_and_takes_what_a_program_has(
     assert api("GET", f"connections/{made['id']}")["token"]["held"] is True
 
 
-def test_connection_is_the_caller_s(cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection) -> None:
+def test_a14_connection_is_the_caller_s(cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection) -> None:
     integration = make_integration(auth={"type": "bearer"})
     api = Api(cast.carol)
     api("GET", f"integrations/{integration.slug}/connection", expect=409)

@@ -105,14 +105,14 @@ def describe(page: Page, vendor: VendorServer) -> None:
     go_on(page)
 
 
-def add_and_rename_actions(page: Page) -> None:
+def add_and_rename_actions(page: Page, path: str = "/faults/pages?total=257") -> None:
     """Step 7: add two actions, rename both by a pattern with a live preview."""
     heading(page, "Edit actions")
     for name in ("Photo Records Get", "Device Records Get"):
         page.get_by_role("link", name="Add action").first.click()
         heading(page, "New action")
         page.locator("[name=name]").fill(name)
-        page.locator("[name=path]").fill("/faults/pages?total=257")
+        page.locator("[name=path]").fill(path)
         page.locator("[name=paginated]").check()
         page.get_by_role("button", name="Add action").click()
         heading(page, name)

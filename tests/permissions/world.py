@@ -17,12 +17,13 @@ from django.test import Client
 from django.utils import timezone
 
 from actions import runs
-from actions.models import Import, Run, Schedule, Trigger
+from actions.models import Import, Run, RunWebhook, Schedule, Trigger
+from actions.run_webhooks import services as webhooks
 from actions.schedules import services as schedules
 from actions.schedules.timing import Timing
 from actions.triggers import services as triggers
 from connections.agents import services as agents
-from connections.models import AgentInstance, Connection, LoggedRequest, WebhookEvent
+from connections.models import AgentInstance, Connection, Delivery, LoggedRequest, WebhookEvent
 from connections.webhooks import endpoints
 from connections.webhooks.endpoints import Change
 from integrations import services as integrations
@@ -68,6 +69,7 @@ class World:
     trigger: Trigger
     team: Team
     environment: Environment
+    webhook: RunWebhook
     clients: dict[str, Client] = field(default_factory=dict)
 
 
@@ -102,6 +104,8 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
     schedule = schedules.save(
         schedule=None, action=action_of(integration), connection=connection, user=people["operator"], timing=Timing(minutes=60)
     )
+    webhook, _ = webhooks.add(organization=here, user=people["operator"], url="https://hooks.example.com/", name="Warehouse")
+    Delivery.objects.create(target=webhook.target, message_id="msg_1", kind="run.finished", body=b"{}", state=Delivery.State.FAILED)
     endpoint, _ = endpoints.open_endpoint(
         connection=connection, user=people["operator"], change=Change(preset="github", forward_url="https://127.0.0.1:9/")
     )
@@ -113,6 +117,7 @@ def make_world(cast: Cast, make_integration: MakeIntegration, make_connection: M
     sharing.share(integration=integration, principal=team, user=people["admin"])
     return World(
         team=team,
+        webhook=webhook,
         event=event,
         trigger=trigger,
         environment=environments.create(organization=here, name="Sandbox"),
@@ -167,6 +172,10 @@ ARGUMENTS: list[tuple[str, str, Callable[[World], Any]]] = [
     ("agents/", "pk", lambda world: world.machine.agent_id),
     ("api/agents/", "key", lambda world: world.machine.agent_id),
     ("api/agent-machines/", "key", lambda world: world.machine.pk),
+    ("runs/webhooks/", "pk", lambda world: world.webhook.pk),
+    ("runs/webhooks/", "delivery", lambda world: world.webhook.target.deliveries.get().pk),
+    ("api/run-webhooks/", "key", lambda world: world.webhook.pk),
+    ("api/run-webhooks/", "delivery", lambda world: world.webhook.target.deliveries.get().pk),
     ("runs/schedules/", "pk", lambda world: world.schedule.pk),
     ("runs/", "pk", lambda world: world.run.pk),
     ("api/schedules/", "key", lambda world: world.schedule.pk),

@@ -25,7 +25,7 @@ from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Membership, PersonalToken, User
 from integrations.permissions import is_uuid, signed_in
-from integrations.refusals import Invalid
+from integrations.refusals import Invalid, check_known
 
 
 class MeView(APIView):
@@ -314,8 +314,7 @@ def _consent(consent: applications.Consent) -> dict[str, Any]:
 
 
 def _known(payload: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    if unknown := sorted(set(payload) - names):
-        raise Invalid({name: ["This field is not known."] for name in unknown})
+    check_known(payload, names)
     return payload
 
 

@@ -31,6 +31,7 @@ class OrganizationDocument(WithFields):
     parent = OrganizationReference(allow_null=True)
     customIntegrations = serializers.BooleanField(allow_null=True)
     createdAt = serializers.DateTimeField()
+    updatedAt = serializers.DateTimeField()
 
 
 class OrganizationEmbedded(serializers.Serializer):
@@ -71,6 +72,12 @@ class MoveDocument(serializers.Serializer):
     gains = SightDocument()
     loses = SightDocument()
     inUse = serializers.ListField(child=serializers.CharField())
+    lent = serializers.IntegerField(help_text="Connections of organizations left behind that those below may use")
+    mapped = serializers.IntegerField(help_text="Organizations that move and that one left behind has mapped")
+    environments = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Those of organizations left behind that come along, because something is connected in them",
+    )
 
 
 class MemberDocument(WithFields):
@@ -98,6 +105,9 @@ class InvitationDocument(serializers.Serializer):
     url = serializers.CharField(help_text="The link; it works once")
     createdAt = serializers.DateTimeField()
     expiresAt = serializers.DateTimeField()
+    isValid = serializers.BooleanField(
+        help_text="Whether whoever made it is still an admin there; the link works only as long as that is so"
+    )
 
 
 class AuditDocument(serializers.Serializer):

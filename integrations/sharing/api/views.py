@@ -16,13 +16,14 @@ from integrations.api.listing import Filters, Order, Search
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role, Share, Team
-from integrations.organizations.api.views import found_for
-from integrations.permissions import integration_for, is_uuid, signed_in
-from integrations.refusals import Invalid
+from integrations.permissions import integration_for, is_uuid, organization_named, signed_in
+from integrations.refusals import Invalid, check_known
 from integrations.sharing import principals, services, teams
 from integrations.sharing.api import schema
 
 _REL = "inf:integration-share"
+# The members of a share's document, which a client may send back as it got them.
+_FIELDS = {"_links", "integrationId", "principalId", "accessLevel", "principal", "createdAt", "updatedAt"}
 
 
 def represent(share: Share) -> dict[str, Any]:
@@ -97,8 +98,7 @@ class ShareView(APIView):
     def put(self, request: Request, key: str, principal: str) -> Response:
         integration = integration_for(request.user, key, share=True)
         payload = json_object(request) if request.data else {}
-        if unknown := sorted(set(payload) - set(represent_names())):
-            raise Invalid({name: ["This field is not known."] for name in unknown})
+        check_known(payload, _FIELDS)
         known = principals.share_for(Share.objects.filter(integration=integration), principal)
         to = known.principal if known else principals.principal_for(integration, principal)
         share = services.share(integration=integration, principal=to, level=payload.get("accessLevel", 1), user=signed_in(request))
@@ -117,11 +117,6 @@ class ShareView(APIView):
             raise Http404
         services.revoke(share=found)
         return Response(status=204)
-
-
-def represent_names() -> list[str]:
-    """The members of a share's document, which a client may send back as it got them."""
-    return ["_links", "integrationId", "principalId", "accessLevel", "principal", "createdAt", "updatedAt"]
 
 
 class OwnerView(APIView):
@@ -168,9 +163,8 @@ class TeamsView(APIView):
         tags=["organizations"],
     )
     def get(self, request: Request, key: str) -> Response:
-        organization = found_for(request.user, key)
-        rows = organization.teams.select_related("organization").prefetch_related("members")
-        return array(request, TeamFilters.narrow(request, rows), _team)
+        organization = organization_named(request.user, key)
+        return array(request, TeamFilters.narrow(request, teams.listed(organization)), _team)
 
     @extend_schema(
         operation_id="createTeam",
@@ -180,7 +174,7 @@ class TeamsView(APIView):
         tags=["organizations"],
     )
     def post(self, request: Request, key: str) -> Response:
-        organization = found_for(request.user, key, Role.ADMIN)
+        organization = organization_named(request.user, key, Role.ADMIN)
         values = _values(request)
         team = teams.create(organization=organization, name=values.get("name"), members=values.get("members", []))
         return Response(_team(team), status=201, headers={"Location": _team(team)["_links"]["self"]["href"]})
@@ -220,8 +214,8 @@ class TeamView(APIView):
 
 
 def _team_of(request: Request, key: str, slug: str, role: str = Role.VIEWER) -> Team:
-    organization = found_for(request.user, key, role)
-    found = organization.teams.select_related("organization").filter(slug=slug).first()
+    organization = organization_named(request.user, key, role)
+    found = teams.listed(organization).filter(slug=slug).first()
     if found is None:
         raise Http404
     return found
@@ -229,8 +223,7 @@ def _team_of(request: Request, key: str, slug: str, role: str = Role.VIEWER) -> 
 
 def _values(request: Request) -> dict[str, Any]:
     payload = json_object(request)
-    if unknown := sorted(set(payload) - {"name", "members", "_links", "principalId", "slug", "createdAt"}):
-        raise Invalid({name: ["This field is not known."] for name in unknown})
+    check_known(payload, {"name", "members", "_links", "principalId", "slug", "createdAt"})
     if "members" in payload and not isinstance(payload["members"], list):
         raise Invalid({"members": ["Enter a list of user names."]})
     return payload

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 
 from actions import results, runs
 from actions.models import Run
-from connections import services, trials
+from connections import entering, services, trials
 from connections.agents import services as agents
 from connections.agents.route import Route
 from connections.agents.ways import Way
@@ -281,7 +281,7 @@ def test_credential_of_the_agent_never_reaches_junction(
         f"The agent's file does not let localhost:{other.port} have [credentials.redmine]. Add it to its hosts if it should. "
         "(Through the agent Head office.)"
     )
-    assert services.stored_fields(connection) == []
+    assert entering.stored_fields(connection) == []
 
 
 def test_credential_of_the_agent_does_not_come_back_in_status_line_header_names_or_other_forms(agent: Agent, machine: MakeMachine) -> None:

@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from connections import entering, trials
 from connections import services as connections
-from connections import trials
 from connections.agents import services
 from connections.agents.ways import Way
 from connections.models import Agent, AgentInstance, Connection
@@ -140,7 +140,7 @@ def test_credential_of_the_agent_stands_in_for_those_of_the_form(cast: Cast, age
     given = form(integration, mode="on-premise", agent=str(agent.pk), agentCredential="redmine") | {"credentials.token": ""}
     browser.post(reverse("connection-new", args=[integration.slug]), given)
     made = Connection.objects.get()
-    assert (made.agent_credential, connections.stored_fields(made)) == ("redmine", [])
+    assert (made.agent_credential, entering.stored_fields(made)) == ("redmine", [])
 
 
 def test_credential_of_the_agent_is_refused_where_tokens_are_fetched(cast: Cast, agent: Agent, make_integration: MakeIntegration) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 
 from connections import services as connections
@@ -29,7 +31,9 @@ def entries(**which: Any) -> list[tuple[str, str, str, dict[str, Any], dict[str,
 def test_every_change_of_an_integration_is_logged_with_what_was_and_what_is(bob: User) -> None:
     client = signed_in(bob)
     made = client.post(
-        "/api/integrations", {"name": "Tickets", "apiBaseUri": "https://a.example.com", "authType": "none"}, "application/json"
+        "/api/integrations",
+        {"name": "Tickets", "type": "custom", "apiBaseUri": "https://a.example.com", "authType": "none"},
+        "application/json",
     ).json()
     path = f"/api/integrations/{made['slug']}"
     client.post(f"{path}/actions", {"name": "List", "method": "GET", "path": "/t"}, "application/json")
@@ -101,6 +105,8 @@ def test_connections_are_logged_without_their_secrets(
         ({"headers": {"X-API-Key": "x", "Authorization": "Bearer x", "Accept": "text/csv"}}, {"headers": {"X-API-Key": MASK, "Authorization": MASK, "Accept": "text/csv"}}),
         ({"resultsKey": "items", "nextPageKey": "next"}, {"resultsKey": "items", "nextPageKey": "next"}),
         ([{"password": "x"}, {"password": ""}], [{"password": MASK}, {"password": ""}]),
+        ({"pin": {"password": 1234, "token": ["a", {"n": "b"}]}}, {"pin": {"password": MASK, "token": [MASK, {"n": "b"}]}}),
+        ({"sendToken": True, "token": None, "signature": {"format": "hmac", "secret": "x"}}, {"sendToken": True, "token": None, "signature": {"format": "hmac", "secret": MASK}}),
     ],
 )  # fmt: skip
 def test_masked_hides_what_is_named_like_a_secret(value: Any, shown: Any) -> None:
@@ -120,6 +126,18 @@ def test_log_cannot_be_changed_by_the_program(client_a: Organization) -> None:
     ):
         with pytest.raises(AppendOnlyError):
             deed()
+    assert AuditEntry.objects.get().note == ""
+
+
+def test_log_cannot_be_changed_in_the_database_either(client_a: Organization) -> None:
+    tree.change(organization=client_a, name="Renamed")
+    guards = import_module("integrations.migrations.0012_organization_updated_audit_append_only")
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(guards.ADD["sqlite"][1])  # the suite has taken this one away, to empty its tables
+        for statement in ("UPDATE integrations_auditentry SET note = 'never happened'", "DELETE FROM integrations_auditentry"):
+            with pytest.raises(DatabaseError, match="The audit log is only ever added to"), transaction.atomic():
+                cursor.execute(statement)
     assert AuditEntry.objects.get().note == ""
 
 

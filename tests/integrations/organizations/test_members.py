@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.models import Invitation, Membership, Organization, Role, User
-from integrations.organizations import members
+from integrations.organizations import members, moving
 from integrations.refusals import Conflict
 from tests.cast import PASSWORD, Cast, member
 from tests.pages import errors, signed_in, text
@@ -65,6 +65,29 @@ def test_link_ends_after_its_time_and_when_it_is_withdrawn(invitation: Invitatio
     assert "This invitation ended on " in text(Client().get(link(invitation)))
     assert Client().post(link(invitation), NEW).status_code == 410
     assert not User.objects.filter(username="nora").exists()
+
+
+def test_link_ends_with_the_role_of_whoever_made_it(cast: Cast) -> None:
+    """An admin who has to go keeps no way back in."""
+    anna = member("anna", cast.client_a, Role.ADMIN)
+    kept = members.invite(organization=cast.client_a, user=anna, role=Role.ADMIN)
+    members.set_role(organization=cast.client_a, user=anna, role=Role.VIEWER)
+    page = Client().get(link(kept))
+    said = "Whoever made this invitation is no admin here any more, so that it has ended. Ask for a new one."
+    assert (page.status_code, said in text(page)) == (410, True)
+    with pytest.raises(Conflict):
+        members.accept(invitation=kept, user=anna)
+    alice = signed_in(cast.alice)
+    assert "Ended Anna is no admin here any more." in text(alice.get(reverse("organization-detail", args=["client-a"])))
+    assert [one["isValid"] for one in alice.get("/api/organizations/client-a/invitations").json()] == [False]
+
+
+def test_link_of_an_organization_that_was_moved_leads_nobody_of_the_old_tree_into_the_new_one(cast: Cast) -> None:
+    kept = members.invite(organization=cast.client_b, user=cast.alice, role=Role.ADMIN)
+    moving.move(organization=cast.client_b, parent=cast.stranger_org)
+    assert Client().get(link(kept)).status_code == 410
+    with pytest.raises(Conflict):
+        members.join(invitation=kept, username="mallory", display_name="", password=PASSWORD)
 
 
 def test_link_that_was_not_made_here_leads_nowhere(invitation: Invitation) -> None:

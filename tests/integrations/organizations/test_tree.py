@@ -7,10 +7,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from integrations.models import AuditEntry, Organization, Role, User
+from connections import services as connections
+from connections.choosing.walk import choose
+from connections.mapping import tables
+from connections.mapping.values import mapped_above
+from integrations import services as integrations
+from integrations.models import AuditEntry, Integration, Organization, Role, User
 from integrations.models.integration import Status
-from integrations.organizations import tree
+from integrations.organizations import environments, moving, tree
 from integrations.refusals import Conflict, Invalid
+from integrations.sharing import services as sharing
 from tests.cast import Cast, MakeConnection, MakeIntegration, member
 from tests.pages import HTMX, errors, signed_in, text
 
@@ -52,7 +58,7 @@ def test_change_says_what_does_not_fit_and_changes_nothing(
 def test_move_takes_everything_below_along_and_roles_follow(cast: Cast) -> None:
     floor = Organization.objects.create(name="Floor", parent=cast.client_a)
     desk = Organization.objects.create(name="Desk", parent=floor)
-    tree.move(organization=floor, parent=cast.client_b)
+    moving.move(organization=floor, parent=cast.client_b)
     desk.refresh_from_db()
     assert desk.ancestor_ids == [cast.msp.pk, cast.client_b.pk, floor.pk, desk.pk]
     assert list(Organization.objects.visible_to(cast.carol)) == [cast.client_a]
@@ -67,7 +73,7 @@ def test_move_is_refused_below_itself_where_it_is_already_and_too_deep(cast: Cas
     said = []
     for parent in (floor, cast.client_a, cast.msp, deep):
         with pytest.raises(Conflict) as refusal:
-            tree.move(organization=cast.client_a, parent=parent)
+            moving.move(organization=cast.client_a, parent=parent)
         said.append(refusal.value.message)
     assert said == [
         "Floor is Client A itself or below it. Choose a parent outside of it.",
@@ -85,7 +91,7 @@ def test_preview_names_who_gains_and_loses_sight_and_which_integrations(
     make_integration(name="Hidden one", status=Status.HIDDEN)
     make_integration(name="Own", organization=cast.client_a, user=cast.alice)
     fred = member("fred", cast.stranger_org, Role.VIEWER)
-    change = tree.preview(organization=cast.client_a, parent=cast.stranger_org)
+    change = moving.preview(organization=cast.client_a, parent=cast.stranger_org)
     assert (change.organizations, change.own_integrations, change.connections) == (1, 1, 1)
     assert [row.user for row in change.gains.people] == [cast.eve, fred]
     assert change.gains.integrations == []
@@ -93,10 +99,72 @@ def test_preview_names_who_gains_and_loses_sight_and_which_integrations(
     assert change.loses.integrations == change.in_use == [offered]
 
 
+def test_preview_names_only_what_can_be_installed_before_and_not_afterwards(cast: Cast, make_integration: MakeIntegration) -> None:
+    kept_for_itself = integrations.update(integration=make_integration(name="Kept"), sharing="deny")
+    shared = integrations.update(integration=make_integration(name="Shared"), sharing="deny")
+    sharing.share(integration=shared, principal=cast.client_a, user=None)
+    floor = Organization.objects.create(name="Floor", parent=cast.client_a)
+    assert Integration.objects.offered_to(floor).contains(shared)
+    assert not Integration.objects.offered_to(floor).contains(kept_for_itself)
+    there = make_integration(name="Of B", organization=cast.client_b, user=cast.alice)
+    change = moving.preview(organization=floor, parent=cast.client_b)
+    assert (change.loses.integrations, change.gains.integrations) == ([shared], [there])
+    moving.move(organization=floor, parent=cast.client_b)
+    floor.refresh_from_db()
+    assert list(Integration.objects.offered_to(floor)) == [there]
+
+
+def test_what_an_organization_above_lends_and_maps_counts_no_more_after_a_move_and_the_preview_says_so(
+    cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection
+) -> None:
+    integration = make_integration()
+    above = make_connection(integration, organization=cast.msp, user=cast.alice)
+    connections.change(connection=above, below="everybody")
+    mapping = tables.mapping_of(cast.msp, integration)
+    tables.save(mapping=mapping, changes={cast.client_a.pk: ("4711", "")}, user=cast.alice)
+    client = Organization.objects.get(pk=cast.client_a.pk)
+    assert choose(organization=client, integration=integration).connection == above
+    asked = {"parent": cast.stranger_org.slug}
+    root = signed_in(User.objects.create_superuser("root"))
+    page = text(root.get(reverse("organization-move", args=["client-a"]), asked))
+    assert "1 connection of organizations that are no longer above is open to those below." in page
+    assert "1 of the organizations that move is mapped to a customer of a vendor by an organization that is no longer above." in page
+    change = root.post("/api/organizations/client-a/move", asked, "application/json").json()
+    assert {name: change[name] for name in ("lent", "mapped", "environments")} == {"lent": 1, "mapped": 1, "environments": []}
+    client.refresh_from_db()
+    choice = choose(organization=client, integration=integration)
+    assert (choice.connection, [step.rule for step in choice.steps]) == (None, ["default", "mapped", "inherited"])
+    moving.move(organization=client, parent=cast.msp)
+    client.refresh_from_db()
+    assert mapped_above(client, integration).value == "4711"  # type: ignore[union-attr]
+
+
+def test_environment_from_above_comes_along_when_something_is_connected_in_it(cast: Cast, make_integration: MakeIntegration) -> None:
+    for name in ("Sandbox", "Staging"):
+        environments.create(organization=cast.msp, name=name)
+    integration = make_integration()
+    floor = Organization.objects.create(name="Floor", parent=cast.client_a)
+    made = connections.create(
+        organization=floor, user=cast.alice, integration=integration, name="Try", credentials={}, environment="sandbox"
+    )
+    change = moving.preview(organization=cast.client_a, parent=cast.stranger_org)
+    assert [str(one) for one in change.environments] == ["Sandbox"]
+    moving.move(organization=cast.client_a, parent=cast.stranger_org)
+    floor.refresh_from_db()
+    assert [(one.slug, str(one.organization)) for one in environments.known_to(floor)] == [("production", "None"), ("sandbox", "Client A")]
+    assert choose(organization=floor, integration=integration, environment="sandbox").connection == made
+    told = AuditEntry.objects.get(verb="environment created", organization=cast.client_a)
+    assert told.note == "Came along from Managed Services"
+    client = Organization.objects.get(pk=cast.client_a.pk)
+    assert moving.preview(organization=client, parent=cast.msp).environments == []  # there it is known
+    with pytest.raises(Conflict, match="Somebody has changed the tree in the meantime"):
+        moving.move(organization=cast.client_a, parent=cast.client_b)  # as it was before the first move
+
+
 def test_preview_leaves_out_who_keeps_sight_by_another_role(cast: Cast) -> None:
     member("fred", cast.client_b, Role.VIEWER)
     floor = Organization.objects.create(name="Floor", parent=cast.client_a)
-    change = tree.preview(organization=floor, parent=cast.client_b)
+    change = moving.preview(organization=floor, parent=cast.client_b)
     assert [row.user.username for row in change.gains.people] == ["fred"]
     assert [row.user for row in change.loses.people] == [cast.carol, cast.dave]  # the MSP's people see it before and after
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from integrations import expression_functions, expressions, signing
+from integrations import expressions, signing
 from integrations.definition import ConnectionField
+from integrations.expressions.functions import FUNCTIONS
 from integrations.providers import CatalogueError, convert, read
 from integrations.providers.entry import Inexpressible
 from integrations.providers.texts import Scope, setting_name, strftime
@@ -67,7 +68,7 @@ def test_placeholders_that_cannot_be_said_are_refused_with_a_sentence(written: s
 def test_escaped_text_of_a_placeholder_means_what_it_meant() -> None:
     text = 'a "b"\n\\c {{d}} %'
     translated = SCOPE.translate(f"${{base64({text})}}").text
-    assert expressions.render(translated, {}) == expression_functions.FUNCTIONS["base64"].work(text)
+    assert expressions.render(translated, {}) == FUNCTIONS["base64"].work(text)
     assert expressions.render(SCOPE.translate(text).text, {}) == text
 
 

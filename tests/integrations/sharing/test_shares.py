@@ -12,7 +12,7 @@ from actions import runs
 from connections import services as connections
 from connections.models import Connection
 from integrations.models import AuditEntry, Integration, Level, Membership, Organization, Role, Share, User
-from integrations.organizations import tree
+from integrations.organizations import members, moving, tree
 from integrations.refusals import Conflict, Invalid
 from integrations.sharing import principals, services, teams
 from tests.cast import Cast, MakeConnection, MakeIntegration, action_of, member
@@ -73,6 +73,34 @@ def test_a14_access_levels_count_for_everybody_in_a_team_as_long_as_they_are(int
     assert (allowed(cast.dave, integration), allowed(cast.carol, integration)) == ([], LEVELS[level])
     Membership.objects.filter(user=cast.carol).delete()  # no role anywhere near the team
     assert allowed(cast.carol, integration) == []
+
+
+@pytest.mark.parametrize("level", Level)
+def test_share_ends_for_a_person_who_has_left_the_owners_tree(integration: Integration, cast: Cast, level: Level) -> None:
+    give(integration, cast.dave, level)
+    Membership.objects.create(user=cast.dave, organization=cast.stranger_org, role=Role.ADMIN)
+    assert allowed(cast.dave, integration) == LEVELS[level]
+    members.remove(membership=cast.dave.memberships.get(organization=cast.client_a))
+    assert allowed(cast.dave, integration) == []
+    page = text(signed_in(cast.alice).get(reverse("integration-shares", args=[integration.slug])))
+    assert "Dave Is no longer in the tree of Client B: this share gives nothing." in page
+    assert signed_in(cast.dave).delete(f"/api/integrations/{integration.slug}?cascade=true").status_code == 404
+
+
+def test_share_with_an_organization_or_a_team_ends_when_it_is_moved_out_of_the_owners_tree(integration: Integration, cast: Cast) -> None:
+    team = teams.create(organization=cast.client_a, name="Help desk", members=["dave"])
+    give(integration, cast.client_a, Level.RUN)
+    give(integration, team, Level.EDIT)
+    assert (allowed(cast.carol, integration), allowed(cast.dave, integration)) == (["see"], ["see", "run", "edit"])
+    moving.move(organization=cast.client_a, parent=cast.stranger_org)
+    client = Organization.objects.get(pk=cast.client_a.pk)
+    assert [allowed(user, integration) for user in (cast.carol, cast.dave, cast.eve)] == [[], [], []]
+    assert not Integration.objects.offered_to(client, cast.dave).contains(integration)
+    # Also for somebody who belongs to both trees: what the one was given does not count in the other.
+    Membership.objects.create(user=cast.carol, organization=cast.client_b, role=Role.VIEWER)
+    assert allowed(cast.carol, integration) == ["see"]  # by the role in the owner's organization
+    moving.move(organization=client, parent=cast.msp)
+    assert allowed(cast.dave, integration) == ["see", "run", "edit"]
 
 
 def test_a14_access_levels_of_an_organization_raise_nobody_above_their_role(integration: Integration, cast: Cast) -> None:
@@ -159,7 +187,7 @@ def put(client: Client, integration: Integration, principal: str, **body: Any) -
     return client.put(path(integration, principal), body, "application/json")
 
 
-def test_a13_links_name_owner_shares_and_a_share_as_a_template(integration: Integration, cast: Cast) -> None:
+def test_a13_119_links_name_owner_shares_and_a_share_as_a_template(integration: Integration, cast: Cast) -> None:
     links = signed_in(cast.alice).get(f"/api/integrations/{integration.slug}").json()["_links"]
     own = f"/api/integrations/{integration.pk}"
     assert [links[rel] for rel in ("inf:integration-owner", "inf:integration-shares", "inf:integration-share")] == [
@@ -312,6 +340,25 @@ def test_transfer_keeps_what_is_connected_and_says_beforehand_whom_it_leaves_out
     assert run.state == "queued"
     with pytest.raises(Conflict):
         connections.create(organization=cast.client_a, user=cast.carol, integration=integration, name="Another", credentials={})
+
+
+def test_transfer_to_another_tree_says_which_shares_end(make_integration: MakeIntegration, cast: Cast) -> None:
+    integration = make_integration()
+    for principal in (cast.dave, cast.client_a, cast.alice):
+        give(integration, principal, Level.RUN)
+    Membership.objects.create(user=cast.alice, organization=cast.stranger_org, role=Role.BUILDER)
+    url = reverse("integration-transfer", args=[integration.slug])
+    alice = signed_in(cast.alice)
+    assert "Shares stay as they are." in text(alice.get(url, {"owner": "client-b"}))
+    assert "2 shares end: the people, teams and organizations that they are with do not belong to the tree of Stranger." in text(
+        alice.get(url, {"owner": "stranger"})
+    )
+    alice.post(url, {"owner": "stranger"})
+    integration.refresh_from_db()
+    assert {user.username: allowed(user, integration) for user in (cast.alice, cast.dave)} == {
+        "alice": ["see", "run", "edit", "delete"],
+        "dave": [],
+    }
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

@@ -38,6 +38,17 @@ def test_pages_make_change_and_delete_teams(cast: Cast) -> None:
     assert Team.objects.count() == 0
 
 
+def test_team_lists_nobody_who_has_left(cast: Cast) -> None:
+    team = teams.create(organization=cast.client_a, name="Help desk", members=["carol", "dave"])
+    cast.dave.memberships.all().delete()
+    alice = signed_in(cast.alice)
+    assert alice.get(f"/api/organizations/client-a/teams/{team.slug}").json()["members"] == ["carol"]
+    page = alice.get(reverse("team-detail", args=["client-a", team.slug]))
+    assert page.context["form"]["members"].value() == "carol"
+    alice.post(reverse("team-detail", args=["client-a", team.slug]), {"name": "Help desk", "members": "carol"})
+    assert [str(user) for user in team.members.all()] == ["Carol"]
+
+
 def test_deleting_a_team_ends_its_shares(make_integration: MakeIntegration, cast: Cast) -> None:
     team = teams.create(organization=cast.client_a, name="Help desk", members=["dave"])
     services.share(integration=make_integration(organization=cast.client_b), principal=team, user=cast.alice)

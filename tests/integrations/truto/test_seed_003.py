@@ -15,7 +15,7 @@ from actions.runs import execution, lifecycle
 from connections.models import Connection, DefaultCredential
 from integrations import services
 from integrations.models import Integration
-from tests.cast import Cast, MakeConnection, action_of
+from tests.cast import Cast, MakeConnection, MakeIntegration, action_of
 from tests.connections.server import Handler, Served, serving
 from tests.integrations.test_api import Api
 from tests.integrations.truto.documents import SMALL, at, masked, whole
@@ -60,6 +60,40 @@ def test_post_answers_with_every_field(api: Truto, cast: Cast) -> None:
     assert api("GET", f"integration/{body['id']}") == body
 
 
+def test_a9_91_environment_ids_are_the_organizations_that_are_connected_as_far_as_one_sees_them(
+    api: Truto, cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection
+) -> None:
+    integration = make_integration()
+    for organization, user in ((cast.client_a, cast.carol), (cast.client_b, cast.alice)):
+        make_connection(integration, organization=organization, user=user)
+    path = f"integration/{integration.pk}"
+    assert {user.username: set(Truto(user)("GET", path)["environment_ids"]) for user in (cast.bob, cast.carol)} == {
+        "bob": {str(cast.client_a.pk), str(cast.client_b.pk)},
+        "carol": {str(cast.client_a.pk)},
+    }
+
+
+def test_a9_92_team_is_the_owner_with_what_its_admins_say_of_it(api: Truto, cast: Cast) -> None:
+    integration = made(api, SMALL)
+    path = f"integration/{integration['id']}"
+    before = api("GET", path)["team"]
+    assert (integration["team_id"], before) == (str(cast.msp.pk), {
+        "id": str(cast.msp.pk), "name": "Managed Services", "domain": None, "logo": None, "is_verified": False, "is_white_labeled": False,
+        "terms_link": None, "allow_impersonation": False, "created_at": before["created_at"], "updated_at": before["updated_at"],
+    })  # fmt: skip
+    fields = {
+        "domain": "example.com", "logo": "https://example.com/logo.png", "is_verified": "true", "is_white_labeled": "yes",
+        "terms_link": "https://example.com/tos", "allow_impersonation": "0",
+    }  # fmt: skip
+    Api(cast.alice)("PATCH", f"organizations/{cast.msp.slug}", {"name": "My Awesome Team", "fields": fields})
+    after = api("GET", path)["team"]
+    assert {name: after[name] for name in ("id", "name", *fields, "created_at")} == {
+        **fields, "id": str(cast.msp.pk), "name": "My Awesome Team", "created_at": before["created_at"],
+        "is_verified": True, "is_white_labeled": True, "allow_impersonation": False,
+    }  # fmt: skip
+    assert before["created_at"] <= before["updated_at"] < after["updated_at"]
+
+
 def test_config_comes_back_as_it_was_with_secrets_masked(api: Truto) -> None:
     body = made(api, whole())
     assert body["config"] == masked(whole())
@@ -84,7 +118,7 @@ def test_what_is_not_used_is_listed(api: Truto) -> None:
     assert again["config"] == masked(odd)
     assert {note["path"] for note in again["unused"]} == {
         "surprise", "credentials.keka", "pagination", "resources.users.list.shape", "resources.users.list.examples",
-        "resources.users.list.rate_limit", "actions.hook", "webhook.signature_verification.config", "webhook.handle_verification", "icon",
+        "actions.hook", "webhook.signature_verification.config", "webhook.handle_verification", "icon",
     }  # fmt: skip
 
 
@@ -104,6 +138,19 @@ def test_definition_says_what_the_document_says(api: Truto) -> None:
     assert (paging.type, paging.page_param, paging.page_size_param) == ("page", "page", "per_page")
     assert (definition.rate_limit.retry_after_headers, definition.rate_limit.remaining_header) == (["Retry-After"], "X-RateLimit-Remaining")
     assert definition.error_expression == "{{response.error}}"
+
+
+def test_limit_of_one_method_is_that_of_its_action_and_comes_back(api: Truto) -> None:
+    document = whole()
+    document["resources"]["users"]["list"]["rate_limit"] = {"is_rate_limited": "status = 420", "retry_after_header_expression": "X-Wait"}
+    body = made(api, document)
+    revision = Integration.objects.get(pk=body["id"]).working
+    own = {action.operation.key: action.operation.rate_limit for action in revision.actions.all()}
+    assert {key: (limit.limited_expression, limit.retry_after_headers) for key, limit in own.items() if limit} == {
+        "users_list": ("status = 420", ["X-Wait"])
+    }
+    assert len(own) > 1
+    assert body["config"]["resources"]["users"]["list"]["rate_limit"] == document["resources"]["users"]["list"]["rate_limit"]
 
 
 def test_small_document_asks_for_a_key(api: Truto) -> None:
@@ -318,3 +365,106 @@ def test_one_method_may_have_an_authorization_of_its_own(api: Truto, server: Ser
         if seen.path.startswith("/o") and "token" not in seen.path
     ]
     assert sent == [("/open", None, None), ("/own/a%20b", None, "YOUR-CLIENT-ID")]
+
+
+# --- what documents say with expressions ----------------------------------------------------------------------------------
+
+CONFIGS = [
+    # (what the document says, what the definition then has)
+    ({"format": "page", "config": {"page_param": "p", "limit_param": "n", "start_page": "0"}}, {"pageParam": "p", "pageSizeParam": "n", "startPage": 0}),
+    ({"format": "offset", "config": {"offset_key": "skip", "limit_key": "take", "max_limit": 50}},
+     {"indexParam": "skip", "pageSizeParam": "take", "maxPageSize": 50, "defaultPageSize": 50}),
+    ({"format": "cursor", "config": {"cursor_path": "meta.next", "cursor_key": "variables.after", "limit_key": "variables.first", "add_to_body": True,
+                                     "limit_data_type": "string", "ignore_limit_in_pagination": True, "has_next_path": "meta.more"}},
+     {"pointerPath": "meta.next", "afterParam": "variables.after", "afterLocation": "body", "pageSizeLocation": "body", "numbersAsText": True,
+      "pageSizeFirstOnly": True, "hasMorePath": "meta.more"}),
+    ({"format": "cursor", "config": {"cursor_path": "x-next", "cursor_path_object": "header", "is_cursor_url_encoded": True}},
+     {"pointerLocation": "header", "pointerHeader": "x-next", "pointerForm": "encoded"}),
+    ({"format": "range", "config": {"range_unit": "rows"}}, {"type": "range", "rangeUnit": "rows"}),
+    ({"format": "dynamic", "config": {"get_initial_pagination_values": "{'page': 1}", "get_pagination_values_expression": "body.more ? {'page': 2}"}},
+     {"type": "expression", "firstExpression": "{'page': 1}", "nextExpression": "body.more ? {'page': 2}"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "expected"), CONFIGS)
+def test_every_format_of_pagination_is_read_and_given_back(api: Truto, given: dict[str, Any], expected: dict[str, Any]) -> None:
+    body = made(api, {**SMALL, "pagination": given})
+    pagination = Integration.objects.get(pk=body["id"]).working.definition.pagination.dump()
+    assert ({name: pagination[name] for name in expected}, body["unused"], body["config"]["pagination"]) == (expected, [], given)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"is_rate_limited": True, "rate_limit_header_expression": "X-Calls-Reset"}, {"resetHeaders": ["X-Calls-Reset"]}),
+        (
+            {"is_rate_limited": "status = 420", "retry_after_header_expression": "$number(headers.`retry-in`)",
+             "rate_limit_header_expression": "$number(headers.`x-reset`) + 1"},
+            {"limitedExpression": "status = 420", "retryAfterHeaders": ["retry-in"], "resetExpression": "$number(headers.`x-reset`) + 1"},
+        ),
+        ({"is_rate_limited": "{{status = 420}}", "retry_after_header_expression": "headers.a ? 1 : 2"},
+         {"limitedExpression": "status = 420", "waitExpression": "headers.a ? 1 : 2"}),
+        ({"is_rate_limited": "true"}, {"limitedExpression": ""}),
+        ({"is_rate_limited": False, "retry_after_header_expression": "X-Wait"}, {"retryAfterHeaders": []}),
+    ],
+)  # fmt: skip
+def test_every_form_of_a_rate_limit_is_read_and_given_back(api: Truto, given: dict[str, Any], expected: dict[str, Any]) -> None:
+    body = made(api, {**SMALL, "rate_limit": given})
+    limit = Integration.objects.get(pk=body["id"]).working.definition.rate_limit.dump()
+    assert ({name: limit[name] for name in expected}, body["unused"], body["config"]["rate_limit"]) == (expected, [], given)
+
+
+def test_expressions_that_are_none_are_refused_with_their_place(api: Truto) -> None:
+    dynamic = {"format": "dynamic", "config": {"get_pagination_values_expression": "{'page': "}}
+    for part, value, place in (
+        ("pagination", dynamic, "config.pagination.config.get_pagination_values_expression"),
+        ("rate_limit", {"is_rate_limited": "status = "}, "config.rate_limit.is_rate_limited"),
+    ):
+        problem = api("POST", "integration", {"name": "x", "config": {**SMALL, part: value}}, expect=422)
+        assert [item["field"] for item in problem["errors"]] == [place]
+
+
+def test_dynamic_document_that_is_edited_here_is_written_as_dynamic(api: Truto, cast: Cast) -> None:
+    body = made(api, SMALL)
+    changed = {
+        "type": "expression",
+        "firstExpression": "{'from': 0}",
+        "nextExpression": "body.next ? {'from': body.next}",
+        "pageSizeParam": "n",
+    }
+    Api(cast.bob)("PATCH", f"integrations/{body['id']}", {"pagination": changed, "rateLimit": {"limitedExpression": "status = 420"}})
+    config = api("GET", f"integration/{body['id']}")["config"]
+    assert config["pagination"] == {
+        "format": "dynamic",
+        "config": {"get_initial_pagination_values_expression": "{'from': 0}", "get_pagination_values_expression": "body.next ? {'from': body.next}",
+                   "limit_key": "n"},
+    }  # fmt: skip
+    assert config["rate_limit"] == {"is_rate_limited": "status = 420", "retry_after_header_expression": "Retry-After"}
+
+
+@pytest.mark.parametrize(
+    "expressions",
+    [
+        {"get_initial_pagination_values_expression": '{ "page": 1, "per_page": 2 }',
+         "get_pagination_values_expression": '$count(body.data.users) = 2 ? { "page": paginationValues.page + 1, "per_page": 2 } : null'},
+        {"get_initial_pagination_values_expression": '{ "page": query.cursor ? $number(query.cursor) : 1, "per_page": 2 }',
+         "get_cursor_from_response_expression": "$count(body.data.users) = 2 ? $string($number(query.page) + 1) : undefined"},
+    ],
+)  # fmt: skip
+def test_dynamic_document_runs_over_all_pages(
+    api: Truto, server: Served, cast: Cast, make_connection: MakeConnection, expressions: dict[str, str]
+) -> None:
+    config = at(server.url)
+    config["pagination"] = {"format": "dynamic", "config": expressions}
+    config["resources"] = {"users": {"list": {"method": "get", "path": "/users", "response_path": "data.users"}}}
+    config["rate_limit"] = {"is_rate_limited": "status = 429 and headers.`x-ratelimit-remaining` = '0'"}
+    body = made(api, config)
+    assert [note["path"] for note in body["unused"]] == ["webhook", "icon"]
+    integration = Integration.objects.get(pk=body["id"])
+    finalize.finalize(integration=integration, user=cast.bob)
+    integration.refresh_from_db()
+    services.set_status(integration=integration, status="published")
+    done = run(make_connection(integration, credentials={}), "users_list", cast)
+    assert (done.verdict, done.record_count, done.page_count) == ("complete", 5, 3), done.message
+    asked = [parse_qs(urlsplit(seen.path).query)["page"][0] for seen in server.seen if seen.path.startswith("/users")]
+    assert asked == ["1", "1", "2", "3"]
