@@ -203,7 +203,7 @@ def test_import_to_published(page: Page, sign_in: SignIn, cast: Cast, worker: Wo
     page.get_by_label("Text").fill("")
     page.get_by_label("URL").fill(f"{vendor.url}/openapi.json")
     page.get_by_role("button", name="Import").click()
-    expect(page.get_by_role("heading", name="Import report")).to_be_visible(timeout=20_000)  # the worker of the test may still be starting
+    expect(page.get_by_role("heading", name="Import report")).to_be_visible(timeout=60_000)  # the worker of the test may still be starting
     expect(page.get_by_text("14 operations").or_(page.get_by_text("14 actions")).first).to_be_visible()
     page.get_by_role("link", name="Continue").first.click()
     for _ in range(8):
