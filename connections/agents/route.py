@@ -17,7 +17,6 @@ from connections.agents import jobs
 from connections.exchange import Kind, TransportError, shown
 from connections.network import Network
 from connections.secrets import SecretError
-from connections.transport import sockets
 from integrations.storable import mended
 from junction_agent import protocol
 
@@ -49,8 +48,9 @@ class Route:
         *,
         network: Network,
         timeouts: tuple[float, float],
+        end: float,
     ) -> Incoming:
-        """The head of the answer, and a reader of its body. Raises `TransportError`; waits no longer than `sockets.deadline`."""
+        """The head of the answer, and a reader of its body. Raises `TransportError`, and `TimeoutError` at `end` (time.monotonic())."""
         pairs = [pair for pair in headers if pair[0].lower() != MARK.lower()]
         marked = any(name.lower() == MARK.lower() and value == self.credential for name, value in headers)
         message = {
@@ -69,7 +69,7 @@ class Route:
             offer = jobs.Offer(self.agent_id, protocol.pack(message, body or b""), safe=method in SAFE_METHODS)
         except (redis.RedisError, SecretError) as error:
             raise self._away(error, sent=False) from None
-        incoming = Incoming(self, offer, shown(url))
+        incoming = Incoming(self, offer, shown(url), end)
         with ExitStack() as whatever_ends_it:
             whatever_ends_it.callback(incoming.close)
             incoming.read_head()
@@ -83,11 +83,12 @@ class Route:
 
 @dataclass
 class Incoming:
-    """An answer that comes part by part: status, reason, headers, and a file to read the body from."""
+    """An answer that comes part by part: status, reason, headers, and a file to read the body from. `end` may be moved."""
 
     route: Route
     offer: jobs.Offer
     where: str
+    end: float
     status: int = 0
     reason: str = ""
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -133,14 +134,11 @@ class Incoming:
             with suppress(redis.RedisError):
                 self.offer.drop()
 
-    def flush(self) -> None:
-        """Nothing is written."""
-
     def _next(self, *, may_wait: float | None = None) -> dict[str, Any]:
         """Take the next part. `may_wait` are the seconds until an agent takes the request, None once that is done."""
         give_up = time.monotonic() + (may_wait or 0)
         try:
-            while (part := self.offer.part(sockets.time_left(SLICE_SECONDS))) is None or self._is_due:
+            while (part := self.offer.part(self._slice())) is None or self._is_due:
                 state = self.offer.look(head_was_read=self.status != 0)
                 self._looked = time.monotonic()
                 if part is not None:
@@ -165,6 +163,12 @@ class Incoming:
             raise self._told(told)
         self._data, self._ended = memoryview(data), bool(meta.get("end"))
         return meta
+
+    def _slice(self) -> float:
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return min(SLICE_SECONDS, left)
 
     @property
     def _is_due(self) -> bool:

@@ -133,13 +133,9 @@ class Transport:
     def _by_agent(self, route: Route, outgoing: Outgoing, end: float) -> ByAgent:
         """The head of an answer that an agent passes on."""
         pairs = [(name, _text(value)) for name, value in fields_of(outgoing.headers).items()]
-        token = sockets.deadline.set(end)
-        try:
-            timeouts = (settings.EGRESS_CONNECT_TIMEOUT, time_for_a_step(end))
-            incoming = route.send(outgoing.method, outgoing.url, pairs, outgoing.body, network=self._network, timeouts=timeouts)
-            return ByAgent(incoming, method=outgoing.method)
-        finally:
-            sockets.deadline.reset(token)
+        timeouts = (settings.EGRESS_CONNECT_TIMEOUT, time_for_a_step(end))
+        incoming = route.send(outgoing.method, outgoing.url, pairs, outgoing.body, network=self._network, timeouts=timeouts, end=end)
+        return ByAgent(incoming, method=outgoing.method)
 
     def _opened(self, outgoing: Outgoing, end: float, *, lenient: bool) -> Wired:
         """A request on a socket that was kept, or on a new one; a kept one that the server closed just then is no failure of a
@@ -169,23 +165,18 @@ class Transport:
 
     def _connected(self, origin: tuple[str, str, int], end: float) -> socket.socket:
         scheme, host, port = origin
-        deadline, tunnel = sockets.deadline.set(end), sockets.tunnel.set(self._tunnel)
+        sock = sockets.connect(host, port, encrypted=scheme == "https", tunnel=self._tunnel, end=end)
+        if scheme != "https":
+            return sock
         try:
-            sock = sockets.connect(host, port, [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)], encrypted=scheme == "https")
-            if scheme != "https":
-                return sock
-            try:
-                return self._tls.wrap_socket(sock, server_hostname=host)
-            except TimeoutError:
-                sock.close()
-                raise sockets.connect_timeout(host, port) from None
-            except (ssl.SSLError, OSError) as error:
-                sock.close()
-                detail, sentence = sockets.tls_failure(host, error)
-                raise TransportError(sentence, kind="tls", sent=False, permanent=sockets.is_certificate(error), detail=detail) from None
-        finally:
-            sockets.tunnel.reset(tunnel)
-            sockets.deadline.reset(deadline)
+            return self._tls.wrap_socket(sock, server_hostname=host)
+        except TimeoutError:
+            sock.close()
+            raise sockets.connect_timeout(host, port) from None
+        except (ssl.SSLError, OSError) as error:
+            sock.close()
+            detail, sentence = sockets.tls_failure(host, error)
+            raise TransportError(sentence, kind="tls", sent=False, permanent=sockets.is_certificate(error), detail=detail) from None
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import ipaddress
 import socket
 import ssl
 import time
-from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
@@ -18,19 +17,6 @@ from django.conf import settings
 from config import networks
 from connections.exchange import TransportError
 from connections.transport.tunnels import Tunnel
-
-# When the exchange that runs in this thread has to be over, in seconds of time.monotonic().
-deadline: ContextVar[float] = ContextVar("deadline")
-# The proxy through which the exchange that runs in this thread goes, None for none.
-tunnel: ContextVar[Tunnel | None] = ContextVar("tunnel", default=None)
-
-
-def time_left(step: float) -> float:
-    """Seconds that one step may take: its own limit, or what the whole exchange has left."""
-    left = deadline.get() - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return min(step, left)
 
 
 def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
@@ -69,23 +55,23 @@ def _permitted(host: str, port: int, *, encrypted: bool) -> list[tuple[socket.Ad
     return [(family, target) for family, target, _ in reachable]
 
 
-def connect(host: str, port: int, options: Any, *, encrypted: bool) -> socket.socket:
-    """A connection to the first permitted address that answers, through the proxy if there is one.
+def connect(host: str, port: int, *, encrypted: bool, tunnel: Tunnel | None, end: float) -> socket.socket:
+    """A connection to the first permitted address that answers, through the `tunnel` of a proxy if there is one, at `end`
+    (time.monotonic()) at the latest. Raises TransportError.
 
     The proxy is told an address that was checked here, not the name, which might lead it elsewhere.
     """
-    way = tunnel.get()
-    if way is None:
-        return _first_of(_permitted(host, port, encrypted=encrypted), host, port, options)
-    if way.resolves and encrypted and not _is_address(host):
+    if tunnel is None:
+        return _first_of(_permitted(host, port, encrypted=encrypted), host, port, end)
+    if tunnel.resolves and encrypted and not _is_address(host):
         wanted = [(host.strip("[]"), port)]
     else:
         wanted = [(target[0], target[1]) for _, target in _permitted(host, port, encrypted=encrypted)]
     failure: TransportError | None = None
     for name, number in wanted:
-        sock = _first_of(_addresses_of(way), way.host, way.port, options)
+        sock = _first_of(_addresses_of(tunnel), tunnel.host, tunnel.port, end)
         try:
-            way.open(sock, name, number, shown=f"{host}:{port}")
+            tunnel.open(sock, name, number, shown=f"{host}:{port}")
         except TransportError as error:
             sock.close()
             if error.permanent:
@@ -95,10 +81,10 @@ def connect(host: str, port: int, options: Any, *, encrypted: bool) -> socket.so
             sock.close()
             if isinstance(error, TimeoutError):
                 raise connect_timeout(host, port) from None
-            failure = way.failed("closed the connection before it answered")
+            failure = tunnel.failed("closed the connection before it answered")
         else:
             return sock
-    raise failure or way.failed("did not answer")
+    raise failure or tunnel.failed("did not answer")
 
 
 def _addresses_of(way: Tunnel) -> list[tuple[socket.AddressFamily, Any]]:
@@ -117,16 +103,15 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _first_of(addresses: list[tuple[socket.AddressFamily, Any]], host: str, port: int, options: Any) -> socket.socket:
+def _first_of(addresses: list[tuple[socket.AddressFamily, Any]], host: str, port: int, end: float) -> socket.socket:
     """A connection to the first of these addresses that answers."""
     failure: OSError | None = None
     for family, target in addresses:
         sock = None
         try:
             sock = socket.socket(family, socket.SOCK_STREAM)
-            for option in options or ():
-                sock.setsockopt(*option)
-            sock.settimeout(time_left(settings.EGRESS_CONNECT_TIMEOUT))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(_time_left(end))
             sock.connect(target)
         except OSError as error:
             failure = error
@@ -140,6 +125,14 @@ def _first_of(addresses: list[tuple[socket.AddressFamily, Any]], host: str, port
     raise TransportError(
         f"{host} {reason} on port {port}. Check host and port, and whether the server runs.", kind="refused", sent=False, permanent=False
     )
+
+
+def _time_left(end: float) -> float:
+    """Seconds for a connection: its own limit, or what the whole exchange has left."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return min(float(settings.EGRESS_CONNECT_TIMEOUT), left)
 
 
 def connect_timeout(host: str, port: int | None) -> TransportError:

@@ -10,7 +10,6 @@ from django.conf import settings
 
 from connections.agents.route import LOOK_SECONDS, Incoming
 from connections.exchange import Headers, Outgoing, shown
-from connections.transport import sockets
 from connections.transport.failures import failure
 from connections.transport.wire import BODILESS, Exchange, WireError
 
@@ -37,12 +36,8 @@ class ByAgent:
         try:
             while not self.is_bodiless:
                 # The agent itself says when the server is silent for too long; this is for an agent that says nothing.
-                token = sockets.deadline.set(time.monotonic() + wait() + LOOK_SECONDS)
-                try:
-                    piece = self._incoming.read1()
-                finally:
-                    sockets.deadline.reset(token)
-                if not piece:
+                self._incoming.end = time.monotonic() + wait() + LOOK_SECONDS
+                if not (piece := self._incoming.read1()):
                     return
                 yield piece
         finally:

@@ -26,7 +26,7 @@ from connections.exchange import Additions, Outgoing
 from connections.models import Agent, AgentInstance, Connection
 from connections.network import Network
 from connections.tokens import upkeep
-from connections.transport import Transport, TransportError, sockets
+from connections.transport import Transport, TransportError
 from integrations.models import Integration
 from integrations.refusals import Invalid
 from tests.actions.test_runs import PAGES
@@ -348,15 +348,18 @@ def test_authority_client_certificate_and_smallest_version_of_a_connection_hold_
         ):
             route = Route(agent.pk, agent.name, credential)
             headers = [("Junction-Agent-Credential", credential)] if credential else []
-            sockets.deadline.set(time.monotonic() + 60)
             try:
-                found[name] = str(route.send("GET", f"{server.url}/me", headers, None, network=network, timeouts=(10, 10)).status)
+                found[name] = str(
+                    route.send(
+                        "GET", f"{server.url}/me", headers, None, network=network, timeouts=(10, 10), end=time.monotonic() + 60
+                    ).status
+                )
             except TransportError as error:
                 found[name] = f"{error.kind}: {error.message.partition(' (Through')[0]}"
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         with pytest.raises(TransportError) as old:
             Route(agent.pk, agent.name).send(
-                "GET", f"{server.url}/me", [], None, network=replace(whole, minimum_tls="1.3"), timeouts=(10, 10)
+                "GET", f"{server.url}/me", [], None, network=replace(whole, minimum_tls="1.3"), timeouts=(10, 10), end=time.monotonic() + 60
             )
     untrusted = (
         "tls: The agent does not trust the TLS certificate of localhost: self-signed certificate. "
@@ -408,8 +411,7 @@ def endless(to: Handler, total: int, gone: threading.Event) -> None:
 
 
 def open_through(agent: Agent, url: str) -> Any:
-    sockets.deadline.set(time.monotonic() + 300)
-    return Route(agent.pk, agent.name).send("GET", url, [], None, network=Network(), timeouts=(10, 30))
+    return Route(agent.pk, agent.name).send("GET", url, [], None, network=Network(), timeouts=(10, 30), end=time.monotonic() + 300)
 
 
 def test_answer_of_200_megabytes_passes_in_bounded_memory(agent: Agent, machine: MakeMachine) -> None:

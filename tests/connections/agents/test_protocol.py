@@ -19,7 +19,6 @@ from connections.agents.route import Route
 from connections.exchange import TransportError
 from connections.models import Agent, AgentCode, AgentInstance
 from connections.network import Network
-from connections.transport import sockets
 from integrations.models import AuditEntry, Membership, Role
 from junction_agent import line, protocol
 from junction_agent.identity import Identity, IdentityError, load, save
@@ -336,7 +335,7 @@ def test_head_that_no_server_sends_is_refused_in_words(agent: Agent, cast: Cast,
 def test_line_breaks_that_an_agent_sends_in_a_header_begin_no_other_header(agent: Agent, cast: Cast, live_server: Any) -> None:
     head = {"status": 200, "reason": "OK\r\nX-B: 2", "headers": [["X-A", "1\r\nSet-Cookie: sid=stolen"]]}
     with answering(agent, cast, live_server.url, {"number": 0, "head": head, "end": True}) as route:
-        incoming = route.send("GET", "http://localhost/", [], None, network=Network(), timeouts=(10, 30))
+        incoming = route.send("GET", "http://localhost/", [], None, network=Network(), timeouts=(10, 30), end=time.monotonic() + 30)
     assert (incoming.reason, incoming.headers) == ("OK  X-B: 2", [("X-A", "1  Set-Cookie: sid=stolen")])
 
 
@@ -398,15 +397,13 @@ def answering(agent: Agent, cast: Cast, url: str, said: dict[str, Any]) -> Itera
 
     thread = threading.Thread(target=answer, daemon=True)
     thread.start()
-    deadline = sockets.deadline.set(time.monotonic() + 30)
     try:
         yield Route(agent.pk, agent.name)
     finally:
-        sockets.deadline.reset(deadline)
         thread.join(20)
 
 
 def told_by(agent: Agent, cast: Cast, url: str, said: dict[str, Any]) -> TransportError:
     with answering(agent, cast, url, said) as route, pytest.raises(TransportError) as caught:
-        route.send("GET", "http://localhost/", [], None, network=Network(), timeouts=(10, 30))
+        route.send("GET", "http://localhost/", [], None, network=Network(), timeouts=(10, 30), end=time.monotonic() + 30)
     return caught.value
