@@ -17,7 +17,7 @@ from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential
 from connections.options import ConnectionOptions
 from connections.secrets import MASK, SecretError, open_sealed, seal
-from connections.tokens import stores
+from connections.tokens import rows
 from connections.tokens.grants import NOBODY_AGREED
 from integrations.definition import Definition, OAuth2Auth
 from integrations.refusals import Invalid
@@ -58,7 +58,7 @@ def enter(
     defaults = defaults_for(connection.integration, definition, options, way)
     after = destinations_of(definition, {**defaults, **merged}, public)
     known = set(destinations_of(definition, {**defaults, **stored}, connection.settings))
-    merged, held = stores.pasted(definition.auth, merged)
+    merged, held = rows.pasted(definition.auth, merged)
     changed = _changed(stored, merged)
     stays = not held and keeps_token(connection, definition, merged, public, way, options=options, options_before=options_before)
     row = Credential.objects.filter(pk=connection.pk)
@@ -75,9 +75,9 @@ def enter(
     connection.settings, connection.state, connection.message = public, state["state"], state["message"]
     connection.agent, connection.agent_credential = way.agent, way.credential
     if getattr(definition.auth, "grant_type", "") == "refresh_token" and "refreshToken" not in changed:
-        stores.drop_access_token(connection.pk)  # the grant is the same, and its newest refresh token the only one that works
+        rows.drop_access_token(connection.pk)  # the grant is the same, and its newest refresh token the only one that works
     else:
-        token = stores.kept_columns(connection.pk, held) if held else stores.FORGOTTEN
+        token = rows.kept_columns(connection.pk, held) if held else rows.FORGOTTEN
         row.update(**token, generation=F("generation") + 1)
 
 

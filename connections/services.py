@@ -28,7 +28,7 @@ from connections.opening import opened
 from connections.options import ConnectionOptions
 from connections.retries import CallError
 from connections.secrets import MASK, SecretError, seal
-from connections.tokens import stores
+from connections.tokens import rows
 from integrations import audit
 from integrations.models import Integration, Organization, User
 from integrations.models.environment import PRODUCTION
@@ -65,7 +65,7 @@ def create(
     credentials = {**credentials, **hidden}
     check_credentials(integration, definition, credentials, way, own)
     goes_to = destinations_of(definition, {**defaults_for(integration, definition, own, way), **credentials}, settings)
-    credentials, held = stores.pasted(definition.auth, credentials)
+    credentials, held = rows.pasted(definition.auth, credentials)
     with transaction.atomic():
         _one_at_a_time(organization.pk)
         others = Connection.objects.belonging_to(user, integration).filter(organization=organization, environment=environment)
@@ -95,7 +95,7 @@ def create(
         row = Credential(connection=connection, sealed=seal(credentials, context=f"credential:{connection.pk}"))
         row.network_sealed = seal(network, context=row.context) if network else ""
         if held:
-            row.token_sealed = stores.sealed(connection.pk, held)
+            row.token_sealed = rows.sealed(connection.pk, held)
         row.save(force_insert=True)
         _record(connection, "created", after={**facts(connection), "credentials": sorted(credentials)}, user=user)
     return connection

@@ -10,7 +10,7 @@ from celery import shared_task
 
 from config.celery import app
 from connections import health, notices, request_log, states
-from connections.tokens import renewals, stores
+from connections.tokens import renewals, rows
 
 JITTER = 2.0  # seconds over which the batches of one look are spread
 
@@ -55,7 +55,7 @@ def trim_connection_events() -> int:
 
 @shared_task(name="connections.tasks.trim_token_events")
 def trim_token_events() -> int:
-    return stores.trim_events()
+    return rows.trim_events()
 
 
 @shared_task(name="connections.tasks.tell_authorization_needed")

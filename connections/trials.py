@@ -18,7 +18,7 @@ from connections.options import ConnectionOptions
 from connections.ping import TestResult, ping
 from connections.request_log import Label
 from connections.retries import CallError
-from connections.tokens import stores
+from connections.tokens import rows, stores
 from connections.tokens.grants import Held
 from integrations.definition import Definition
 from integrations.models import Integration, User
@@ -99,7 +99,7 @@ def unsaved_client(
     settings, hidden = connection_settings.checked(definition, settings, whole=True, by_agent=way.agent is not None)
     credentials = {**credentials, **hidden}
     check_credentials(integration, definition, credentials, way, own)
-    together, held = stores.pasted(definition.auth, {**defaults_for(integration, definition, own, way), **credentials})
+    together, held = rows.pasted(definition.auth, {**defaults_for(integration, definition, own, way), **credentials})
     network = network_settings.as_network(own.network, network_secrets or {})
     store: stores.TokenStore = _Borrowed(token_of) if token_of and not held else stores.MemoryTokens(definition.auth, held)
     return Client(
@@ -123,7 +123,7 @@ class _Borrowed:
         self._connection = connection
 
     def held(self) -> Held:
-        return stores.held_in(Credential.objects.get(pk=self._connection.pk))
+        return rows.held_in(Credential.objects.get(pk=self._connection.pk))
 
     def renew(self, obtain: stores.Obtain, *, rejected: str = "", reason: str = "needed") -> Held:  # noqa: ARG002 - the protocol's
         with client_for(self._connection, definition_of(self._connection)) as own:

@@ -31,7 +31,7 @@ from connections.opening import check_destinations, opened
 from connections.redaction import redact
 from connections.retries import CallError
 from connections.secrets import SecretError, open_sealed, seal
-from connections.tokens import oauth, stores
+from connections.tokens import oauth, rows
 from connections.tokens.answers import Token, TokenError
 from connections.tokens.grants import Issuer, secrets_in
 from connections.transport import Transport
@@ -165,7 +165,7 @@ def exchange(*, connection: Connection, code: str, verifier: str, answer: Mappin
     auth = _code_auth(definition)
     issuer = _issuer(connection, definition, redirect)
     kept = {name: mended(answer[param])[:_LONGEST] for name, param in auth.callback_settings.items() if answer.get(param)}
-    before = stores.snapshot(connection.pk)
+    before = rows.snapshot(connection.pk)
     hidden = secrets_in(issuer.values(), None, definition, issuer.credentials)
     started = time.monotonic()
     try:
@@ -178,10 +178,10 @@ def exchange(*, connection: Connection, code: str, verifier: str, answer: Mappin
     store(connection=connection, definition=definition, token=token, before=before, elapsed_ms=_since(started))
 
 
-def store(*, connection: Connection, definition: Definition, token: Token, before: stores.Snapshot, elapsed_ms: int = 0) -> None:
+def store(*, connection: Connection, definition: Definition, token: Token, before: rows.Snapshot, elapsed_ms: int = 0) -> None:
     """Keep a token that somebody agreed to. Raises `Conflict` where the connection was changed since `before`."""
-    held = stores.as_held(definition.auth, token)
-    if not stores.adopt(before, held, reason="authorized", elapsed_ms=elapsed_ms):
+    held = rows.as_held(definition.auth, token)
+    if not rows.adopt(before, held, reason="authorized", elapsed_ms=elapsed_ms):
         raise Conflict(
             "The connection was changed while you were on the vendor's page, so that its answer no longer fits. Authorize again."
         )
@@ -219,7 +219,7 @@ def _code_in(auth: OAuth2Auth, answer: Mapping[str, str]) -> str:
 
 def _note_failure(connection: Connection, message: str, *, elapsed_ms: int) -> None:
     """A failed exchange stands among the events; a token that still works is left alone."""
-    row = stores.snapshot(connection.pk)
+    row = rows.snapshot(connection.pk)
     TokenEvent.objects.create(
         connection=connection,
         reason="authorized",

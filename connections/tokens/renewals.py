@@ -40,6 +40,7 @@ from connections.network_settings import network_of
 from connections.opening import check_destinations, opened
 from connections.retries import CallError
 from connections.secrets import SecretError
+from connections.tokens import rows as token_rows
 from connections.tokens import stores
 from connections.tokens.answers import Token, TokenError
 from connections.tokens.grants import Held, Issuer, secrets_in
@@ -84,8 +85,8 @@ class Lease:
 
     def __init__(self, holder: str) -> None:
         self.holder = holder
-        self._until = time.monotonic() + stores.LEASE.total_seconds()
-        self._spare = stores.LEASE.total_seconds() - settings.EGRESS_TOTAL_TIMEOUT
+        self._until = time.monotonic() + token_rows.LEASE.total_seconds()
+        self._spare = token_rows.LEASE.total_seconds() - settings.EGRESS_TOTAL_TIMEOUT
 
     def outlasts_a_request(self) -> bool:
         return time.monotonic() + settings.EGRESS_TOTAL_TIMEOUT + _TO_STORE < self._until
@@ -99,11 +100,11 @@ class Lease:
         """For whatever of the batch still has it. A database that is away makes the rest late, and no worse."""
         started = time.monotonic()
         try:
-            Credential.objects.filter(lease_holder=self.holder).update(lease_until=timezone.now() + stores.LEASE)
+            Credential.objects.filter(lease_holder=self.holder).update(lease_until=timezone.now() + token_rows.LEASE)
         except DatabaseError:
             logger.warning("The leases of a batch of tokens could not be renewed; what waits is left for later.")
         else:
-            self._until = started + stores.LEASE.total_seconds()
+            self._until = started + token_rows.LEASE.total_seconds()
 
 
 class Pace:
@@ -131,7 +132,7 @@ def due_batches(*, limit: int = 20 * BATCH) -> list[list[str]]:
     now = timezone.now()
     ids = list(Credential.objects.due(now).order_by("refresh_due_at").values_list("pk", flat=True)[:limit])
     for start in range(0, len(ids), BATCH):
-        Credential.objects.filter(pk__in=ids[start : start + BATCH]).update(queued_until=now + stores.LEASE)
+        Credential.objects.filter(pk__in=ids[start : start + BATCH]).update(queued_until=now + token_rows.LEASE)
     random.shuffle(ids)  # so that one vendor's do not fill a batch
     return [[str(pk) for pk in ids[start : start + BATCH]] for start in range(0, len(ids), BATCH)]
 
@@ -161,7 +162,7 @@ def _taken(ids: list[UUID], holder: str, reason: str, found: Counter[str]) -> It
     """The connections of which this worker holds the lease, with everything that a request needs."""
     now = timezone.now()
     taken = Credential.objects.to_renew(now).filter(pk__in=ids)
-    taken.update(lease_holder=holder, lease_until=now + stores.LEASE, queued_until=None)
+    taken.update(lease_holder=holder, lease_until=now + token_rows.LEASE, queued_until=None)
     rows = list(
         Credential.objects.filter(pk__in=ids, lease_holder=holder).select_related(
             "connection__integration", "connection__organization", "connection__revision"
@@ -179,7 +180,7 @@ def _taken(ids: list[UUID], holder: str, reason: str, found: Counter[str]) -> It
     for row in rows:
         try:
             issuer = definitions.issuer(row)
-            held = stores.held_in(row)
+            held = token_rows.held_in(row)
             hidden = secrets_in(issuer.values(held), held, issuer.definition, issuer.credentials)
         except (CallError, SecretError, Refusal) as error:
             _cannot(row, holder, str(error))
@@ -223,7 +224,7 @@ class _Definitions:
 def _cannot(row: Credential, holder: str, message: str) -> None:
     """Nothing can be asked for: said on the connection, tried again after the longest pause."""
     Credential.objects.filter(pk=row.pk, lease_holder=holder).update(
-        lease_holder="", lease_until=None, retry_at=timezone.now() + timedelta(seconds=stores.LONGEST_PAUSE)
+        lease_holder="", lease_until=None, retry_at=timezone.now() + timedelta(seconds=token_rows.LONGEST_PAUSE)
     )
     states.become(row.pk, Connection.State.FAILING, message, reason="token")
 
@@ -316,7 +317,7 @@ def _stored(together: list[Job], holder: str) -> Counter[str]:
     for job in together:
         if job.error is not None:
             by_refresh = job.issuer.renews_by_refresh
-            stores.failure(job.row, holder, job.event, job.error, lost=job.lost, by_refresh=by_refresh, elapsed_ms=job.elapsed_ms)
+            token_rows.failure(job.row, holder, job.event, job.error, lost=job.lost, by_refresh=by_refresh, elapsed_ms=job.elapsed_ms)
     return found
 
 
@@ -325,11 +326,11 @@ class _Changed(Exception):
 
 
 def _store_together(jobs: list[Job], holder: str) -> None:
-    """What `stores.store` does, for many rows with one prepared statement: the ORM takes longer over each than the database."""
+    """What `token_rows.store` does, for many rows with one prepared statement: the ORM takes longer over each than the database."""
     credentials, events = [], []
     for job in jobs:
-        held = stores.as_held(job.issuer.auth, job.token) if job.token else Held()
-        columns = {**stores.kept_columns(job.row.pk, held), "generation": job.row.generation + 1}
+        held = token_rows.as_held(job.issuer.auth, job.token) if job.token else Held()
+        columns = {**token_rows.kept_columns(job.row.pk, held), "generation": job.row.generation + 1}
         credentials.append((columns, {"connection": job.row.pk, "generation": job.row.generation, "lease_holder": holder}))
         done = {"outcome": TokenEvent.Outcome.RENEWED, "message": "", "elapsed_ms": job.elapsed_ms, "next_due_at": held.due_at}
         events.append((done, {"id": job.event.pk}))
@@ -345,7 +346,7 @@ def _store_alone(job: Job, holder: str) -> None:
         try:
             with transaction.atomic(durable=True):
                 if job.token is not None:
-                    stores.store(job.row, holder, job.event, stores.as_held(job.issuer.auth, job.token), elapsed_ms=job.elapsed_ms)
+                    token_rows.store(job.row, holder, job.event, token_rows.as_held(job.issuer.auth, job.token), elapsed_ms=job.elapsed_ms)
         except DatabaseError:
             if time.monotonic() > until:
                 logger.exception("The new token of connection %s could not be stored.", job.row.pk)

@@ -15,7 +15,7 @@ from connections.opening import check_destinations, client_for, opened
 from connections.redaction import redact
 from connections.retries import CallError
 from connections.secrets import SecretError
-from connections.tokens import authorization, oauth, stores
+from connections.tokens import authorization, oauth, rows
 from connections.tokens.answers import Token
 from connections.tokens.grants import Held, Issuer, secrets_in
 from connections.transport import Transport
@@ -40,7 +40,7 @@ def renew(*, connection: Connection) -> Connection:
 def clear(*, connection: Connection) -> Connection:
     """Drop the cached access token: the next call fetches another one. The refresh token stays."""
     try:
-        held = stores.drop_access_token(connection.pk)
+        held = rows.drop_access_token(connection.pk)
     except SecretError as error:
         raise Refusal(str(error)) from None
     definition = definition_of(connection)
@@ -53,9 +53,9 @@ def clear(*, connection: Connection) -> Connection:
 
 def disconnect(*, connection: Connection) -> str:
     """Give the grant back: revoke it at the vendor, forget it here. A sentence if the vendor could not be told, else ""."""
-    stores.wait_for_renewal(connection.pk)  # else the token that comes in the next moment would live on at the vendor
+    rows.wait_for_renewal(connection.pk)  # else the token that comes in the next moment would live on at the vendor
     problem = revoke(connection=connection)
-    stores.forget(connection.pk)
+    rows.forget(connection.pk)
     if authorization.needs_browser(definition_of(connection)):
         _needs_authorization(connection, "It was disconnected. Authorize the connection to use it again.")
     return problem
@@ -63,7 +63,7 @@ def disconnect(*, connection: Connection) -> str:
 
 def delete(*, connection: Connection) -> str:
     """Revoke at the vendor, then delete. A sentence if the vendor could not be told, else ""."""
-    stores.wait_for_renewal(connection.pk)
+    rows.wait_for_renewal(connection.pk)
     problem = revoke(connection=connection)
     services.delete(connection=connection)
     return problem
@@ -79,7 +79,7 @@ def revoke(*, connection: Connection) -> str:
         auth = definition.auth
         if not isinstance(auth, OAuth2Auth) or not auth.revocation_uri:
             return ""
-        held = stores.held_in(Credential.objects.get(pk=connection.pk))
+        held = rows.held_in(Credential.objects.get(pk=connection.pk))
         if not held.refresh and not held.value:
             return ""
         credentials = opened(connection, definition)
@@ -124,13 +124,13 @@ def adopt(*, connection: Connection, given: dict[str, Any]) -> Connection:
     seconds = given.get("expires_in")
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= 10**9):
         raise Invalid({"expiresIn": ["Send the seconds that the access token still lives, or leave it out."]})
-    before = stores.snapshot(connection.pk)
+    before = rows.snapshot(connection.pk)
     token = Token(value, seconds if value else None, auth.access_token_scheme, refresh)
-    held = stores.as_held(auth, token)
+    held = rows.as_held(auth, token)
     if seconds is None or not value:
         # How long it lives is not known; where it can be renewed, its first rejection is the time to do so.
         held = Held(value, auth.access_token_scheme, refresh)
-    if not stores.adopt(before, held, reason="pasted"):
+    if not rows.adopt(before, held, reason="pasted"):
         raise Conflict("Somebody changed the connection at the same time. Send it again.")
     connection.refresh_from_db()
     return connection

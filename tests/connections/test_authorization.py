@@ -17,7 +17,7 @@ from connections.checking import definition_of
 from connections.exchange import Outgoing
 from connections.models import Authorization, Connection, Credential, TokenEvent
 from connections.opening import client_for
-from connections.tokens import stores
+from connections.tokens import rows
 from connections.tokens.grants import Held
 from integrations.models import Integration
 from tests.cast import Cast, MakeConnection, MakeIntegration
@@ -67,7 +67,7 @@ def decide(url: str, decision: str = "agree") -> dict[str, str]:
 
 
 def held(connection: Connection) -> Any:
-    return stores.held_in(Credential.objects.get(pk=connection.pk))
+    return rows.held_in(Credential.objects.get(pk=connection.pk))
 
 
 def called(connection: Connection) -> int:
@@ -256,26 +256,26 @@ def test_refused_code_leaves_the_reason_and_no_secret(vendor: VendorServer, conn
 
 
 def test_connection_that_was_changed_meanwhile_keeps_its_change(connection: Connection, cast: Cast) -> None:
-    before = stores.snapshot(connection.pk)
+    before = rows.snapshot(connection.pk)
     browser = signed_in(cast.carol)
     browser.post(
         reverse("connection-detail", args=[connection.pk]),
         {"name": "Main", "credentials.clientId": "another", "credentials.clientSecret": ""},
     )
-    assert stores.adopt(before, Held("late"), reason="authorized") is False
+    assert rows.adopt(before, Held("late"), reason="authorized") is False
     assert (held(connection).value, TokenEvent.objects.count()) == ("", 0)
 
 
 def test_new_token_wins_over_a_renewal_that_is_under_way(connection: Connection, cast: Cast) -> None:
     row = Credential.objects.select_related("connection").get(pk=connection.pk)
-    assert stores.take(row, "worker") is True
-    event, _ = stores.journal(row, "due")
+    assert rows.take(row, "worker") is True
+    event, _ = rows.journal(row, "due")
     browser = signed_in(cast.carol)
     browser.get(CALLBACK, decide(begin(browser, connection)))
     agreed = held(connection)
     row.refresh_from_db()
     row.generation -= 1
-    assert stores.store(row, "worker", event, Held("late"), elapsed_ms=1) is None
+    assert rows.store(row, "worker", event, Held("late"), elapsed_ms=1) is None
     assert held(connection) == agreed
 
 

@@ -21,6 +21,7 @@ from connections.opening import client_for
 from connections.retries import CallError
 from connections.secrets import MASK
 from connections.tokens import renewals, stores, upkeep
+from connections.tokens import rows as token_rows
 from connections.tokens.answers import TokenError
 from connections.tokens.grants import Held
 from integrations.definition import LoginAuth, OAuth2Auth
@@ -142,7 +143,7 @@ def test_clearing_the_cached_token_while_it_is_renewed_keeps_the_grant(issuer: I
     assert (call(row), issuer.reused, asked(issuer)) == (200, 0, 2), "the new token is what was fetched meanwhile"
     issuer.delay = (0.0, 0.0)
     upkeep.clear(connection=fresh(row))
-    assert stores.held_in(Credential.objects.get(pk=row.pk)).value == ""
+    assert token_rows.held_in(Credential.objects.get(pk=row.pk)).value == ""
     assert (call(row), issuer.reused, asked(issuer)) == (200, 0, 3)
 
 
@@ -162,7 +163,7 @@ def test_disconnecting_gives_up_the_token_that_just_comes(
     assert upkeep.disconnect(connection=fresh(row)) == ""
     assert renewing.result() == {"renewed": 1}
     assert issuer.revoked[0] == issuer.grants["agreed"].refresh, "the newest refresh token, not the one that was used up"
-    assert stores.held_in(Credential.objects.get(pk=row.pk)) == Held()
+    assert token_rows.held_in(Credential.objects.get(pk=row.pk)) == Held()
 
 
 def test_batch_that_waits_for_a_slow_vendor_keeps_its_leases(issuer: Issuer, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +171,7 @@ def test_batch_that_waits_for_a_slow_vendor_keeps_its_leases(issuer: Issuer, con
     rows = connect(12)
     assert [call(row) for row in rows] == [200] * 12
     monkeypatch.setattr(django_settings, "EGRESS_TOTAL_TIMEOUT", 1.0)
-    monkeypatch.setattr(stores, "LEASE", timedelta(seconds=3))
+    monkeypatch.setattr(token_rows, "LEASE", timedelta(seconds=3))
     monkeypatch.setattr(renewals, "THREADS", 1)
     issuer.delay = (0.4, 0.4)
     make_due(*rows)
@@ -185,7 +186,7 @@ def test_batch_that_waits_for_a_slow_vendor_keeps_its_leases(issuer: Issuer, con
 def test_batch_asks_nobody_once_its_leases_may_end(issuer: Issuer, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = connect(3)
     assert [call(row) for row in rows] == [200] * 3
-    monkeypatch.setattr(stores, "LEASE", timedelta(seconds=django_settings.EGRESS_TOTAL_TIMEOUT - 1))
+    monkeypatch.setattr(token_rows, "LEASE", timedelta(seconds=django_settings.EGRESS_TOTAL_TIMEOUT - 1))
     make_due(*rows)
     assert renewals.renew_batch([row.pk for row in rows]) == {"late": 3}
     assert (asked(issuer), [outcomes(row) for row in rows]) == (3, [["renewed"]] * 3)
@@ -201,7 +202,7 @@ def test_second_look_sees_that_the_one_before_failed(issuer: Issuer, connect: An
     with pytest.raises(CallError):
         call(row)
     # A worker that read the row before the failure takes the lease that has just become free.
-    assert stores.take(before, "second") is True
+    assert token_rows.take(before, "second") is True
     with pytest.raises(TokenError) as caught:
         store._renew_as("second", lambda _: pytest.fail("nobody may be asked in the pause"), rejected="", reason="needed")
     assert caught.value.message.startswith("The token endpoint refused with status 503 Service Unavailable. Try again later. It is tried")
@@ -261,15 +262,15 @@ def test_rejection_of_every_token_does_not_cost_a_token_each(issuer: Issuer, con
 def test_lease_lasts_for_all_requests_of_a_login() -> None:
     steps = [{"url": "https://api.example.com/1"}, {"url": "https://api.example.com/2"}]
     found = [
-        stores.lease_for(auth) for auth in (OAuth2Auth(), OAuth2Auth(grant_type="password"), LoginAuth.model_validate({"steps": steps}))
+        token_rows.lease_for(auth) for auth in (OAuth2Auth(), OAuth2Auth(grant_type="password"), LoginAuth.model_validate({"steps": steps}))
     ]
-    assert found == [stores.LEASE, stores.LEASE * 2, stores.LEASE * 2]
+    assert found == [token_rows.LEASE, token_rows.LEASE * 2, token_rows.LEASE * 2]
 
 
 def test_lost_answers_and_a_vendor_that_is_away_are_no_reason_to_ask_a_person(issuer: Issuer, connect: Any) -> None:
     [row] = connect()
-    for _ in range(stores.MOST_LOST):  # workers that ended in the middle of a batch, whose requests never went out
-        stores.journal(Credential.objects.select_related("connection").get(pk=row.pk), "due")
+    for _ in range(token_rows.MOST_LOST):  # workers that ended in the middle of a batch, whose requests never went out
+        token_rows.journal(Credential.objects.select_related("connection").get(pk=row.pk), "due")
     issuer.broken = True
     with pytest.raises(CallError):
         call(row)

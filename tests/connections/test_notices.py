@@ -13,7 +13,7 @@ from pytest_django import Settings
 from connections import notices
 from connections.models import Connection, Credential
 from connections.tokens.grants import Held
-from connections.tokens.stores import kept_columns
+from connections.tokens.rows import kept_columns
 from connections.trials import test as run_test
 from tests.backends import Worker, eventually
 from tests.cast import Cast, MakeConnection, MakeIntegration
