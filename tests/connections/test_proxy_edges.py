@@ -137,7 +137,7 @@ def test_repeated_request_with_a_key_is_carried_out_once(
 def test_who_left_a_team_calls_no_longer(
     make_integration: MakeIntegration, make_connection: MakeConnection, upstream: Served, carol: Caller, cast: Cast
 ) -> None:
-    strange = make_integration(base_uri=upstream.url, organization=cast.stranger_org, user=cast.eve)
+    strange = make_integration(base_uri=upstream.url, organization=cast.client_b, user=cast.alice)
     Share.objects.create(integration=strange, user=cast.alice)
     above = make_connection(strange, organization=cast.msp, user=cast.alice)
     services.change(connection=above, below=Connection.Below.EVERYBODY)

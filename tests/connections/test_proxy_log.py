@@ -109,7 +109,7 @@ def test_failures_are_written_down_with_their_cause(carol: Caller, integration: 
     assert [(row.status, row.cause, row.error.partition(" closed")[2]) for row in rows()] == [
         (503, "", ""),
         (None, "closed", " the connection without an answer. Try again later, and check host and port."),
-        (200, "closed", " the connection before its answer was complete. Try again later."),
+        (200, "closed_cut", " the connection before its answer was complete. Try again later."),
     ]
 
 

@@ -260,6 +260,10 @@ def test_integration_can_be_given_its_rate_limit_by_the_api(imported: None, bob:
         "remainingHeader": "",
         "statuses": ["429", "5xx"],
         "body": None,
+        "limited": {"statuses": [], "path": "", "values": []},
+        "limitedExpression": "",
+        "waitExpression": "",
+        "resetExpression": "",
     }
     refused = client.patch(
         f"/api/integrations/{made.pk}", json.dumps({"rateLimit": {"statuses": ["often"]}}), content_type="application/json"

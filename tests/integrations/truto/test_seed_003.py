@@ -459,7 +459,7 @@ def test_dynamic_document_runs_over_all_pages(
     config["resources"] = {"users": {"list": {"method": "get", "path": "/users", "response_path": "data.users"}}}
     config["rate_limit"] = {"is_rate_limited": "status = 429 and headers.`x-ratelimit-remaining` = '0'"}
     body = made(api, config)
-    assert [note["path"] for note in body["unused"]] == ["webhook", "icon"]
+    assert [note["path"] for note in body["unused"]] == ["webhook.signature_verification.config", "webhook.handle_verification", "icon"]
     integration = Integration.objects.get(pk=body["id"])
     finalize.finalize(integration=integration, user=cast.bob)
     integration.refresh_from_db()
