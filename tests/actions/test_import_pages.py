@@ -186,7 +186,7 @@ def test_edit_actions_of_many_actions_takes_few_queries_and_small_pages(
         size, response = size_and_queries(browser, step + query, django_assert_max_num_queries, 20)
         assert (len(response.context["listed"]), size < 100_000) == (50 if "q" not in query else 31, True)
     data = {"field": "name", "pattern": "Operation", "replacement": "Op", "scope": "filtered", "q": "things1"}
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(25):  # roles are looked up each time where a request may change them
         preview = browser.post(reverse("action-rename", args=[many.slug]), data, headers=HTMX)
     assert len(preview.context["changes"]) == Action.objects.filter(path__startswith="/things1").count()
     assert len(preview.context["shown"]) == 200
