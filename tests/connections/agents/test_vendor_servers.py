@@ -22,9 +22,11 @@ from tests.pages import signed_in
 def test_server_gives_all_its_records_through_an_agent(
     cast: Cast, agent: Agent, machine: MakeMachine, settings: Any, info: dict[str, Any], case: dict[str, Any]
 ) -> None:
-    at = urlsplit(info["base_url"])
-    machine(ports=[1], more=f'[[allow]]\nhost = "{at.hostname}"\nports = [{at.port}]\nmethods = ["GET"]')
-    settings.EGRESS_ALLOW = ()  # Junction itself may not call there
+    at = urlsplit(case.get("base_url", "{base_url}").format(**info))
+    allowed = f'[[allow]]\nhost = "{at.hostname}"\nports = [{at.port}]\nmethods = ["GET"]\n'
+    if token_url := info.get("token_url"):
+        allowed += f'[[allow]]\nhost = "127.0.0.1"\nports = [{urlsplit(token_url).port}]\nmethods = ["POST"]\n'
+    machine(ports=[1], more=allowed)
     builder, operator = signed_in(cast.bob, cast.msp), signed_in(cast.carol, cast.client_a)
     auth, credentials = auth_of(case, info)
     made = post(
@@ -40,6 +42,7 @@ def test_server_gives_all_its_records_through_an_agent(
     action = post(builder, f"integrations/{made['slug']}/actions", {"name": "List", "path": case["path"] + query, "paginated": True}, 201)
     post(builder, f"integrations/{made['slug']}/finalize", None, 200)
     builder.put(f"/api/integrations/{made['slug']}", json.dumps({"status": "published"}), content_type="application/json")
+    settings.EGRESS_ALLOW = ()  # from here on Junction itself may not call there
     wanted = {"integration": made["id"], "name": "Main", "credentials": credentials, "agent": str(agent.pk)}
     connection = post(operator, "connections", wanted | {"settings": {"baseUri": f"http://{at.netloc}"}}, 201)
     run = post(operator, "runs", {"action": action["id"], "connection": connection["id"], "maxPages": None}, 202)
