@@ -22,7 +22,7 @@ from integrations.models import User
 
 ARGUMENTS = "--no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-dev-shm-usage".split()
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-TIMEOUT_MS = 20_000  # for a machine that does other work besides
+TIMEOUT_MS = 60_000  # for a machine that does much other work besides; a worker alone may need half of it to start
 expect.set_options(timeout=TIMEOUT_MS)
 
 SignIn = Callable[[User], None]

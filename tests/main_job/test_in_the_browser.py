@@ -161,7 +161,7 @@ def run_and_watch(page: Page, vendor: VendorServer) -> None:
     page.get_by_role("row", name=re.compile("Get Photo Records")).get_by_role("link", name="Run").click()
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("Running").or_(page.get_by_text("Queued")).first).to_be_visible()
-    expect(page.get_by_text("Complete", exact=True).first).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Complete", exact=True).first).to_be_visible()
     expect(page.get_by_text("257", exact=True).first).to_be_visible()
     expect(page.get_by_role("cell", name="record-1", exact=True)).to_be_visible()
 
@@ -203,7 +203,7 @@ def test_import_to_published(page: Page, sign_in: SignIn, cast: Cast, worker: Wo
     page.get_by_label("Text").fill("")
     page.get_by_label("URL").fill(f"{vendor.url}/openapi.json")
     page.get_by_role("button", name="Import").click()
-    expect(page.get_by_role("heading", name="Import report")).to_be_visible(timeout=60_000)  # the worker of the test may still be starting
+    expect(page.get_by_role("heading", name="Import report")).to_be_visible()
     expect(page.get_by_text("14 operations").or_(page.get_by_text("14 actions")).first).to_be_visible()
     page.get_by_role("link", name="Continue").first.click()
     for _ in range(8):

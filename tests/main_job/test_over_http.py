@@ -37,14 +37,14 @@ class Program:
             client_secret="s3cret-of-the-test", name=user.username, stdout=io.StringIO(),
         )  # fmt: skip
         answer = requests.post(
-            f"{url}/o/token/", data={"grant_type": "client_credentials"}, auth=(f"of-{user.username}", "s3cret-of-the-test"), timeout=10
+            f"{url}/o/token/", data={"grant_type": "client_credentials"}, auth=(f"of-{user.username}", "s3cret-of-the-test"), timeout=60
         )
         assert answer.status_code == 200, answer.text
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def __call__(self, method: str, path: str, body: Any = None, *, expect: int = 200, **options: Any) -> Any:
-        answer = self.session.request(method, f"{self.url}/api/{path}", json=body, timeout=30, **options)
+        answer = self.session.request(method, f"{self.url}/api/{path}", json=body, timeout=60, **options)
         assert answer.status_code == expect, answer.text
         kind = answer.headers.get("Content-Type", "")
         return answer.json() if kind in ("application/json", "application/problem+json", "application/hal+json") else answer
@@ -167,7 +167,7 @@ def test_main_job_from_the_vendors_document_with_client_credentials(
     program: Callable[[User], Program], cast: Cast, worker: Worker, vendor: VendorServer
 ) -> None:
     builder, operator = program(cast.alice), program(cast.carol)
-    document = requests.get(f"{vendor.url}/openapi.json", timeout=10).json()
+    document = requests.get(f"{vendor.url}/openapi.json", timeout=60).json()
     document["servers"] = [{"url": f"{vendor.url}/v1"}]
     imported = builder("POST", "integrations/import", expect=201, files={"file": ("vendor.json", json.dumps(document))})
     operations = sum(method in ("get", "post", "patch", "delete") for item in document["paths"].values() for method in item)
@@ -275,8 +275,8 @@ def test_another_organization_sees_nothing(program: Callable[[User], Program], c
 
 
 def test_schema_and_docs_are_served_to_everybody(live_server: LiveServer) -> None:
-    schema = requests.get(f"{live_server.url}/api/schema/", headers={"Accept": "application/json"}, timeout=20).json()
+    schema = requests.get(f"{live_server.url}/api/schema/", headers={"Accept": "application/json"}, timeout=60).json()
     assert schema["openapi"].startswith("3.")
     assert "/api/runs/{key}/records" in schema["paths"]
-    assert requests.get(f"{live_server.url}/api/docs/", timeout=20).status_code == 200
-    assert requests.get(f"{live_server.url}/api/integrations", timeout=20).status_code == 401
+    assert requests.get(f"{live_server.url}/api/docs/", timeout=60).status_code == 200
+    assert requests.get(f"{live_server.url}/api/integrations", timeout=60).status_code == 401
