@@ -5,8 +5,8 @@ Python's one lock these changes of hands cost more than all that Junction does f
 kernel (epoll, one at a time) the next connection that can be read, answers, and gives it back. The main thread takes in new clients, shows out
 those who are silent, and tells gunicorn's arbiter that the process lives.
 
-No client holds a thread for long by being slow: the head of a request has HEAD_SECONDS, every further piece STALL_SECONDS, in both
-directions, and who has said nothing yet holds none at all.
+No client holds a thread for long by being slow: the head of a request has HEAD_SECONDS, and for bodies and answers a thread waits
+STALL_SECONDS in all and one more for every SLOWEST bytes. Who has said nothing yet holds none at all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from gunicorn.http import wsgi
 from gunicorn.workers.gthread import ThreadWorker
 
 HEAD_SECONDS: Final = 15.0  # from the first byte of a request to the end of its headers
-STALL_SECONDS: Final = 60.0  # for the next piece of a body to come, or for a piece of an answer to be taken
+STALL_SECONDS: Final = 60.0  # for which a request and its answer may wait for the client
+SLOWEST: Final = 1000  # bytes for which a thread waits another second
 LEAVE_SECONDS: Final = 1.0  # for which a process that ends keeps connections on which nothing is asked
 
 
@@ -39,11 +40,13 @@ class Line:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) if sock.family != socket.AF_UNIX else None
         self._sock = sock
         self._until: float | None = None
+        self._patience = STALL_SECONDS
         self.fileno, self.close, self.shutdown, self.setsockopt = sock.fileno, sock.close, sock.shutdown, sock.setsockopt
 
     def settimeout(self, seconds: float | None) -> None:
-        """Everything that is read from now on has to come within so many seconds; None: each piece within STALL_SECONDS."""
+        """Everything that is read from now on has to come within so many seconds; None: while there is patience."""
         self._until = None if seconds is None else time.monotonic() + seconds
+        self._patience = STALL_SECONDS
 
     def gettimeout(self) -> float | None:
         return None if self._until is None else max(0.0, self._until - time.monotonic())
@@ -63,25 +66,38 @@ class Line:
     def recv(self, size: int) -> bytes:
         while True:
             try:
-                return self._sock.recv(size)
+                data = self._sock.recv(size)
             except BlockingIOError:
                 self._wait(select.POLLIN, self.gettimeout())
+            else:
+                self._moved(len(data))
+                return data
 
     def sendall(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[self._sock.send(rest) :]
+                count = self._sock.send(rest)
             except BlockingIOError:
                 self._wait(select.POLLOUT, None)
+            else:
+                self._moved(count)
+                rest = rest[count:]
 
     send = sendall
 
     def _wait(self, event: int, seconds: float | None) -> None:
         watch = select.poll()
         watch.register(self._sock, event)
-        if not watch.poll(1000 * (STALL_SECONDS if seconds is None else seconds)):
+        started = time.monotonic()
+        is_ready = watch.poll(1000 * (self._patience if seconds is None else seconds))
+        self._patience = max(0.0, self._patience - (time.monotonic() - started))
+        if not is_ready:
             raise ConnectionResetError(errno.ECONNRESET, "The client was silent for too long.")
+
+    def _moved(self, count: int) -> None:
+        """A client that is slow but goes on is waited for; not one that lets a byte drip before each end of our patience."""
+        self._patience = min(STALL_SECONDS, self._patience + count / SLOWEST)
 
 
 class Client:
@@ -189,7 +205,8 @@ class Worker(ThreadWorker):
         try:
             tell(number, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT)
         except OSError:  # shown out in this very moment
-            self.waiting.pop(number, None)
+            if self.waiting.get(number) is client:
+                del self.waiting[number]
 
     def _show_out(self, more: int) -> None:
         """Close what has waited too long, and so many more, those first that have waited longest."""
@@ -199,6 +216,8 @@ class Worker(ThreadWorker):
                 if more <= 0:
                     return
                 more -= 1
+            elif self.alive and client.sock.is_readable:
+                continue  # it has asked; every thread is busy
             if self.waiting.pop(number, None) is client:
                 self._close(client)
 

@@ -153,8 +153,8 @@ class RunWebhooksView(APIView):
             url=values.get("url"),
             name=values.get("name"),
             below=values["includeBelow"],
-            integration=_integration(values.get("integration")),
-            schedule=_schedule(values.get("schedule")),
+            integration=_integration(request.user, values.get("integration")),
+            schedule=_schedule(request.user, values.get("schedule")),
             heard=values["heard"],
         )
         if payload.get("enabled") is False:
@@ -189,8 +189,8 @@ class RunWebhookView(APIView):
             url=values["url"],
             name=values["name"],
             below=values["includeBelow"],
-            integration=_integration(values["integration"]),
-            schedule=_schedule(values["schedule"]),
+            integration=_integration(request.user, values["integration"]),
+            schedule=_schedule(request.user, values["schedule"]),
             heard=values["heard"],
             is_enabled=values["enabled"],
         )
@@ -274,19 +274,19 @@ def _checked(payload: dict[str, Any]) -> dict[str, Any]:
     return payload
 
 
-def _integration(key: Any) -> Integration | None:
-    """The integration of an id; whether the user may see it is said by the service."""
-    return _row(Integration, key, "integration")
+def _integration(user: Any, key: Any) -> Integration | None:
+    return _row(Integration, user, key, "integration")
 
 
-def _schedule(key: Any) -> Schedule | None:
-    return _row(Schedule, key, "schedule")
+def _schedule(user: Any, key: Any) -> Schedule | None:
+    return _row(Schedule, user, key, "schedule")
 
 
-def _row(model: Any, key: Any, field: str) -> Any:
+def _row(model: Any, user: Any, key: Any, field: str) -> Any:
+    """The row of an id. What the user may not see is answered as what does not exist."""
     if key is None:
         return None
-    found = model.objects.filter(pk=key).first() if is_uuid(key) else None
+    found = model.objects.visible_to(user).filter(pk=key).first() if is_uuid(key) else None
     if found is None:
         raise Invalid({field: [f"There is no such {field} that you may see."]})
     return found

@@ -49,6 +49,9 @@ def change(
     """Replace what a webhook hears of and where it leads. Raises `Invalid`."""
     _check(webhook.organization, user, integration, schedule, heard)
     with transaction.atomic():
+        if webhook.target.url != url and webhook.target.created_by_id != user.pk:
+            # Runs with a member's own connection are told where that member said, and nowhere else.
+            DeliveryTarget.objects.filter(pk=webhook.target_id).update(created_by=user)
         switched = is_enabled if is_enabled != webhook.target.is_enabled else None
         targets.change(target=webhook.target, url=url, name=name, is_enabled=switched)
         webhook.below, webhook.integration, webhook.schedule, webhook.heard = below, integration, schedule, heard

@@ -91,14 +91,18 @@ def attempt(delivery_id: UUID) -> DeliveryAttempt | None:
     until = now + timedelta(seconds=settings.EGRESS_TOTAL_TIMEOUT + _READ_SECONDS + 20)
     if not Delivery.objects.due(now).filter(pk=delivery_id).update(next_at=until, tried=F("tried") + 1):
         return None
-    delivery = Delivery.objects.select_related("target").get(pk=delivery_id)
+    delivery = Delivery.objects.select_related("target").filter(pk=delivery_id).first()
+    if delivery is None:  # deleted in this very moment
+        return None
     if not delivery.target.is_enabled:
         _end(delivery, until, Delivery.State.FAILED, OFF)
         return None
     row = DeliveryAttempt.objects.create(delivery=delivery)
     retry_after, permanent = _sent(delivery, row)
     row.ended_at = timezone.now()
-    row.save()
+    noted = {"status": row.status, "answer": row.answer, "error": row.error, "elapsed_ms": row.elapsed_ms, "ended_at": row.ended_at}
+    if not DeliveryAttempt.objects.filter(pk=row.pk).update(**noted):  # the target was deleted meanwhile
+        return None
     if row.status is not None and 200 <= row.status < 300:
         _end(delivery, until, Delivery.State.DELIVERED, row.outcome)
     elif row.status == 410:

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from connections.exchange import Outgoing, Pairs, origin_of, without_query
 from integrations.definition import FORM_TYPE, JSON_TYPE
+from integrations.definition.parts import is_order
 from integrations.refusals import Invalid
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -85,7 +86,10 @@ def returned(headers: Iterable[tuple[str, str]]) -> Pairs:
     return [
         (name, value)
         for name, value in pairs
-        if (lower := name.lower()) not in _NOT_RETURNED and lower not in named and not lower.startswith("access-control-")
+        if (lower := name.lower()) not in _NOT_RETURNED
+        and lower not in named
+        and not lower.startswith("access-control-")
+        and not is_order(name)
     ]
 
 

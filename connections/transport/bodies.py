@@ -8,7 +8,7 @@ from typing import Protocol
 from django.conf import settings
 
 from connections.exchange import Headers, TransportError, shown
-from connections.transport.encodings import Damaged, decoders_of, unpacked
+from connections.transport.encodings import Damaged, TooMuch, decoders_of, unpacked
 from connections.transport.failures import broken_off
 
 
@@ -34,7 +34,7 @@ def read(coming: Coming, headers: Headers, url: str, *, wait: Callable[[], float
     """The decoded body, at most EGRESS_MAX_BYTES of it; `wait` gives the seconds for each step."""
     limit: int = settings.EGRESS_MAX_BYTES
     try:
-        decoders = [] if coming.is_bodiless else decoders_of(headers.get_all("Content-Encoding"))
+        decoders = [] if coming.is_bodiless else decoders_of(headers.get_all("Content-Encoding"), limit)
     except KeyError as unknown:
         raise TransportError(
             f"{shown(url)} answered in the encoding {unknown.args[0]}, which Junction did not ask for and cannot read.",
@@ -52,6 +52,8 @@ def read(coming: Coming, headers: Headers, url: str, *, wait: Callable[[], float
                 body += piece
                 if len(body) > limit:
                     raise _too_large(url, limit)
+    except TooMuch:
+        raise _too_large(url, limit) from None
     except Damaged:
         raise broken_off(f"The compressed answer of {shown(url)} is damaged and cannot be unpacked.", "malformed") from None
     if came and not all(decoder.is_whole for decoder in decoders):

@@ -1,4 +1,4 @@
-"""Content encodings (RFC 9110 8.4.1) unpacked piece by piece: a small answer which unpacks to gigabytes costs no memory."""
+"""Content encodings (RFC 9110 8.4.1) unpacked piece by piece: a small answer which unpacks to gigabytes costs no memory and little time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ else:
     from backports import zstd
 
 CHUNK: Final = 64 * 1024
+_MOST_LAYERS: Final = 3  # encodings of one body; servers use one
+_BEFORE_BEGINNING: Final = 1024 * 1024  # bytes that a layer may give while only the beginning is wanted
 
 
 class Damaged(Exception):
     """What came cannot be unpacked, or ends in the middle."""
+
+
+class TooMuch(Exception):
+    """A layer unpacks to more than may be."""
 
 
 class Decoder(Protocol):
@@ -110,6 +116,24 @@ class _Brotli:
         return bool(self._stream.is_finished())
 
 
+class _Bounded:
+    """A decoder with an end. What a layer gives to the next one counts, too: that one may make nothing of gigabytes, and for hours."""
+
+    def __init__(self, decoder: Decoder, most: int) -> None:
+        self._decoder, self._left = decoder, most
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        for piece in self._decoder.feed(data):
+            self._left -= len(piece)
+            if self._left < 0:
+                raise TooMuch
+            yield piece
+
+    @property
+    def is_whole(self) -> bool:
+        return self._decoder.is_whole
+
+
 _KNOWN: Final[Mapping[str, Callable[[], Decoder]]] = {
     "gzip": _Gzip,
     "x-gzip": _Gzip,
@@ -120,14 +144,19 @@ _KNOWN: Final[Mapping[str, Callable[[], Decoder]]] = {
 ASKED_FOR: Final = "gzip, deflate, br, zstd"
 
 
-def decoders_of(encodings: Iterable[str]) -> list[Decoder]:
-    """What unpacks a body with these values of Content-Encoding, outermost first. Raises `KeyError` with the name of an unknown one."""
+def decoders_of(encodings: Iterable[str], most: int) -> list[Decoder]:
+    """What unpacks a body with these values of Content-Encoding, outermost first, each to at most so many bytes.
+
+    Raises `KeyError` with the name of an unknown one, and for more of them than anybody uses.
+    """
     names = [name for value in encodings for part in value.split(",") if (name := part.strip().lower()) not in ("", "identity")]
-    return [_KNOWN[name]() for name in reversed(names)]
+    if len(names) > _MOST_LAYERS:
+        raise KeyError(f"{', '.join(names[:_MOST_LAYERS])} and so on, {len(names)} times over")
+    return [_Bounded(_KNOWN[name](), most) for name in reversed(names)]
 
 
 def unpacked(data: bytes, decoders: list[Decoder]) -> Iterator[bytes]:
-    """What a piece of a body unpacks to, in small pieces. Raises `Damaged`."""
+    """What a piece of a body unpacks to, in small pieces. Raises `Damaged` and `TooMuch`."""
     if not decoders:
         yield data
         return
@@ -139,10 +168,10 @@ def beginning(packed: bytes, encoding: str, most: int) -> bytes:
     """The first bytes, at most so many, of a body of which the beginning is there; b"" where it cannot be unpacked."""
     found = bytearray()
     try:
-        for piece in unpacked(packed, decoders_of([encoding])):
+        for piece in unpacked(packed, decoders_of([encoding], max(most, _BEFORE_BEGINNING))):
             found += piece
             if len(found) >= most:
                 break
-    except (KeyError, Damaged):
+    except (KeyError, Damaged, TooMuch):
         return bytes(found[:most])
     return bytes(found[:most])

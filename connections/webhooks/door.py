@@ -15,7 +15,7 @@ from connections.exchange import Headers
 from connections.secrets import SecretError
 from connections.webhooks.handshakes import Reply
 from connections.webhooks.received import Received
-from connections.webhooks.receiving import receive
+from connections.webhooks.receiving import LATER, receive
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def hook(request: HttpRequest, token: str) -> HttpResponse:
         return _response(receive(token, Received(request.method or "", url, headers, body)))
     except SecretError as error:
         logger.error("A webhook could not be checked: %s", error)
-        return _response(Reply(b"It cannot be checked now. Send it again later.\n", status=503))
+        return _response(LATER)
 
 
 class _TooLarge(Exception):

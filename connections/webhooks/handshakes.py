@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from connections.webhooks.received import Received
 from connections.webhooks.verification import Unverified
+from integrations.definition.parts import header_name, is_order
 from integrations.definition.webhook import Handshake
 
 LONGEST: Final = 4096  # characters of a value that goes back
@@ -51,7 +52,7 @@ def reply(handshake: Handshake, received: Received, verify_token: str) -> Reply:
 def reply_of(result: Any) -> Reply | None:
     """The answer that a formula (`handle`) gives; None where it gives none."""
     if isinstance(result, str) and result:
-        return Reply(result[:LONGEST].encode())
+        return Reply(result[:LONGEST].encode("utf-8", "replace"))
     if not isinstance(result, dict) or result.get("type") != "verify":
         return None
     said = result.get("verification_response")
@@ -67,11 +68,20 @@ def reply_of(result: Any) -> Reply | None:
     asked_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     usual = "text/plain; charset=utf-8" if plain else "application/json"
     return Reply(
-        (body if plain else json.dumps(body)).encode()[:LONGEST],
+        (body if plain else json.dumps(body)).encode("utf-8", "replace")[:LONGEST],
         asked_type if asked_type in _TYPES else usual,
         status if isinstance(status, int) and not isinstance(status, bool) and 200 <= status < 300 else 200,
-        [(name, value) for name, value in headers.items() if name.startswith("x-") and value.isprintable() and value.isascii()][:10],
+        [(name, value) for name, value in headers.items() if _may_go_back(name, value)][:10],
     )
+
+
+def _may_go_back(name: str, value: str) -> bool:
+    """Whether a header may be in an answer that a formula makes, perhaps of what a stranger sent."""
+    try:
+        header_name(name)
+    except ValueError:
+        return False
+    return name.startswith("x-") and not is_order(name) and len(value) <= LONGEST and value.isprintable() and value.isascii()
 
 
 def is_meta(result: Any) -> bool:

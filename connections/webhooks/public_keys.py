@@ -1,4 +1,8 @@
-"""The public keys of vendors who sign webhooks with a private one (RFC 7517): fetched once, kept for an hour."""
+"""The public keys of vendors who sign webhooks with a private one (RFC 7517): fetched once, kept for an hour.
+
+Whoever knows an address can make us ask, without a signature. So one list is asked for by one thread at a time, one that could not be
+had not again at once, and keys that we hold stay until there are others.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import hashlib
 from typing import Any, Final
 
 import jwt
+from django.conf import settings
 from django.core.cache import cache
 
 from connections.exchange import Outgoing, TransportError
@@ -14,21 +19,41 @@ from connections.webhooks.verification import Unverified
 
 KEPT_SECONDS: Final = 3600
 AGAIN_SECONDS: Final = 60  # until a key that is not in the list makes us ask again
+FAILED_SECONDS: Final = 15  # until a list that could not be had is asked for again
+
+
+class Busy(Exception):
+    """Somebody else is fetching the list at this moment."""
 
 
 def keys_for(uri: str, token: str) -> list[Any]:
-    """The keys of the list at `uri` that may have signed a token. Raises `Unverified`."""
+    """The keys of the list at `uri` that may have signed a token. Raises `Unverified` and `Busy`."""
     try:
         wanted = jwt.get_unverified_header(token).get("kid")
     except jwt.PyJWTError:
         raise Unverified("What should be a token is none.") from None
-    found = _fitting(_listed(uri), wanted)
+    kept = cache.get(_name(uri, "keys"))
+    found = _fitting(list(_first(uri) if kept is None else kept), wanted)
     if not found and cache.add(_name(uri, "asked"), 1, AGAIN_SECONDS):
-        cache.delete(_name(uri, "keys"))
         found = _fitting(_listed(uri), wanted)
     if not found:
         raise Unverified("The vendor's list of public keys has none of the name that the token says.")
     return found
+
+
+def _first(uri: str) -> list[Any]:
+    """The list where none is kept."""
+    if failed := cache.get(_name(uri, "failed")):
+        raise Unverified(str(failed))
+    if not cache.add(_name(uri, "fetching"), 1, settings.EGRESS_TOTAL_TIMEOUT + FAILED_SECONDS):
+        raise Busy
+    try:
+        return _listed(uri)
+    except Unverified as error:
+        cache.set(_name(uri, "failed"), str(error), FAILED_SECONDS)
+        raise
+    finally:
+        cache.delete(_name(uri, "fetching"))
 
 
 def _fitting(listed: list[Any], wanted: Any) -> list[Any]:
@@ -48,9 +73,6 @@ def _fitting(listed: list[Any], wanted: Any) -> list[Any]:
 
 
 def _listed(uri: str) -> list[Any]:
-    kept = cache.get(_name(uri, "keys"))
-    if kept is not None:
-        return list(kept)
     try:
         with Transport() as transport:
             answer = transport.send(Outgoing("GET", uri, [("Accept", "application/json")]))

@@ -34,6 +34,7 @@ _REJECTED_BYTES: Final = 2048  # of a body that is not believed
 _MOST_REJECTED: Final = 50  # that one address keeps: whoever knows it could fill the table
 _LONGEST_HEADER: Final = 4096
 TAKEN: Final = Reply()
+LATER: Final = Reply(b"It cannot be checked now. Send it again later.\n", status=503)
 UNKNOWN: Final = Reply(b"There is no such address.\n", status=404)
 REFUSED: Final = Reply(b"The message does not prove where it comes from.\n", status=401)
 NO_MESSAGE: Final = Reply(b"Messages are sent by POST.\n", status=405, headers=[("Allow", "POST, PUT, PATCH")])
@@ -58,6 +59,8 @@ def receive(token: str, received: Received) -> Reply:
         signed = verify(rules.verification, received, _with_keys(rules, received, secrets), timezone.now())
         if asked:
             return _answered(endpoint, handshakes.reply(asked, received, secrets.verify_token))
+    except public_keys.Busy:
+        return LATER
     except Unverified as error:
         _reject(endpoint, received, secrets, str(error))
         return REFUSED

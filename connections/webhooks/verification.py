@@ -242,12 +242,14 @@ def _jwt(rules: JwtVerification, received: Received, secrets: Secrets, now: date
         issued = claims.get("iat")
         if not isinstance(issued, int | float) or isinstance(issued, bool):
             raise Unverified("The token has neither exp nor iat, so that it would be good for ever.")
-        _check_age(datetime.fromtimestamp(issued, UTC), rules.tolerance, now)
+        _check_age(_time(str(int(issued))), rules.tolerance, now)
     if rules.body_claim:
         said = claims.get(rules.body_claim)
         if not isinstance(said, str) or not hmac.compare_digest(said.lower().encode(), hashlib.sha256(received.body).hexdigest().encode()):
             raise Unverified(f"The claim {rules.body_claim} does not fit the body.")
-    return hashlib.sha256(text.encode()).hexdigest() if rules.body_claim or "jti" in claims else ""
+    # What is signed, without the signature: that can be written in several ways which all fit.
+    said_once = text.rpartition(".")[0]
+    return hashlib.sha256(said_once.encode()).hexdigest() if rules.body_claim or "jti" in claims else ""
 
 
 def _claims(rules: JwtVerification, text: str, secrets: Secrets) -> dict[str, Any]:

@@ -27,6 +27,10 @@ class JsonModel(BaseModel):
         return self.model_dump(mode="json", by_alias=True)
 
 
+# nginx and Caddy, Apache and lighttpd, LiteSpeed, H2O and Perlbal.
+_ORDERS = ("x-accel-", "x-sendfile", "x-lighttpd-send", "x-litespeed-location", "x-reproxy-")
+
+
 class Part(JsonModel):
     """Base of every part of a definition. `label` is what people call the choice that the part stands for."""
 
@@ -37,6 +41,12 @@ def header_name(value: str) -> str:
     if value and not _TOKEN.match(value):
         raise ValueError(f"{value!r} is not a header name. It has letters, digits and - only, for example X-API-Key.")
     return value
+
+
+def is_order(name: str) -> bool:
+    """Whether a header of an answer is an order to the web server in front of Junction, which would send a file of its own or ask
+    somebody in its own network. Whoever is not us must not have us say it."""
+    return name.strip().lower().startswith(_ORDERS)
 
 
 def header_value(value: str) -> str:

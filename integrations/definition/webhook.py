@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from integrations import formulas, paths
-from integrations.definition.parts import CONTROL, HeaderName, Part, Url, choice, header_name
+from integrations.definition.parts import CONTROL, HeaderName, Part, Url, choice, header_name, is_order
 
 PLACES = ("header", "body", "query", "form")
 _LONGEST = 300
@@ -206,6 +206,8 @@ class Handshake(Part):
                 raise ValueError("Enter the header in which the value goes back, for example X-Hook-Secret.")
             if not header_name(self.name).lower().startswith("x-"):
                 raise ValueError("The value goes back in a header of the vendor's own, which begins with X-.")
+            if is_order(self.name):
+                raise ValueError(f"{self.name} is an order to the web server in front of Junction. Use the vendor's own header.")
         return self
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -162,6 +163,39 @@ def test_runs_with_a_members_own_connection_are_told_to_that_members_webhooks_on
     of_another, _ = hook(cast, user=olga)
     ran(own, cast.carol, total=1)
     assert (told(hers), told(of_another)) == ([("run.finished", "complete")], [])
+
+
+def test_who_leads_a_members_webhook_elsewhere_hears_nothing_of_that_members_own_connection(
+    cast: Cast, integration: Integration, make_connection: MakeConnection
+) -> None:
+    integrations.update(integration=integration, extra={"mode": "per-user"})
+    own = make_connection(integration, credentials={"apiKey": "k"})
+    olga = signed_in(member("olga", cast.client_a, Role.OPERATOR))
+    webhook, _ = hook(cast)
+    url = f"/api/run-webhooks/{webhook.pk}"
+    assert olga.patch(url, {"heard": "not_complete"}, content_type="application/json").status_code == 200
+    assert olga.patch(url, {"heard": "all"}, content_type="application/json").status_code == 200
+    ran(own, cast.carol, total=1)
+    assert told(webhook) == [("run.finished", "complete")]
+    assert olga.patch(url, {"url": "https://olga.example.com/"}, content_type="application/json").status_code == 200
+    ran(own, cast.carol, total=1)
+    assert told(webhook) == [("run.finished", "complete")]
+
+
+def test_id_of_somebody_elses_schedule_is_answered_as_one_that_does_not_exist(
+    cast: Cast, make_integration: MakeIntegration, make_connection: MakeConnection
+) -> None:
+    integration = make_integration(user=cast.eve, organization=cast.stranger_org, actions=[action_values()])
+    strange = make_connection(integration, user=cast.eve, organization=cast.stranger_org)
+    theirs = schedules.save(schedule=None, action=action_of(integration), connection=strange, user=cast.eve, timing=Timing(minutes=60))
+    answers = [
+        signed_in(cast.carol).post(
+            "/api/run-webhooks", {"name": "W", "url": "https://w.example/", "schedule": str(key)}, content_type="application/json"
+        )
+        for key in (theirs.pk, uuid4())
+    ]
+    assert [one.status_code for one in answers] == [422, 422]
+    assert answers[0].json() == answers[1].json()
 
 
 def test_webhook_that_is_off_hears_nothing(cast: Cast, connection: Connection) -> None:

@@ -27,14 +27,14 @@ Connect = Callable[[], socket.socket]
 
 
 class Server:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep_alive: int = 30) -> None:
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = int(found.getsockname()[1])
         self.errors = folder / "errors"
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", START, "--worker-class", gunicorn.worker_class, "--threads", "2", "--keep-alive", "30", "--bind",
+                [sys.executable, "-c", START, "--worker-class", gunicorn.worker_class, "--threads", "2", "--keep-alive", str(keep_alive), "--bind",
                  f"127.0.0.1:{self.port}", "--graceful-timeout", "4", "--no-control-socket", "tests.config.serving_app:application"],
                 cwd=settings.BASE_DIR, stderr=errors,
             )  # fmt: skip
@@ -109,6 +109,42 @@ def test_head_that_trickles_in_ends_the_connection_and_others_go_on(server: Serv
             ask(client, "/heard")
             assert answer(client) == "/heard"
         assert [everything(client) for client in slow] == [b""] * 6
+
+
+def test_body_that_drips_in_ends_the_connection_and_a_slow_one_is_read(server: Server) -> None:
+    with server.connect() as first, server.connect() as second, server.connect() as patient:
+        for client in (first, second):
+            ask(client, "/read", "POST", rest="Content-Length: 1000\r\n")
+        ended = []
+        for _ in range(10):  # each byte comes before the server's patience of a moment is at its end
+            time.sleep(PATIENCE / 2)
+            for client in (first, second):
+                try:
+                    client.sendall(b"x")
+                except (BrokenPipeError, ConnectionResetError):
+                    ended.append(client)
+        assert {first, second} <= set(ended)
+        ask(patient, "/read", "POST", rest="Content-Length: 4000\r\n")
+        for _ in range(8):
+            time.sleep(PATIENCE / 4)
+            patient.sendall(b"x" * 500)
+        assert answer(patient) == "4000"
+
+
+def test_who_has_asked_is_not_shown_out_while_every_thread_is_busy(tmp_path: Path) -> None:
+    server = Server(tmp_path, keep_alive=1)
+    try:
+        with ExitStack() as stack:
+            busy = [stack.enter_context(server.connect()) for _ in range(6)]
+            for client in busy:
+                ask(client, "/slow")
+            late = stack.enter_context(server.connect())
+            ask(late, "/heard")
+            assert [answer(client) for client in busy] == ["slow"] * 6
+            assert answer(late) == "/heard"
+    finally:
+        server.process.terminate()
+        server.process.wait(20)
 
 
 def test_reader_who_takes_nothing_loses_the_connection(server: Server) -> None:

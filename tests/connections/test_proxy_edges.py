@@ -30,6 +30,8 @@ def answer(handler: Handler) -> None:
         handler.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n")
     elif path == "/large":
         handler.reply(200, b"", Content_Length="1000", Content_Type="text/plain")
+    elif path == "/orders":
+        handler.reply(200, b"one", X_Accel_Redirect="/internal/secrets", X_Sendfile="/etc/passwd", X_Other="yes")
     elif path == "/odd":
         handler.raw(b"HTTP/1.1 999 Go away\r\nContent-Length: 0\r\n\r\n")
     else:
@@ -84,6 +86,17 @@ def test_answer_with_two_lengths_is_none(integration: Integration, connection: C
 def test_trailers_do_not_become_headers(integration: Integration, connection: Connection, carol: Caller) -> None:
     response = carol(integration, {"url": "/trailers"})
     assert (response.status_code, response.content, "X-Trailer" in response) == (200, b"one", False)
+
+
+def test_vendor_gives_no_orders_to_the_server_in_front(integration: Integration, connection: Connection, carol: Caller) -> None:
+    for _ in range(3):
+        response = carol(integration, {"url": "/orders"})
+        assert (response.content, response["X-Other"], "X-Accel-Redirect" in response, "X-Sendfile" in response) == (
+            b"one",
+            "yes",
+            False,
+            False,
+        )
 
 
 def test_answer_to_head_announces_no_body(integration: Integration, connection: Connection, carol: Caller) -> None:

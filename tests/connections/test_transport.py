@@ -19,7 +19,7 @@ from backports import zstd
 
 from config.networks import parse_networks
 from connections.exchange import Additions, Kind, Outgoing
-from connections.transport import Transport, TransportError
+from connections.transport import Transport, TransportError, beginning
 from tests.connections.server import Handler, certificate, serving
 
 
@@ -167,6 +167,37 @@ def test_bomb_of_every_encoding_ends_at_the_limit_with_little_memory(
         finally:
             tracemalloc.stop()
     assert (error.kind, error.permanent, len(bomb) < 300_000, peak < 10_000_000) == ("too_large", True, True, True)
+
+
+def packed_often(times: int, content: bytes) -> bytes:
+    for _ in range(times):
+        content = gzip.compress(content)
+    return content
+
+
+@pytest.mark.parametrize(
+    ("encoding", "kind", "said"),
+    [
+        (", ".join(["gzip"] * 4), "malformed", "gzip, gzip, gzip and so on, 4 times over"),
+        (", ".join(["gzip"] * 3000), "malformed", "3000 times over"),
+    ],
+)
+def test_body_packed_more_often_than_anybody_does_is_refused(transport: Transport, encoding: str, kind: str, said: str) -> None:
+    body = packed_often(encoding.count("gzip") if len(encoding) < 100 else 1500, b"[1]")
+    with serving(lambda to: to.reply(body=body, Content_Encoding=encoding)) as server:
+        error = failure(transport, server.url)
+    assert (error.kind, error.permanent, said in error.message) == (kind, True, True)
+
+
+def test_bomb_that_unpacks_to_nothing_in_the_end_is_stopped_all_the_same(transport: Transport, settings: Any) -> None:
+    """Blocks of nothing: the innermost layer gives no byte that could count, and the one before it a gigabyte."""
+    packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
+    inner = b"".join([packer.compress(gzip.compress(b"")[:10]), *(packer.compress(b"\0\0\0\xff\xff" * 200_000) for _ in range(200))])
+    bomb = gzip.compress(inner + packer.flush())
+    settings.EGRESS_MAX_BYTES = 1_000_000
+    with serving(lambda to: to.reply(body=bomb, Content_Encoding="gzip, gzip, gzip")) as server:
+        assert facts(failure(transport, server.url)) == ("too_large", True, True)
+    assert (len(bomb) < 10_000, beginning(bomb, "gzip, gzip, gzip", 100)) == (True, b"")
 
 
 def test_connections_are_kept_open(transport: Transport) -> None:

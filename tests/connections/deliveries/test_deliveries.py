@@ -49,6 +49,20 @@ def due_now(delivery: Delivery) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_target_deleted_while_it_is_called_leaves_nothing_and_no_error(cast: Cast) -> None:
+    def answer(handler: Handler) -> None:
+        targets.delete(target=DeliveryTarget.objects.get())
+        database.close()
+        handler.reply(500, b"")
+
+    with serving(answer) as server:
+        target, _ = made(cast, server.url)
+        delivery = sending.post(target=target, kind="run.finished", data={})
+        assert sending.attempt(delivery.pk) is None
+    assert (Delivery.objects.count(), DeliveryAttempt.objects.count(), sending.attempt(delivery.pk)) == (0, 0, None)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_worker_delivers_a_signed_event_once_the_transaction_is_committed(cast: Cast, worker: Worker) -> None:
     with serving(receiver((204, {}))) as server:
         target, secret = made(cast, f"{server.url}/in?tenant=7")

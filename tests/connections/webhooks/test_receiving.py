@@ -28,6 +28,7 @@ from connections.rotation import rotate, sealed_models
 from connections.webhooks import endpoints, work
 from connections.webhooks.endpoints import Change
 from integrations.definition import PRESETS
+from integrations.definition.webhook import Handshake
 from integrations.models import AuditEntry
 from integrations.refusals import Conflict, Invalid
 from tests.backends import Worker, eventually
@@ -289,6 +290,64 @@ def test_jwt_is_checked_with_the_keys_of_the_vendors_list(
         cache.clear()
         assert [sent(live_server.url, path_of(endpoint), b"{}", token("k3"))[0] for _ in range(3)] == [200] * 3
         assert (sent(live_server.url, path_of(endpoint), b"{}", token("k4"))[0], len(vendor.seen)) == (401, 4)
+
+
+def test_token_written_in_another_way_is_the_same_message(
+    make_integration: MakeIntegration, make_connection: MakeConnection, cast: Cast, live_server: LiveServer
+) -> None:
+    rules = {"type": "jwt", "algorithms": ["HS256"]}
+    endpoint = declaring(make_integration, make_connection, cast, {"verification": rules}, secret="k" * 40)
+    token = jwt.encode({"exp": timezone.now() + timedelta(minutes=1), "jti": "1"}, "k" * 40, algorithm="HS256")
+    for text in (token, token + "=", f" {token}"):
+        assert sent(live_server.url, path_of(endpoint), b"{}", {"Authorization": f"Bearer {text}"})[0] == 200
+    assert [(event.verdict, event.duplicates) for event in events()] == [("verified", 2)]
+
+
+def test_list_of_keys_that_stays_away_costs_neither_a_thread_per_message_nor_the_keys_that_are_held(
+    make_integration: MakeIntegration, make_connection: MakeConnection, cast: Cast, live_server: LiveServer
+) -> None:
+    listed = {"keys": [{**RSAAlgorithm.to_jwk(PRIVATE.public_key(), as_dict=True), "kid": "k1"}]}
+    status, release = [500], threading.Event()
+
+    def answer(handler: Any) -> None:
+        if status[0] == 200:
+            release.wait(20)
+        handler.reply(status[0], json.dumps(listed).encode(), Content_Type="application/json")
+
+    def knock(kid: str) -> int:
+        claims = {"exp": timezone.now() + timedelta(minutes=1)}
+        token = jwt.encode(claims, PRIVATE, algorithm="RS256", headers={"kid": kid})
+        return sent(live_server.url, path_of(endpoint), b"{}", {"Authorization": f"Bearer {token}"})[0]
+
+    with serving(answer) as vendor:
+        rules = {"type": "jwt", "algorithms": ["RS256"], "jwksUri": f"{vendor.url}/keys"}
+        endpoint = declaring(make_integration, make_connection, cast, {"verification": rules})
+        assert ([knock("k1") for _ in range(5)], len(vendor.seen)) == ([401] * 5, 1)
+        cache.clear()
+        status[0] = 200
+        first = threading.Thread(target=knock, args=["k1"])
+        first.start()
+        eventually(lambda: len(vendor.seen) == 2)
+        # While one thread waits for the vendor nobody else does; the vendor is asked to send again.
+        assert ([knock("k1") for _ in range(3)], len(vendor.seen)) == ([503] * 3, 2)
+        release.set()
+        first.join()
+        status[0] = 500
+        assert ([knock(kid) for kid in ("guess", "k1", "other", "k1")], len(vendor.seen)) == ([401, 200, 401, 200], 3)
+
+
+@pytest.mark.parametrize("name", ["X-Accel-Redirect", "x-sendfile", "X-Reproxy-URL"])
+def test_nobody_has_us_give_orders_to_the_server_in_front(
+    name: str, make_integration: MakeIntegration, make_connection: MakeConnection, cast: Cast, live_server: LiveServer
+) -> None:
+    with pytest.raises(ValueError, match="is an order to the web server in front"):
+        Handshake.model_validate({"value": "query:c", "reply": "header", "name": name})
+    handle = (
+        '{"type": "verify", "verification_response": {"body": "yes", "headers": {"%s": query.c, "X-Hook": query.c, "x-a: b": query.c}}}'
+    )
+    endpoint = declaring(make_integration, make_connection, cast, {"handle": handle % name})
+    status, headers, body = sent(live_server.url, path_of(endpoint) + "?c=/internal/secrets", method="GET")
+    assert (status, body, name.lower() in headers, headers["x-hook"]) == (200, b"yes", False, "/internal/secrets")
 
 
 # --- what is set --------------------------------------------------------------------------------------------------------
