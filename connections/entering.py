@@ -5,11 +5,13 @@ Secrets that are stored stay with the servers for which they were entered. Raise
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db.models import F
 
-from connections import connection_settings, network_settings
+from connections import connection_settings
 from connections.agents.ways import Way, way_of
 from connections.checking import check_credentials, defaults_for
 from connections.destinations import destinations_of
@@ -38,29 +40,74 @@ def stored_fields(connection: Connection) -> list[str]:
     return sorted(_stored(connection))
 
 
-def enter(
-    connection: Connection,
-    definition: Definition,
-    credentials: dict[str, str],
-    settings: dict[str, Any],
-    *,
-    way: Way,
-    options: ConnectionOptions,
-    options_before: ConnectionOptions,
-) -> None:
+@dataclass(frozen=True)
+class Change:
+    """What a stored connection gets: the way there and the options, beside the options that it had. Credentials and settings are
+    entered over those that it holds."""
+
+    connection: Connection
+    definition: Definition
+    way: Way
+    options: ConnectionOptions
+    options_before: ConnectionOptions
+
+    @cached_property
+    def stored(self) -> dict[str, str]:
+        """The credentials that the connection holds."""
+        return _stored(self.connection)
+
+    def merged(self, credentials: dict[str, str], settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Stored settings and credentials with the given ones over them; the mask means unchanged.
+
+        Raises `Invalid` if the settings lead to another server, or to one of that name in another place, or through a proxy that
+        could read along, and a stored credential is not entered anew: whoever may change the address must not learn the secrets by it.
+        """
+        connection, definition, stored = self.connection, self.definition, self.stored
+        public, hidden = connection_settings.checked(
+            definition, {**connection.settings, **settings}, whole=True, stored=stored, by_agent=self.way.agent is not None
+        )
+        given = {**credentials, **hidden}
+        merged = {**stored, **{field: value for field, value in given.items() if value != MASK}}
+        merged = {field: value for field, value in merged.items() if value != ""}
+        before, after = destinations_of(definition, stored, connection.settings), destinations_of(definition, merged, public)
+        sentence = ""
+        if self.way.agent != connection.agent or not all(
+            any(may_carry_credentials(url, known) or url == known for known in before) for url in after
+        ):
+            sentence = _ELSEWHERE
+        elif self._is_read_anew(after):
+            sentence = _READ_ALONG
+        again = sorted(name for name in stored if given.get(name, MASK) == MASK) if sentence else []
+        if again:
+            raise Invalid({(name if "." in name else f"credentials.{name}"): [sentence] for name in again})
+        return public, merged
+
+    def keeps_token(self, public: dict[str, Any], merged: dict[str, str]) -> bool:
+        """Whether the connection's token belongs to these values as it did to those before, and nobody new gets to see it."""
+        if public != self.connection.settings or self.way != way_of(self.connection):
+            return False
+        if self._is_read_anew(destinations_of(self.definition, merged, public)):
+            return False
+        return _outlives(self.definition, _changed(self.stored, merged))
+
+    def _is_read_anew(self, urls: list[str]) -> bool:
+        return self.options.network != self.options_before.network and self.options.network.is_read_by_proxy(urls)
+
+
+def enter(change: Change, credentials: dict[str, str], settings: dict[str, Any]) -> None:
     """Take over credentials, settings and the way there; the caller saves the connection.
 
     A token outlives what has nothing to do with it, whoever may be renewing it at the moment.
     """
-    stored = _stored(connection)
-    public, merged = merged_values(connection, definition, credentials, settings, way, options=options, options_before=options_before)
-    check_credentials(connection.integration, definition, merged, way, options)
-    defaults = defaults_for(connection.integration, definition, options, way)
+    connection, definition, stored, way = change.connection, change.definition, change.stored, change.way
+    public, merged = change.merged(credentials, settings)
+    check_credentials(connection.integration, definition, merged, way, change.options)
+    defaults = defaults_for(connection.integration, definition, change.options, way)
     after = destinations_of(definition, {**defaults, **merged}, public)
     known = set(destinations_of(definition, {**defaults, **stored}, connection.settings))
     merged, held = rows.pasted(definition.auth, merged)
     changed = _changed(stored, merged)
-    stays = not held and keeps_token(connection, definition, merged, public, way, options=options, options_before=options_before)
+    stays = not held and change.keeps_token(public, merged)
     row = Credential.objects.filter(pk=connection.pk)
     if changed:
         row.update(sealed=seal(merged, context=f"credential:{connection.pk}"))
@@ -81,67 +128,8 @@ def enter(
         row.update(**token, generation=F("generation") + 1)
 
 
-def keeps_token(
-    connection: Connection,
-    definition: Definition,
-    merged: dict[str, str],
-    public: dict[str, Any],
-    way: Way,
-    *,
-    options: ConnectionOptions,
-    options_before: ConnectionOptions | None = None,
-) -> bool:
-    """Whether a connection's token belongs to these values as it did to those before, and nobody new gets to see it."""
-    if public != connection.settings or way != way_of(connection):
-        return False
-    goes_to = destinations_of(definition, merged, public)
-    if _is_read_anew(options, options_before or network_settings.options_of(connection), goes_to):
-        return False
-    return _outlives(definition, _changed(_stored(connection), merged))
-
-
-def _is_read_anew(options: ConnectionOptions, before: ConnectionOptions, urls: list[str]) -> bool:
-    return options.network != before.network and options.network.is_read_by_proxy(urls)
-
-
 def _changed(stored: dict[str, str], merged: dict[str, str]) -> set[str]:
     return {name for name in {*stored, *merged} if stored.get(name) != merged.get(name)}
-
-
-def merged_values(
-    connection: Connection,
-    definition: Definition,
-    credentials: dict[str, str],
-    settings: dict[str, Any],
-    way: Way,
-    *,
-    options: ConnectionOptions,
-    options_before: ConnectionOptions | None = None,
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Stored settings and credentials with the given ones over them; the mask means unchanged.
-
-    Raises `Invalid` if the settings lead to another server, or to one of that name in another place, or through a proxy that
-    could read along, and a stored credential is not entered anew: whoever may change the address must not learn the secrets by it.
-    """
-    stored = _stored(connection)
-    public, hidden = connection_settings.checked(
-        definition, {**connection.settings, **settings}, whole=True, stored=stored, by_agent=way.agent is not None
-    )
-    given = {**credentials, **hidden}
-    merged = {**stored, **{field: value for field, value in given.items() if value != MASK}}
-    merged = {field: value for field, value in merged.items() if value != ""}
-    before, after = destinations_of(definition, stored, connection.settings), destinations_of(definition, merged, public)
-    sentence = ""
-    if way.agent != connection.agent or not all(
-        any(may_carry_credentials(url, known) or url == known for known in before) for url in after
-    ):
-        sentence = _ELSEWHERE
-    elif _is_read_anew(options, options_before or network_settings.options_of(connection), after):
-        sentence = _READ_ALONG
-    again = sorted(name for name in stored if given.get(name, MASK) == MASK) if sentence else []
-    if again:
-        raise Invalid({(name if "." in name else f"credentials.{name}"): [sentence] for name in again})
-    return public, merged
 
 
 def _stored(connection: Connection) -> dict[str, str]:

@@ -307,12 +307,13 @@ def _test(form: ConnectionForm, integration: Integration, caller: Caller, connec
         own, secrets = services.checked_options(options, secrets)
     else:
         own, secrets = services.merged_options(connection, options, secrets)
-        same = own == options_of(connection) and not form.network_secrets and way == before
+        options_before = options_of(connection)
+        same = own == options_before and not form.network_secrets and way == before
         if not credentials and same and form.settings_unchanged(connection.settings):
             return trials.test(connection=connection, user=caller.user)
-        definition = checking.definition_of(connection)
-        settings, credentials = entering.merged_values(connection, definition, credentials, settings, way, options=own)
-        if entering.keeps_token(connection, definition, credentials, settings, way, options=own):
+        change = entering.Change(connection, checking.definition_of(connection), way, own, options_before)
+        settings, credentials = change.merged(credentials, settings)
+        if change.keeps_token(settings, credentials):
             token_of = connection
     return trials.try_out(
         integration=integration,

@@ -155,7 +155,7 @@ def change(
         moved = way is not None and way != way_of(connection)
         way = way or way_of(connection)
         if credentials is not None or settings is not None or moved:
-            entering.enter(connection, definition, credentials or {}, settings or {}, way=way, options=own, options_before=own_before)
+            entering.enter(entering.Change(connection, definition, way, own, own_before), credentials or {}, settings or {})
         if is_default is not None:
             _one_at_a_time(connection.organization_id)
             if is_default:

@@ -184,7 +184,7 @@ class SuggestionsView(APIView):
         operation_id="suggestMapping",
         summary="Suggest customers for the organizations that are not mapped; nothing is saved",
         parameters=[ORGANIZATION],
-        responses={200: schema.SuggestionsDocument, **problems(401, 403, 404, 409, 422)},
+        responses={200: schema.MappingSuggestionsDocument, **problems(401, 403, 404, 409, 422)},
         tags=["mapping"],
     )
     def get(self, request: Request, key: str) -> Response:

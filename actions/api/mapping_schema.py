@@ -138,12 +138,12 @@ class MapResult(serializers.Serializer):
     unchanged = serializers.IntegerField()
 
 
-class SuggestionDocument(serializers.Serializer):
+class MappingSuggestionDocument(serializers.Serializer):
     organization = serializers.UUIDField()
     score = serializers.IntegerField(allow_null=True, help_text="80 to 100; null where several fit equally well")
     options = OptionDocument(many=True, help_text="The one that fits, or the several that fit equally well")
 
 
-class SuggestionsDocument(serializers.Serializer):
-    suggestions = SuggestionDocument(many=True)
+class MappingSuggestionsDocument(serializers.Serializer):
+    suggestions = MappingSuggestionDocument(many=True)
     none = serializers.IntegerField(help_text="Organizations that no option fits")

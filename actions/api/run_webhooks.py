@@ -15,16 +15,27 @@ from actions.models import RunWebhook, Schedule
 from actions.permissions import delivery_of, run_webhook_for
 from actions.run_webhooks import events, services
 from config.hal import array
+from connections.api import deliveries
 from connections.deliveries import sending, targets
 from connections.models import Delivery
 from integrations.api.listing import PAGING, Choice, Filters, Order
+from integrations.api.payloads import ANYTHING, FLAG, TEXT, checked
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role
 from integrations.permissions import is_uuid, organization_for, signed_in
 from integrations.refusals import Invalid
 
-_FIELDS = frozenset({"name", "url", "organization", "includeBelow", "integration", "schedule", "heard", "enabled"})
+_FIELDS = {
+    "name": TEXT,
+    "url": TEXT,
+    "organization": ANYTHING,
+    "includeBelow": FLAG,
+    "integration": ANYTHING,
+    "schedule": ANYTHING,
+    "heard": ANYTHING,
+    "enabled": FLAG,
+}
 
 
 class RunWebhookRequest(serializers.Serializer):
@@ -60,23 +71,9 @@ class MadeRunWebhookDocument(RunWebhookDocument):
     secret = serializers.CharField(help_text="whsec_…; in this answer and nowhere else")
 
 
-class RunWebhookAttemptDocument(serializers.Serializer):
-    at = serializers.DateTimeField()
-    status = serializers.IntegerField(allow_null=True, help_text="Null: no answer came")
-    outcome = serializers.CharField()
-    milliseconds = serializers.IntegerField()
-
-
-class RunWebhookDeliveryDocument(serializers.Serializer):
-    id = serializers.UUIDField()
-    messageId = serializers.CharField(help_text="The header webhook-id, the same at each attempt")
+class RunWebhookDeliveryDocument(deliveries.DeliveryDocument):
     type = serializers.CharField(help_text="run.finished or run.test")
     run = serializers.UUIDField(allow_null=True)
-    state = serializers.ChoiceField(choices=Delivery.State.choices)
-    message = serializers.CharField()
-    createdAt = serializers.DateTimeField()
-    nextAt = serializers.DateTimeField(allow_null=True)
-    attempts = RunWebhookAttemptDocument(many=True)
 
 
 def represent(webhook: RunWebhook, *, whole: bool = True) -> dict[str, Any]:
@@ -98,19 +95,7 @@ def represent(webhook: RunWebhook, *, whole: bool = True) -> dict[str, Any]:
 
 
 def represent_delivery(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "id": str(delivery.pk),
-        "messageId": delivery.message_id,
-        "type": delivery.kind,
-        "run": delivery.subject or None,
-        "state": delivery.state,
-        "message": delivery.message,
-        "createdAt": delivery.created_at,
-        "nextAt": delivery.next_at if delivery.state == Delivery.State.WAITING else None,
-        "attempts": [
-            {"at": one.at, "status": one.status, "outcome": one.outcome, "milliseconds": one.elapsed_ms} for one in delivery.attempts.all()
-        ],
-    }
+    return {**deliveries.represent(delivery), "type": delivery.kind, "run": delivery.subject or None}
 
 
 class RunWebhookFilters(Filters):
@@ -144,7 +129,7 @@ class RunWebhooksView(APIView):
         tags=["runs"],
     )
     def post(self, request: Request) -> Response:
-        payload = _checked(json_object(request))
+        payload = checked(json_object(request), _FIELDS)
         organization = organization_for(request.user, Role.OPERATOR, str(payload["organization"]) if payload.get("organization") else None)
         values = {"includeBelow": True, "heard": RunWebhook.Heard.ALL, **payload}
         made, secret = services.add(
@@ -179,7 +164,7 @@ class RunWebhookView(APIView):
     )
     def patch(self, request: Request, key: str) -> Response:
         webhook = run_webhook_for(request.user, key, use=True)
-        payload = _checked(json_object(request))
+        payload = checked(json_object(request), _FIELDS)
         if "organization" in payload and payload["organization"] not in (str(webhook.organization_id), webhook.organization.slug):
             raise Invalid({"organization": ["The organization of a webhook stays. Add another webhook."]})
         values = {**represent(webhook), **payload}
@@ -244,7 +229,7 @@ class RunWebhookDeliveriesView(APIView):
     )
     def get(self, request: Request, key: str) -> Response:
         webhook = run_webhook_for(request.user, key, use=True)
-        return array(request, webhook.target.deliveries.prefetch_related("attempts"), represent_delivery)
+        return array(request, webhook.target.deliveries.select_related("target").prefetch_related("attempts"), represent_delivery)
 
 
 class RunWebhookRedeliverView(APIView):
@@ -263,15 +248,6 @@ class RunWebhookRedeliverView(APIView):
 def _with_secret(webhook: RunWebhook, secret: str, *, status: int) -> Response:
     headers = {"Location": f"/api/run-webhooks/{webhook.pk}", "Cache-Control": "no-store"}
     return Response({**represent(webhook), "secret": secret}, status=status, headers=headers)
-
-
-def _checked(payload: dict[str, Any]) -> dict[str, Any]:
-    errors = {name: ["This field is not known."] for name in sorted(set(payload) - _FIELDS)}
-    errors |= {name: ["Enter true or false."] for name in ("includeBelow", "enabled") if not isinstance(payload.get(name, True), bool)}
-    errors |= {name: ["Enter text."] for name in ("name", "url") if not isinstance(payload.get(name, ""), str)}
-    if errors:
-        raise Invalid(errors)
-    return payload
 
 
 def _integration(user: Any, key: Any) -> Integration | None:

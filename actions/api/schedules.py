@@ -21,28 +21,27 @@ from actions.schedules.obstacles import action_of, obstacle
 from actions.schedules.timing import Timing
 from config.hal import array
 from integrations.api.listing import Filters, Flag, Order
+from integrations.api.payloads import ANYTHING, FLAG, INPUTS, TEXT, WHOLE_NUMBER, checked
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.permissions import signed_in
 from integrations.refusals import Conflict, Invalid
 
-_FIELDS = frozenset(
-    {
-        "name",
-        "action",
-        "connection",
-        "organization",
-        "environment",
-        "inputs",
-        "pageSize",
-        "maxPages",
-        "uniqueBy",
-        "everyMinutes",
-        "cron",
-        "timezone",
-        "enabled",
-    }
-)
+_FIELDS = {
+    "name": TEXT.or_null(),
+    "action": ANYTHING,
+    "connection": ANYTHING,
+    "organization": ANYTHING,
+    "environment": TEXT.or_null(),
+    "inputs": INPUTS.or_null(),
+    "pageSize": ANYTHING,
+    "maxPages": ANYTHING,
+    "uniqueBy": TEXT.or_null(),
+    "everyMinutes": WHOLE_NUMBER.or_null(),
+    "cron": TEXT.or_null(),
+    "timezone": TEXT.or_null(),
+    "enabled": FLAG,
+}
 _TIME = frozenset({"everyMinutes", "cron", "timezone"})
 
 
@@ -144,7 +143,7 @@ class SchedulesView(APIView):
         tags=["schedules"],
     )
     def post(self, request: Request) -> Response:
-        payload = _checked(json_object(request))
+        payload = checked(json_object(request), _FIELDS)
         made = _saved(request, payload, None)
         return Response(represent(made), status=201, headers={"Location": f"/api/schedules/{made.pk}"})
 
@@ -165,7 +164,7 @@ class ScheduleView(APIView):
     )
     def patch(self, request: Request, key: str) -> Response:
         schedule = schedule_for(request.user, key, use=True)
-        payload = _checked(json_object(request))
+        payload = checked(json_object(request), _FIELDS)
         if set(payload) == {"enabled"}:
             return Response(represent(services.set_enabled(schedule=schedule, is_enabled=payload["enabled"], user=signed_in(request))))
         if "action" in payload and payload["action"] != str(schedule.action_uid):
@@ -181,25 +180,6 @@ class ScheduleView(APIView):
     def delete(self, request: Request, key: str) -> Response:
         services.delete(schedule=schedule_for(request.user, key, use=True))
         return Response(status=204)
-
-
-def _checked(payload: dict[str, Any]) -> dict[str, Any]:
-    errors = {name: ["This field is not known."] for name in sorted(set(payload) - _FIELDS)}
-    errors |= {
-        name: ["Enter text."]
-        for name in ("name", "environment", "cron", "timezone", "uniqueBy")
-        if not isinstance(payload.get(name) or "", str)
-    }
-    if not isinstance(payload.get("enabled", True), bool):
-        errors["enabled"] = ["Enter true or false."]
-    if not isinstance(payload.get("inputs") or {}, dict):
-        errors["inputs"] = ["Enter an object of values by parameter name."]
-    minutes = payload.get("everyMinutes")
-    if minutes is not None and (not isinstance(minutes, int) or isinstance(minutes, bool)):
-        errors["everyMinutes"] = ["Enter a whole number."]
-    if errors:
-        raise Invalid(errors)
-    return payload
 
 
 def _present(schedule: Schedule, payload: dict[str, Any]) -> dict[str, Any]:

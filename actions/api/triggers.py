@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import django_filters
 from django.http import Http404
@@ -20,12 +20,13 @@ from config.hal import array
 from connections.models import WebhookEndpoint
 from connections.permissions import connection_for, webhook_endpoint_for
 from integrations.api.listing import Filters, Flag, Order
+from integrations.api.payloads import ANYTHING, FLAG, INPUTS, TEXTS, checked
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.permissions import is_uuid, signed_in
 from integrations.refusals import Conflict, Invalid
 
-_FIELDS: Final = frozenset({"connection", "action", "inputs", "eventTypes", "enabled"})
+_FIELDS = {"connection": ANYTHING, "action": ANYTHING, "inputs": INPUTS.or_null(), "eventTypes": TEXTS.or_null(), "enabled": FLAG}
 
 
 class TriggerRequest(serializers.Serializer):
@@ -93,7 +94,7 @@ class TriggersView(APIView):
         tags=["webhooks"],
     )
     def post(self, request: Request) -> Response:
-        payload = _checked(json_object(request))
+        payload = checked(json_object(request), _FIELDS)
         endpoint = _endpoint(request, payload.get("connection"))
         made = services.save(
             trigger=None,
@@ -123,7 +124,7 @@ class TriggerView(APIView):
     )
     def patch(self, request: Request, key: str) -> Response:
         trigger = trigger_for(request.user, key)
-        payload = _checked(json_object(request))
+        payload = checked(json_object(request), _FIELDS)
         for name, present in (("connection", trigger.endpoint.connection_id), ("action", trigger.action_uid)):
             if name in payload and str(payload[name]) != str(present):
                 raise Invalid({name: [f"The {name} of a trigger stays. Add another trigger."]})
@@ -170,17 +171,3 @@ def _action(endpoint: WebhookEndpoint, uid: Any) -> Action:
     if found is None:
         raise Invalid({"action": ["There is no such action in the finalized integration of this connection. Send its id."]})
     return found
-
-
-def _checked(payload: dict[str, Any]) -> dict[str, Any]:
-    errors = {name: ["This field is not known."] for name in sorted(set(payload) - _FIELDS)}
-    if not isinstance(payload.get("enabled", True), bool):
-        errors["enabled"] = ["Enter true or false."]
-    if not isinstance(payload.get("inputs") or {}, dict):
-        errors["inputs"] = ["Enter an object of values by parameter name."]
-    types = payload.get("eventTypes")
-    if types is not None and not (isinstance(types, list) and all(isinstance(one, str) for one in types)):
-        errors["eventTypes"] = ["Enter a list of texts."]
-    if errors:
-        raise Invalid(errors)
-    return payload

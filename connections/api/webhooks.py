@@ -13,19 +13,22 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.hal import array
+from connections.api import deliveries
 from connections.deliveries import targets
-from connections.models import Delivery, WebhookEndpoint, WebhookEvent
+from connections.models import WebhookEndpoint, WebhookEvent
 from connections.permissions import connection_for, webhook_endpoint_for, webhook_event_for
 from connections.webhooks import endpoints, work
 from connections.webhooks.endpoints import Change
 from connections.webhooks.showing import body_text, deliveries_of
 from integrations.api.listing import Choice, Filters, Order
+from integrations.api.payloads import FLAG, TEXT, TEXTS, checked
 from integrations.api.schema import WebhookField, problems
 from integrations.api.views import json_object
 from integrations.permissions import signed_in
-from integrations.refusals import Conflict, Invalid
+from integrations.refusals import Conflict
 
 _TEXTS: Final = {"preset": "preset", "secret": "secret", "username": "username", "verifyToken": "verify_token", "forwardUrl": "forward_url"}
+_FIELDS: Final = {**dict.fromkeys(_TEXTS, TEXT.or_null()), "enabled": FLAG.or_null(), "forwardTypes": TEXTS.or_null()}
 
 
 class EndpointRequest(serializers.Serializer):
@@ -96,30 +99,13 @@ class EventDocument(serializers.Serializer):
     results = DoneDocument(many=True)
 
 
-class AttemptDocument(serializers.Serializer):
-    at = serializers.DateTimeField()
-    status = serializers.IntegerField(allow_null=True)
-    outcome = serializers.CharField()
-    elapsedMs = serializers.IntegerField()
-
-
-class DeliveryDocument(serializers.Serializer):
-    id = serializers.UUIDField()
-    messageId = serializers.CharField(help_text="The header webhook-id, the same at each attempt")
-    url = serializers.CharField()
-    state = serializers.ChoiceField(Delivery.State.values)
-    message = serializers.CharField()
-    nextAt = serializers.DateTimeField(allow_null=True)
-    attempts = AttemptDocument(many=True)
-
-
 class EventDetail(EventDocument):
     method = serializers.CharField()
     query = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     headers = serializers.ListField(child=serializers.ListField(child=serializers.CharField()), help_text="Without secrets")
     body = serializers.CharField(help_text="The beginning, for people; secrets are masked")
     bodyBase64 = serializers.CharField(help_text="As it arrived; of a rejected one the beginning")
-    deliveries = DeliveryDocument(many=True)
+    deliveries = deliveries.DeliveryDocument(many=True)
 
 
 def represent(endpoint: WebhookEndpoint) -> dict[str, Any]:
@@ -168,21 +154,7 @@ def detail(event: WebhookEvent) -> dict[str, Any]:
         "headers": event.headers,
         "body": body_text(event),
         "bodyBase64": base64.b64encode(event.content).decode(),
-        "deliveries": [delivery_document(one) for one in deliveries_of(event)],
-    }
-
-
-def delivery_document(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "id": str(delivery.pk),
-        "messageId": delivery.message_id,
-        "url": delivery.target.url,
-        "state": delivery.state,
-        "message": delivery.message,
-        "nextAt": delivery.next_at if delivery.state == Delivery.State.WAITING else None,
-        "attempts": [
-            {"at": one.at, "status": one.status, "outcome": one.outcome, "elapsedMs": one.elapsed_ms} for one in delivery.attempts.all()
-        ],
+        "deliveries": [deliveries.represent(one) for one in deliveries_of(event)],
     }
 
 
@@ -334,15 +306,6 @@ def _private(document: dict[str, Any], *, status: int = 200, **headers: str) -> 
 
 
 def _change(request: Request) -> Change:
-    payload = json_object(request)
-    errors = {name: ["This field is not known."] for name in sorted(set(payload) - {*_TEXTS, "enabled", "forwardTypes"})}
-    errors |= {name: ["Enter text."] for name in _TEXTS if payload.get(name) is not None and not isinstance(payload[name], str)}
-    if payload.get("enabled") is not None and not isinstance(payload["enabled"], bool):
-        errors["enabled"] = ["Enter true or false."]
-    types = payload.get("forwardTypes")
-    if types is not None and not (isinstance(types, list) and all(isinstance(one, str) for one in types)):
-        errors["forwardTypes"] = ["Enter a list of texts."]
-    if errors:
-        raise Invalid(errors)
+    payload = checked(json_object(request), _FIELDS)
     given = {ours: payload.get(name) for name, ours in _TEXTS.items()}
-    return Change(**given, is_enabled=payload.get("enabled"), forward_types=types)
+    return Change(**given, is_enabled=payload.get("enabled"), forward_types=payload.get("forwardTypes"))

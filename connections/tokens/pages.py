@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib import messages
@@ -69,51 +70,45 @@ def callback(request: HttpRequest) -> HttpResponse:
     return redirect("connection-detail", ended.connection.pk)
 
 
-@require_POST
-def renew(request: HttpRequest, pk: Any) -> HttpResponse:
-    def act(connection: Connection) -> str:
-        upkeep.renew(connection=connection)
-        return "A new token was fetched."
+def _by_hand(act: Callable[[HttpRequest, Connection], str]) -> Callable[[HttpRequest, Any], HttpResponse]:
+    """A view of what somebody does about a connection's token: says the sentence that `act` returns, or why it is refused."""
 
-    return _act(request, pk, act)
+    @require_POST
+    @wraps(act)
+    def view(request: HttpRequest, pk: Any) -> HttpResponse:
+        connection = connection_for(request.user, pk, use=True)
+        try:
+            messages.success(request, act(request, connection))
+        except Refusal as refusal:
+            messages.error(request, refusal.message)
+        return redirect("connection-detail", connection.pk)
 
-
-@require_POST
-def clear(request: HttpRequest, pk: Any) -> HttpResponse:
-    def act(connection: Connection) -> str:
-        upkeep.clear(connection=connection)
-        return "The cached token was cleared. The next call fetches another one."
-
-    return _act(request, pk, act)
+    return view
 
 
-@require_POST
-def disconnect(request: HttpRequest, pk: Any) -> HttpResponse:
-    def act(connection: Connection) -> str:
-        problem = upkeep.disconnect(connection=connection)
-        if problem:
-            messages.warning(request, problem)
-        return "The tokens were given up. Authorize the connection to use it again."
-
-    return _act(request, pk, act)
+@_by_hand
+def renew(request: HttpRequest, connection: Connection) -> str:  # noqa: ARG001 - as for all of them
+    upkeep.renew(connection=connection)
+    return "A new token was fetched."
 
 
-@require_POST
-def agree(request: HttpRequest, pk: Any) -> HttpResponse:
-    def act(connection: Connection) -> str:
-        services.agree_to_destinations(connection=connection)
-        return "Agreed: the credentials go there from now on."
-
-    return _act(request, pk, act)
+@_by_hand
+def clear(request: HttpRequest, connection: Connection) -> str:  # noqa: ARG001 - as for all of them
+    upkeep.clear(connection=connection)
+    return "The cached token was cleared. The next call fetches another one."
 
 
-def _act(request: HttpRequest, pk: Any, act: Callable[[Connection], str]) -> HttpResponse:
-    connection = connection_for(request.user, pk, use=True)
-    try:
-        messages.success(request, act(connection))
-    except Refusal as refusal:
-        messages.error(request, refusal.message)
-    return redirect("connection-detail", connection.pk)
+@_by_hand
+def disconnect(request: HttpRequest, connection: Connection) -> str:
+    if problem := upkeep.disconnect(connection=connection):
+        messages.warning(request, problem)
+    return "The tokens were given up. Authorize the connection to use it again."
+
+
+@_by_hand
+def agree(request: HttpRequest, connection: Connection) -> str:  # noqa: ARG001 - as for all of them
+    services.agree_to_destinations(connection=connection)
+    return "Agreed: the credentials go there from now on."
 
 
 def _no_store(response: HttpResponse) -> HttpResponse:

@@ -330,6 +330,7 @@ def test_api_does_what_the_page_does(cast: Cast, connection: Connection) -> None
     sending.attempt(Delivery.objects.get().pk)  # it is switched off
     (delivery,) = client.get(f"{url}/deliveries").json()
     assert (delivery["state"], delivery["message"]) == ("failed", sending.OFF)
+    assert sorted(delivery) == ["attempts", "createdAt", "id", "message", "messageId", "nextAt", "run", "state", "type", "url"]
     assert client.post(f"{url}/deliveries/{delivery['id']}/send").status_code == 202
     assert client.post(f"{url}/secret").json()["secret"] != made.json()["secret"]
     assert [row["id"] for row in client.get("/api/run-webhooks?heard=not_complete").json()] == [document["id"]]

@@ -8,11 +8,13 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 
 from integrations.access import scopes
 
 DOCUMENT: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+WARNINGS = [str(warning) for warning in GENERATOR_STATS._warn_cache]
 OPERATIONS = [
     (f"{method.upper()} {path}", path, method, operation)
     for path, operations in DOCUMENT["paths"].items()
@@ -46,6 +48,11 @@ def test_operation_ids_are_unique_and_names_of_functions() -> None:
     assert len(ids) > 70
     assert sorted(set(ids)) == sorted(ids)
     assert [name for name in ids if not re.fullmatch(r"[a-z][A-Za-z0-9]+", name)] == []
+
+
+def test_no_two_documents_go_by_one_name() -> None:
+    """Only one of them would be described, for both."""
+    assert [warning for warning in WARNINGS if "identical names" in warning] == []
 
 
 @pytest.mark.parametrize(("name", "path", "method", "operation"), OPERATIONS, ids=[name for name, *_ in OPERATIONS])
