@@ -101,16 +101,16 @@ def answered(route: routes.Route, answer: Streamed, record: Record) -> HttpRespo
         answer.close()
         record.write()
         raise routes.Unreachable(f"The vendor answered with the status {answer.status}, which HTTP does not know.")
-    length = answer.length
+    length, reason = answer.length, route.cleaned(answer.reason) or None
     chunks = record.watched(answer.chunks(seconds=settings.PROXY_SECONDS))
     if length is not None and length <= AT_ONCE:
         try:
-            response: HttpResponseBase = HttpResponse(b"".join(chunks), status=answer.status, reason=answer.reason or None)
+            response: HttpResponseBase = HttpResponse(b"".join(chunks), status=answer.status, reason=reason)
         except TransportError as error:
             record.write()
             raise routes.Unreachable(route.client.redact(error.message)) from None
     else:
-        response = StreamingHttpResponse(_pieces(chunks), status=answer.status, reason=answer.reason or None)
+        response = StreamingHttpResponse(_pieces(chunks), status=answer.status, reason=reason)
         response._resource_closers.append(answer.close)  # type: ignore[attr-defined]  # noqa: SLF001 - as Django does for a generator
     response._resource_closers.append(record.write)  # type: ignore[attr-defined]  # noqa: SLF001 - the same
     del response["Content-Type"]  # ours, which stands for nothing

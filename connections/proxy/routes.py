@@ -70,7 +70,11 @@ class Route:
         """Headers of an answer without this connection's secrets: some vendors repeat a key in the address of a redirect."""
         if not self.client.holds_secret("\n".join(value for _, value in pairs)):
             return pairs
-        return [(name, self.client.redact(value).replace(MASK, "***")) for name, value in pairs]
+        return [(name, self.cleaned(value)) for name, value in pairs]
+
+    def cleaned(self, text: str) -> str:
+        """A text of an answer's head without this connection's secrets, in characters that a head may hold."""
+        return self.client.redact(text).replace(MASK, "***")
 
 
 def route(user: User, integration: Integration, organization: Organization | None = None) -> Route:

@@ -242,11 +242,15 @@ def _refused(answer: Answer, error: tuple[str, str] | None, secrets: list[str], 
             if answer.status in (408, 429) or answer.status >= 500
             else "Check the credentials and the access token URL."
         )
-    status = f"status {answer.status}" + (f" {answer.reason}" if answer.reason else "")
+    reason = redact(answer.reason, secrets)[:200]
+    status = f"status {answer.status}" + (f" {reason}" if reason else "")
     reply = f"{status} and said {said}" if said else status
     permanent = revoked or code in _PERMANENT or (400 <= answer.status < 500 and answer.status not in (408, 429))
     return TokenError(
-        f"The token endpoint refused with {reply}. {advice}", error=code, permanent=permanent, revoked=revoked or code == "invalid_grant"
+        f"The token endpoint refused with {reply}. {advice}",
+        error=redact(code, secrets),
+        permanent=permanent,
+        revoked=revoked or code == "invalid_grant",
     )
 
 

@@ -105,7 +105,8 @@ def _revoke(definition: Definition, auth: OAuth2Auth, issuer: Issuer, held: Held
                 )
                 # 7009 2.2: a token that the vendor does not know is as good as revoked.
                 if answer.status >= 400:
-                    raise Conflict(f"It answered {answer.status} {answer.reason}.".replace(" .", "."))
+                    reason = redact(answer.reason, hidden)
+                    raise Conflict(f"It answered {answer.status} {reason}.".replace(" .", "."))
     except TransportError as error:
         raise Conflict(redact(error.message, hidden)) from None
     except (expressions.MissingValue, ValueError) as error:
