@@ -146,4 +146,4 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[bytes]:
     """Tracebacks of what was logged with one."""
     for record in caplog.records:
         if record.exc_info and record.exc_info[0]:
-            yield "".join(traceback.format_exception(*record.exc_info)).encode()  # type: ignore[arg-type]
+            yield "".join(traceback.format_exception(*record.exc_info)).encode()

@@ -314,14 +314,15 @@ def test_list_of_keys_that_stays_away_costs_neither_a_thread_per_message_nor_the
             release.wait(20)
         handler.reply(status[0], json.dumps(listed).encode(), Content_Type="application/json")
 
-    def knock(kid: str) -> int:
-        claims = {"exp": timezone.now() + timedelta(minutes=1)}
-        token = jwt.encode(claims, PRIVATE, algorithm="RS256", headers={"kid": kid})
-        return sent(live_server.url, path_of(endpoint), b"{}", {"Authorization": f"Bearer {token}"})[0]
-
     with serving(answer) as vendor:
         rules = {"type": "jwt", "algorithms": ["RS256"], "jwksUri": f"{vendor.url}/keys"}
         endpoint = declaring(make_integration, make_connection, cast, {"verification": rules})
+
+        def knock(kid: str) -> int:
+            claims = {"exp": timezone.now() + timedelta(minutes=1)}
+            token = jwt.encode(claims, PRIVATE, algorithm="RS256", headers={"kid": kid})
+            return sent(live_server.url, path_of(endpoint), b"{}", {"Authorization": f"Bearer {token}"})[0]
+
         assert ([knock("k1") for _ in range(5)], len(vendor.seen)) == ([401] * 5, 1)
         cache.clear()
         status[0] = 200
