@@ -37,7 +37,7 @@ def chromium() -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test that uses the browser, so that `-m browser` and `-m 'not browser'` work."""
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        if "complaints" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
 
 
