@@ -68,7 +68,7 @@ class Route:
 
     def returned(self, pairs: Pairs) -> Pairs:
         """Headers of an answer without this connection's secrets: some vendors repeat a key in the address of a redirect."""
-        if not self.client.holds_secret("\n".join(value for _, value in pairs)):
+        if not self.client.placeholders.holds_secret("\n".join(value for _, value in pairs)):
             return pairs
         return [(name, self.cleaned(value)) for name, value in pairs]
 
