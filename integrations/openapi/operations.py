@@ -77,7 +77,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
     for row in report.repairs:
         row.changes[:] = [change for found in row.changes for change in parameters.settled(found, made)]
     doctor.name_changes((operation.key, operation.body.schema_) for operation in made.values() if operation.body)
-    held = (schema for draft in found if draft.where in made for schema in _held(draft, made[draft.where]))
+    held = [schema for draft in found if draft.where in made for schema in _held(draft, made[draft.where])]
     references.doctor.settle(references.root, held, schemas.alone)
 
 
