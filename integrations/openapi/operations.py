@@ -111,7 +111,7 @@ def _operation(
 ) -> tuple[Operation, Answer]:
     """The operation of a draft with `known` key and name, and its answer. Raises pydantic's ValidationError if it cannot be expressed."""
     raw = draft.raw
-    answer = _answer(draft, schemas.nodes.references)
+    answer = _answer(draft, parameters.maxima(draft), schemas.nodes.references)
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
         response = draft.schemas["response"] = schemas.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
@@ -129,18 +129,6 @@ def _operation(
     return operation, answer
 
 
-def _maxima(draft: Draft, references: References) -> dict[str, int]:
-    found = {}
-    for parameter in draft.parameters:
-        if parameter["in"] != "query":
-            continue
-        schema = references.resolve(parameter.get("schema"), draft.where)
-        most = schema.get("maximum") if isinstance(schema, dict) else None
-        if most is not None and isinstance(most, int | float) and not isinstance(most, bool) and 0 < most < 1e9:
-            found[parameter["name"]] = int(most)
-    return found
-
-
 def _budget(share: int, most: int) -> int:
     return max(_MIN_VALUES, min(share, most))
 
@@ -154,11 +142,22 @@ class _Parameters:
     def __init__(self, schemas: Schemas, report: Report) -> None:
         self.schemas, self.report = schemas, report
         self._made: dict[bytes, Parameter] = {}
-        self._met: dict[int, tuple[dict[str, Any], Parameter]] = {}  # by id; with what has it, so that it is not given to another
+        # By id, each with what has it, so that it is not given to another:
+        self._met: dict[int, tuple[dict[str, Any], Parameter]] = {}
+        self._lists: dict[int, tuple[list[dict[str, Any]], list[Parameter]]] = {}
+        self._maxima: dict[int, tuple[list[dict[str, Any]], dict[str, int]]] = {}
 
     def of(self, draft: Draft) -> list[Parameter]:
-        found = (self._one(raw, draft.where) for raw in draft.parameters)
-        return [parameter for parameter in found if parameter]
+        return [parameter for raws in draft.parameters for parameter in self._list(raws, draft.where)]
+
+    def maxima(self, draft: Draft) -> dict[str, int]:
+        """The largest values that the query parameters of an operation allow, by their names."""
+        found: dict[str, int] = {}
+        for raws in draft.parameters:
+            if id(raws) not in self._maxima:
+                self._maxima[id(raws)] = raws, dict(_maxima(raws, self.schemas.nodes.references, draft.where))
+            found |= self._maxima[id(raws)][1]
+        return found
 
     def settled(self, change: Change, made: dict[str, Operation]) -> Iterator[Change]:
         """The change with the key of its action, and its parameters as the action has them; nothing if that is impossible."""
@@ -173,6 +172,14 @@ class _Parameters:
             except ValidationError:
                 return
         yield Change(made[change.action].key, change.part, *values)
+
+    def _list(self, raws: list[dict[str, Any]], where: str) -> list[Parameter]:
+        if met := self._lists.get(id(raws)):
+            return met[1]
+        found = [parameter for parameter in (self._one(raw, where) for raw in raws) if parameter]
+        if all(id(raw) in self._met for raw in raws):  # else the next operation says so, too
+            self._lists[id(raws)] = raws, found
+        return found
 
     def _one(self, raw: dict[str, Any], where: str) -> Parameter | None:
         if met := self._met.get(id(raw)):
@@ -189,6 +196,15 @@ class _Parameters:
                 return _simplified(raw, where, self.report)
         self._met[id(raw)] = (raw, made)
         return made
+
+
+def _maxima(raws: list[dict[str, Any]], references: References, where: str) -> Iterator[tuple[str, int]]:
+    for raw in raws:
+        if raw["in"] == "query":
+            schema = references.resolve(raw.get("schema"), where)
+            most = schema.get("maximum") if isinstance(schema, dict) else None
+            if most is not None and isinstance(most, int | float) and not isinstance(most, bool) and 0 < most < 1e9:
+                yield raw["name"], int(most)
 
 
 def _parameter(raw: dict[str, Any], schemas: Schemas, where: str) -> Parameter:
@@ -352,9 +368,9 @@ def _encodings(media: Any) -> dict[str, FieldEncoding]:
     return found
 
 
-def _answer(draft: Draft, references: References) -> Answer:
+def _answer(draft: Draft, maxima: dict[str, int], references: References) -> Answer:
     """The first 2xx answer with JSON, else the first 2xx, else the default answer."""
-    responses, where, maxima = draft.raw.get("responses"), draft.where, _maxima(draft, references)
+    responses, where = draft.raw.get("responses"), draft.where
     if not isinstance(responses, dict):
         return Answer(None, where, frozenset(), maxima)
     ranged = frozenset({paging.CONTENT_RANGE}) if "206" in responses else frozenset()  # RFC 9110, 15.3.7
