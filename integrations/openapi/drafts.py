@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-import orjson
-
-from integrations.openapi import body_parameters, repair
+from integrations.openapi import body_parameters, repair, strict_json
 from integrations.openapi.document import METHODS
 from integrations.openapi.findings import Report, listed, pointer, shortened
 from integrations.openapi.limits import DocumentError, Limits
@@ -80,10 +78,7 @@ class _Lists:
             return _EMPTY
         if not isinstance(declared, list) or len(declared) > _MAX_PARAMETERS:
             return None
-        try:
-            words = orjson.dumps(declared)
-        except orjson.JSONEncodeError:  # a number of more than 64 bits, which JSON allows
-            return None
+        words = strict_json.words(declared)
         if words not in self._known:
             self._known[words] = self._looked_at(declared, words, where)
         return self._known[words]

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from integrations.definition import FORM_TYPE, JSON_TYPE
-from integrations.openapi import drafts, paging, repair
+from integrations.openapi import drafts, paging, repair, strict_json
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
 from integrations.openapi.limits import Limits
@@ -184,10 +183,7 @@ class _Parameters:
     def _one(self, raw: dict[str, Any], where: str) -> Parameter | None:
         if met := self._met.get(id(raw)):
             return met[1]
-        try:
-            words = orjson.dumps(raw)
-        except orjson.JSONEncodeError:  # a number of more than 64 bits, which JSON allows
-            words = repr(raw).encode("utf-8", "backslashreplace")
+        words = strict_json.words(raw)
         made = self._made.get(words)
         if made is None:
             try:

@@ -7,6 +7,7 @@ settled on the bytes here, and what raises one is left to the tolerant readers.
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from typing import Any
 
@@ -74,6 +75,14 @@ def compact(root: Any, depth: int) -> bytes | None:
         return orjson.dumps(root) if depth < _MAX_NESTED else None
     except orjson.JSONEncodeError:
         return None
+
+
+def words(value: Any) -> bytes:
+    """A value as JSON without blanks, to find it again where a document says the same in other places."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:  # a number of more than 64 bits, which JSON allows
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def may_repeat_keys(data: bytes, written: bytes, numbered: set[bytes]) -> bool:
