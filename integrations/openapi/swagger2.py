@@ -174,5 +174,6 @@ class _Conversion:
 
 def original_pointer(place: str) -> str:
     """Where a place of the converted document is in the uploaded one: bodies were parameters, media types stood apart."""
-    place = re.sub(r"^(/paths/[^/]*/[^/]*)/requestBody\b.*", r"\1/parameters", place)
-    return re.sub(r"/content/[^/]*", "", place)
+    if "/requestBody" in place:
+        place = re.sub(r"^(/paths/[^/]*/[^/]*)/requestBody\b.*", r"\1/parameters", place)
+    return re.sub(r"/content/[^/]*", "", place) if "/content/" in place else place
