@@ -36,8 +36,7 @@ class Draft:
     schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Item:
+class _Item(NamedTuple):
     """A path item: the path that goes over the wire, its placeholders, the parameters that stood in its key, its pointer and its content."""
 
     path: str
@@ -64,6 +63,7 @@ class _Lists:
     def __init__(self, references: References) -> None:
         self.references = references
         self._known: dict[bytes, _List | None] = {}
+        self._met: dict[int, tuple[Any, _List | None]] = {}  # by id; with what has it, so that it is not given to another
 
     def of(self, item: _Item, raw: dict[str, Any], where: str) -> tuple[list[dict[str, Any]], ...] | None:
         """The parameters of an operation: those of its path item and its own; None if something in them has to be mended."""
@@ -78,9 +78,12 @@ class _Lists:
             return _EMPTY
         if not isinstance(declared, list) or len(declared) > _MAX_PARAMETERS:
             return None
+        if met := self._met.get(id(declared)):
+            return met[1]
         words = strict_json.words(declared)
         if words not in self._known:
             self._known[words] = self._looked_at(declared, words, where)
+        self._met[id(declared)] = declared, self._known[words]
         return self._known[words]
 
     def _looked_at(self, declared: list[Any], words: bytes, where: str) -> _List | None:

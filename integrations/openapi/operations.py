@@ -25,14 +25,14 @@ from integrations.operation import TYPES, Body, FieldEncoding, Operation, Parame
 
 _STYLES = ("simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject")
 _FORM_STYLES = ("form", "spaceDelimited", "pipeDelimited", "deepObject")
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])")  # where a word ends inside an identifier
-_NO_WORD = re.compile(r"[\W_]+")
+# A word of an identifier: letters and digits up to where another one starts, as in user|Groups, HTTP|Server and user|2.
+_WORD = re.compile(r"(?:[A-Z0-9](?![A-Z][a-z])|[^\W_a-zA-Z0-9]|[a-z]++(?![A-Z0-9]))*+(?:[a-z]+|[A-Z0-9])?")
 _MAX_BODY_VALUES = 1500  # a form that a person fills in is smaller; deeper levels are edited as JSON
 _MAX_RESPONSE_VALUES = 250  # enough to name the columns of a table and to find the list of results
 _MIN_VALUES = 25
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Answer:
     """The answer of a successful call: its JSON schema as the document has it, the names of its headers in lower case, and the largest
     values that its query parameters allow.
@@ -47,14 +47,15 @@ class Answer:
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
     """Every operation with the answer that it promises, in the order of the document."""
     nodes = Nodes(references)
-    schemas, bodies = Schemas(nodes), Schemas(nodes)  # those of bodies are mended
-    keys, parameters, doctor = repair.Keys(report), _Parameters(schemas, report), SchemaDoctor(report)
     found = list(drafts.read(document, references, limits, report))
+    share = limits.max_schema_values // max(len(found), 1)
+    schemas = Schemas(nodes, _budget(share // 2, _MAX_RESPONSE_VALUES))
+    bodies = Schemas(nodes, _budget(share, _MAX_BODY_VALUES))  # these are mended
+    keys, parameters, doctor = repair.Keys(report), _Parameters(schemas, report), SchemaDoctor(report)
     for draft in found:
         draft.reserved_key = keys.reserve(draft.raw.get("operationId"))
         draft.name = _name(draft)
     names = Counter(draft.name for draft in found)
-    share = limits.max_schema_values // max(len(found), 1)
     made: dict[str, Operation] = {}
     for draft in found:
         key = keys.settle(draft.reserved_key, draft.raw.get("operationId"), draft.method, draft.path, draft.where)
@@ -62,7 +63,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
         if names[name] > 1:
             name = f"{shortened(name, 100)} ({draft.method} {shortened(draft.path, 90)})"
         try:
-            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, schemas, bodies, share, report)
+            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, schemas, bodies, report)
         except ValidationError as error:
             sentence = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             report.find(
@@ -99,28 +100,28 @@ def _name(draft: Draft) -> str:
 
 def humanised(identifier: str) -> str:
     """An identifier in words: listUserGroups, list_user_groups and list-userGroups all become "List user groups"."""
-    spaced = _HUMP.sub(" ", identifier[:400].replace("OAuth", "Oauth"))
-    words = [word if word.isupper() and len(word) > 1 else word.lower() for word in _NO_WORD.split(spaced) if word]
+    found = _WORD.findall(identifier[:400].replace("OAuth", "Oauth"))
+    words = [word if word.isupper() and len(word) > 1 else word.lower() for word in found if word]
     text = " ".join(words)
     return shortened(text[:1].upper() + text[1:], 200)
 
 
 def _operation(
-    draft: Draft, known: dict[str, str], parameters: _Parameters, schemas: Schemas, bodies: Schemas, share: int, report: Report
+    draft: Draft, known: dict[str, str], parameters: _Parameters, schemas: Schemas, bodies: Schemas, report: Report
 ) -> tuple[Operation, Answer]:
     """The operation of a draft with `known` key and name, and its answer. Raises pydantic's ValidationError if it cannot be expressed."""
     raw = draft.raw
     answer = _answer(draft, parameters.maxima(draft), schemas.nodes.references)
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
-        response = draft.schemas["response"] = schemas.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
+        response = draft.schemas["response"] = schemas.schema(answer.schema, answer.where)
     operation = Operation(
         **known,
         description=repair.operation_described(raw, known["name"], draft.method, draft.path, draft.where, report),
         method=draft.method,
         path=draft.path,
         parameters=parameters.of(draft),
-        body=_body(draft, bodies, _budget(share, _MAX_BODY_VALUES), report),
+        body=_body(draft, bodies, report),
         response_schema=response or None,
         tags=[str(tag) for tag in raw["tags"] if isinstance(tag, str | int)][:50] if isinstance(raw.get("tags"), list) else [],
         deprecated=raw.get("deprecated") is True,
@@ -317,7 +318,7 @@ def _sends_nothing(method: str, schema: dict[str, Any]) -> bool:
     return method in ("GET", "HEAD", "DELETE") and schema.get("type") == "object" and not schema.get("properties")
 
 
-def _body(draft: Draft, schemas: Schemas, values: int, report: Report) -> Body | None:
+def _body(draft: Draft, schemas: Schemas, report: Report) -> Body | None:
     raw, where = draft.raw.get("requestBody"), f"{draft.where}/requestBody"
     resolved = schemas.nodes.references.resolve(raw, where)
     if not isinstance(resolved, dict):
@@ -329,9 +330,10 @@ def _body(draft: Draft, schemas: Schemas, values: int, report: Report) -> Body |
         report.repair("request-body", where, None, JSON_TYPE, "The body has no media type; it was taken as JSON.")
         return Body(required=required, description=description)
     media_type = min((str(key) for key in content), key=_rank)  # min keeps the document's order among equals
-    media = schemas.nodes.references.resolve(content[media_type], pointer("content", media_type, base=where))
+    place = pointer("content", media_type, base=where)
+    media = schemas.nodes.references.resolve(content[media_type], place)
     declared = media.get("schema") if isinstance(media, dict) else None
-    schema = schemas.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
+    schema = schemas.schema(declared, f"{place}/schema") if isinstance(declared, dict) else {}
     if not required and _sends_nothing(draft.method, schema):
         return None
     draft.schemas["body"] = schema
@@ -371,7 +373,7 @@ def _answer(draft: Draft, maxima: dict[str, int], references: References) -> Ans
         return Answer(None, where, frozenset(), maxima)
     ranged = frozenset({paging.CONTENT_RANGE}) if "206" in responses else frozenset()  # RFC 9110, 15.3.7
     codes = sorted((code for code in responses if code[:1] == "2"), key=str.upper) or [code for code in responses if code == "default"]
-    best = Answer(None, where, frozenset(), maxima)
+    best = None
     for code in codes:
         place = pointer("responses", code, base=where)
         response = references.resolve(responses[code], place)
@@ -386,6 +388,6 @@ def _answer(draft: Draft, maxima: dict[str, int], references: References) -> Ans
             media = references.resolve(content[media_type], place)
             if is_json(media_type) and isinstance(media, dict) and isinstance(media.get("schema"), dict):
                 return Answer(media["schema"], pointer("content", media_type, "schema", base=place), names, maxima)
-        if names and not best.headers:
+        if names and not best:
             best = Answer(None, place, names, maxima)
-    return best
+    return best or Answer(None, where, frozenset(), maxima)

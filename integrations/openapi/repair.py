@@ -165,7 +165,7 @@ def without_credential(operations: list[Operation], auth: Auth, report: Report) 
     place, name = auth.api_key_location, auth.api_key_name.lower()
     count = 0
     for operation in operations:
-        kept = [parameter for parameter in operation.parameters if (parameter.place, parameter.name.lower()) != (place, name)]
+        kept = [parameter for parameter in operation.parameters if parameter.name.lower() != name or parameter.place != place]
         if len(kept) < len(operation.parameters):
             operation.parameters = kept
             count += 1

@@ -23,19 +23,20 @@ _MAX_LOOK = 40  # levels that are looked into to find out whether something is w
 
 
 class Schemas:
-    """The schemas of one document, for one purpose: those that are made here share their parts.
+    """The schemas of one document, for one purpose: those that are made here share their parts, and have about `values` values at most.
 
     Schemas that are a bare reference are expanded once and shared by all operations that use them.
     """
 
-    def __init__(self, nodes: Nodes) -> None:
-        self.nodes = nodes
+    def __init__(self, nodes: Nodes, values: int) -> None:
+        self.nodes, self.values = nodes, values
         self._made: dict[tuple[str, int], dict[str, Any]] = {}
         self._alone: dict[str, dict[str, Any]] = {}
         self._wholes: dict[int, _Inside | None] = {}  # by the id of the schema
 
-    def schema(self, node: dict[str, Any], pointer: str, values: int) -> dict[str, Any]:
-        """A schema that stands for itself: references resolved, allOf merged, at most about `values` values; {} accepts anything."""
+    def schema(self, node: dict[str, Any], pointer: str, values: int = 0) -> dict[str, Any]:
+        """A schema that stands for itself: references resolved, allOf merged, with at most about so many values; {} accepts anything."""
+        values = values or self.values
         if ref := _bare_reference(node):
             key = (ref, values)
             if key not in self._made:
