@@ -82,7 +82,9 @@ def agent_code(request: HttpRequest, pk: Any) -> HttpResponse:
     agent = agent_for(request.user, pk, manage=True)
     row, code = services.new_code(agent=agent, user=signed_in(request))
     only_here = urlsplit(settings.PUBLIC_URL).hostname in ("localhost", "127.0.0.1", "::1")
-    return render(request, "agents/code.html", {"agent": agent, "code": code, "row": row, "server": settings.PUBLIC_URL, "only_here": only_here})
+    return render(
+        request, "agents/code.html", {"agent": agent, "code": code, "row": row, "server": settings.PUBLIC_URL, "only_here": only_here}
+    )
 
 
 @require_POST

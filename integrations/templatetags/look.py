@@ -135,9 +135,9 @@ def token_text(token: dict[str, Any] | None) -> str:
 
 @register.filter
 def place(pointer: str) -> str:
-    """A JSON pointer as people read it: `/paths/~1users/get` is `paths › /users › get`."""
+    """A JSON pointer as people read it: `/paths/~1users/get` is `paths > /users > get`."""
     parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-    return " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} ".join(parts) or "the document"
+    return " > ".join(parts) or "the document"
 
 
 @register.filter
