@@ -12,6 +12,7 @@ from django.template import Context, Template
 from django.template.loader import get_template
 from django.urls import reverse
 
+from integrations.forms import RefusableForm
 from integrations.templatetags import look
 from integrations.widgets import AffixedInput, Card, ChoiceCards, DropZone
 from tests.cast import Cast, MakeIntegration
@@ -158,3 +159,19 @@ def test_place_in_a_document_is_written_as_people_read_it(pointer: str, said: st
 )
 def test_description_is_shown_without_the_marks_of_markdown(markdown: str, said: str) -> None:
     assert rendered("{{ markdown|plain }}", markdown=markdown) == said
+
+
+class RequiredForm(RefusableForm):
+    name = forms.CharField(label="Name of the team")
+    access = forms.ChoiceField(choices=[("1", "View")])
+    scopes = forms.MultipleChoiceField(choices=[("a", "A")])
+    path = forms.CharField(error_messages={"required": "Enter the path, for example /users."})
+
+
+def test_field_that_was_left_out_says_which_one_it_is() -> None:
+    assert RequiredForm({}).errors == {
+        "name": ["Name of the team is missing."],
+        "access": ["Choose one."],
+        "scopes": ["Choose at least one."],
+        "path": ["Enter the path, for example /users."],
+    }
