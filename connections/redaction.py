@@ -29,6 +29,14 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return _search_for(found)[2].sub(MASK, text) if _may_hold(text, found) else text
 
 
+def beginning(text: str, secrets: Iterable[str], most: int) -> str:
+    """At most so many characters of a text that goes on after its end, without secrets. The beginning of one may be all that is
+    left of it at that end, so that as much is left out as its longest form takes."""
+    found = tuple(secrets)
+    clean = redact(text, found)
+    return clean[: min(most, max(0, len(clean) - 3 * max(map(len, found), default=0)))]
+
+
 def may_hold(text: str, secrets: Iterable[str]) -> bool:
     """Whether a text may hold one of these secrets; False is certain."""
     return _may_hold(text, _longest_first(secrets))
