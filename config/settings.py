@@ -16,7 +16,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from config.keys import local_secret, parse_keys
+from config.keys import local_secret, parse_keys, parse_signing_secrets
 from config.networks import parse_networks
 from config.storage import results_storage
 
@@ -220,6 +220,7 @@ WEBHOOK_MAX_BYTES = variable("WEBHOOK_MAX_BYTES", str(5 * 1024 * 1024), _count(1
 AUTHORIZATION_SECONDS = variable("AUTHORIZATION_SECONDS", "600", _seconds)
 # Is sent a POST when a connection has to be authorized again; empty: nobody. It passes the same guard as calls to vendors.
 AUTHORIZATION_WEBHOOK_URL = variable("AUTHORIZATION_WEBHOOK_URL", "", _webhook)
+AUTHORIZATION_WEBHOOK_SECRETS = variable("AUTHORIZATION_WEBHOOK_SECRET", "", parse_signing_secrets)  # sign it; empty: it is not signed
 # Whoever made the connection gets a mail as well. smtp+tls://user:password@host:587; empty: no mail is sent.
 _mail = variable("EMAIL_URL", "", _mail_server)
 MAIL_IS_SET = bool(_mail)

@@ -23,7 +23,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from integrations.definition import Auth, Definition, Pagination
 from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, structure, swagger2
@@ -37,6 +37,8 @@ from integrations.openapi.references import References
 from integrations.operation import Operation
 
 __all__ = ["DocumentError", "Finding", "Imported", "Limits", "Linter", "Load", "Repair", "Unavailable", "describes_api", "read"]
+
+_Row = TypeVar("_Row", Finding, Repair)
 
 
 @dataclass
@@ -117,11 +119,17 @@ def _read(
     imported.linter = spoke
     report.close()
     if document.is_swagger:
-        imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
-        imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
+        imported.findings = [_in_original(row) for row in report.findings]
+        imported.repairs = [_in_original(row) for row in report.repairs]
     if len(document.source) <= positions.MAX_LOCATED:
         imported.findings = _located(imported.findings, document.text)
     return imported
+
+
+def _in_original(row: _Row) -> _Row:
+    """A row of a converted document with its place in the uploaded one."""
+    place = swagger2.original_pointer(row.pointer)
+    return row if place == row.pointer else replace(row, pointer=place)
 
 
 def _located(findings: list[Finding], text: str) -> list[Finding]:

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from actions import results, runs
 from actions.models import Run
 from integrations.models import User
-from tests.actions.test_runs import PAGES
+from tests.actions.runner import PAGES
 from tests.backends import Worker, eventually
 from tests.cast import MakeConnection, MakeIntegration, action_of, action_values
 from tests.vendor.server import VendorServer
