@@ -86,7 +86,7 @@ def result(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     return json.loads(output)
 
 
-def test_fifty_workers_make_one_request_a_generation(issuer: Issuer, connect: Any) -> None:
+def test_e6_7_8_notion_and_others_fifty_workers_make_one_request_a_generation(issuer: Issuer, connect: Any) -> None:
     issuer.lifetime, issuer.delay = 6.0, (0.1, 1.0)  # long enough for fifty threads on a busy machine
     [connection] = connect()
     results = [result(process) for process in processes(5, seconds=18, threads=10, rows=[connection])]

@@ -157,7 +157,8 @@ def test_password_in_the_url_of_a_document_is_found_nowhere(canary: Canary, cast
         for login in (f"user:{quote(password, safe='')}@", f"user:{password}@", ""):
             url = f"{documents.url.replace('//', f'//{login}')}{path}?api_key={quote(key, safe='')}"
             canary.hear(bob.ask("POST", "imports", {"url": url}, Idempotency_Key=f"{path[1:]}-{len(login)}"))
-            canary.hear(browser.post("/integrations/import/", {"kind": "url", "url": url}))
+            # A form that is refused gives back what was typed into it, to whoever has typed it.
+            browser.post("/integrations/import/", {"kind": "url", "url": url})
             command(canary, "import_openapi", url)
     for job in Import.objects.filter(state="reading"):
         imports.execute(job.pk)
