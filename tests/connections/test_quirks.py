@@ -65,12 +65,12 @@ def basic(text: str) -> str:
 
 CASES = [
     # e.1: where the API key goes
-    Case("e1_2 GitLab: PRIVATE-TOKEN", {"auth": {"type": "apikey", "apiKeyName": "PRIVATE-TOKEN"}}, {"apiKey": "k"},
+    Case("a4_18_22 e1_2 GitLab: PRIVATE-TOKEN", {"auth": {"type": "apikey", "apiKeyName": "PRIVATE-TOKEN"}}, {"apiKey": "k"},
          [("GET", "/v1/me", {"private-token": "k"}, b"")]),
     Case("e1_3 Linear: the key alone in Authorization", {"auth": {"type": "apikey"}}, {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "k"}, b"")]),
-    Case("e1_6 PagerDuty: Token token=", {"auth": {"type": "apikey", "apiKeyPreamble": "Token token="}}, {"apiKey": "k"},
+    Case("a4_19 e1_6 PagerDuty: Token token=", {"auth": {"type": "apikey", "apiKeyPreamble": "Token token="}}, {"apiKey": "k"},
          [("GET", "/v1/me", {"authorization": "Token token=k"}, b"")]),
-    Case("e1_9 Last.fm: key in the query", {"auth": {"type": "apikey", "apiKeyName": "api_key", "apiKeyLocation": "query"}}, {"apiKey": "a&b"},
+    Case("a4_21_22 e1_9 Last.fm: key in the query", {"auth": {"type": "apikey", "apiKeyName": "api_key", "apiKeyLocation": "query"}}, {"apiKey": "a&b"},
          [("GET", "/v1/me?api_key=a%26b", {}, b"")]),
     Case("e1_10 Pushbullet-like: key in the JSON body", {"auth": {"type": "apikey", "apiKeyName": "api_key", "apiKeyLocation": "body"}}, {"apiKey": "k"},
          [("POST", "/v1/me", {"content-type": "application/json"}, {"a": 1, "api_key": "k"})], method="POST", body=b'{"a": 1}'),
@@ -91,20 +91,20 @@ CASES = [
     Case("Duo: signature over the request",
          key(("header", "X-Sig", '{{hmacSha1Hex(credentials.secret, request.method, "\\n", request.path, "\\n", request.query)}}')), {"secret": "s"},
          [("GET", "/v1/me?b=1", {"x-sig": "47ed2d7dfc1e7adfcf815366e1230d344bc5e2ab"}, b"")], path="/v1/me?b=1"),
-    Case("Integration-wide headers and query with settings",
+    Case("a4_20 Integration-wide headers and query with settings",
          {"auth": {"type": "none"}, "headers": {"X-Region": "{{settings.region}}"}, "query": {"account": "{{settings.account || \"main\"}}"}},
          {}, [("GET", "/v1/me?account=main", {"x-region": "eu"}, b"")], settings={"region": "eu"}),
     # e.4: the token request
-    Case("e4_4 Gong: client ID and secret in the body only", oauth(), CLIENT,
+    Case("a4_30 e4_4 Gong: client ID and secret in the body only", oauth(), CLIENT,
          [("POST", "/token", {"authorization": None, "content-type": FORM}, "grant_type=client_credentials&client_id=id&client_secret=sec"),
           ("GET", "/v1/me", {"authorization": "Bearer T"}, b"")], answers={"/token": OK}),
-    Case("e4_3 Xero: client authentication Basic, both parts form-encoded (RFC 6749)", oauth(clientAuthentication="basic"), {"clientId": "a:b", "clientSecret": "c d"},
+    Case("a4_30 e4_3 Xero: client authentication Basic, both parts form-encoded (RFC 6749)", oauth(clientAuthentication="basic"), {"clientId": "a:b", "clientSecret": "c d"},
          [("POST", "/token", {"authorization": basic("a%3Ab:c+d")}, "grant_type=client_credentials"), ("GET", "/v1/me", {}, b"")], answers={"/token": OK}),
-    Case("e4_1 Auth0: JSON body", oauth(tokenRequestContentType="application/json", tokenParams={"audience": "https://{{settings.tenant}}.x"}), CLIENT,
+    Case("a4_27 e4_1 Auth0: JSON body", oauth(tokenRequestContentType="application/json", tokenParams={"audience": "https://{{settings.tenant}}.x"}), CLIENT,
          [("POST", "/token", {"content-type": "application/json"},
            {"grant_type": "client_credentials", "client_id": "id", "client_secret": "sec", "audience": "https://acme.x"}),
           ("GET", "/v1/me", {}, b"")], settings={"tenant": "acme"}, answers={"/token": OK}),
-    Case("e4_2 DocuWare: GET", oauth(tokenRequestMethod="GET"), CLIENT,
+    Case("a4_28 e4_2 DocuWare: GET", oauth(tokenRequestMethod="GET"), CLIENT,
          [("GET", "/token?grant_type=client_credentials&client_id=id&client_secret=sec", {}, b""), ("GET", "/v1/me", {}, b"")], answers={"/token": OK}),
     Case("e4_1 Gong: parameters in the query of a POST", oauth(tokenRequestContentType="query"), CLIENT,
          [("POST", "/token?grant_type=client_credentials&client_id=id&client_secret=sec", {"content-length": "0"}, b""), ("GET", "/v1/me", {}, b"")],
@@ -122,41 +122,41 @@ CASES = [
     Case("e4_8 SAP: resource owner password", oauth(grantType="password"), {**CLIENT, "username": "u", "password": "p"},
          [("POST", "/token", {}, "grant_type=password&username=u&password=p&client_id=id&client_secret=sec"), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}),
-    Case("No grant type: only what is configured", oauth(grantType="none", tokenParams={"key": "{{credentials.appKey}}"}), {"appKey": "k"},
+    Case("a4_23 No grant type: only what is configured", oauth(grantType="none", tokenParams={"key": "{{credentials.appKey}}"}), {"appKey": "k"},
          [("POST", "/token", {}, "key=k"), ("GET", "/v1/me", {}, b"")], answers={"/token": OK}),
     Case("e4_12 Sentry: 201 instead of 200", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T"}, b"")],
          answers={"/token": (201, OK)}),
     # e.5: the token answer
-    Case("e5_1 Slack: token at a nested path", oauth(tokenKey="authed_user.access_token"), CLIENT,
+    Case("a4_26 e5_1 Slack: token at a nested path", oauth(tokenKey="authed_user.access_token"), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer N"}, b"")],
          answers={"/token": {"ok": True, "authed_user": {"access_token": "N"}}}),
     Case("e5_5 Facebook of old: a form with status 200", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer F"}, b"")],
          answers={"/token": (200, b"access_token=F&expires=5183999", "text/plain")}),
     Case("The token as plain text", oauth(tokenKey="$"), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer plain-token"}, b"")],
          answers={"/token": (200, b"plain-token\n", "text/plain")}),
-    Case("e5_3 eBay: a token type that is not to be used", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T"}, b"")],
+    Case("e5_3 EBay: a token type that is not to be used", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T"}, b"")],
          answers={"/token": {**OK, "token_type": "Application Access Token"}}),
-    Case("A token type that is to be used", oauth(tokenTypeKey="token_type"), CLIENT,
+    Case("a4_24 A token type that is to be used", oauth(tokenTypeKey="token_type"), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "MAC T"}, b"")], answers={"/token": {**OK, "token_type": "MAC"}}),
     Case("e5_14 Salesforce: the base URL comes with the token",
          {**oauth(tokenSettings={"instance_url": "instance_url"}), "apiBaseUri": "{{settings.instance_url}}/services"}, CLIENT,
          [("POST", "/token", {}, None), ("GET", "/services/v1/me", {"authorization": "Bearer T"}, b"")],
          answers={"/token": {**OK, "instance_url": "{host}"}}),
     # e.6: refresh
-    Case("e6_1 Figma: a refresh URL of its own", oauth(grantType="authorization_code", refreshUri="{host}/refresh"), CLIENT,
+    Case("a5_46 e6_1 Figma: a refresh URL of its own", oauth(grantType="authorization_code", refreshUri="{host}/refresh"), CLIENT,
          [("POST", "/refresh", {}, "grant_type=refresh_token&refresh_token=R&client_id=id&client_secret=sec"), ("GET", "/v1/me", {}, b"")],
          answers={"/refresh": OK}, held=Held("", refresh="R")),
     Case("e4_3 Apple: client authentication differs for refresh", oauth(grantType="authorization_code", refreshClientAuthentication="basic"), CLIENT,
          [("POST", "/token", {"authorization": basic("id:sec")}, "grant_type=refresh_token&refresh_token=R"), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}, held=Held("", refresh="R")),
-    Case("e6_2 Microsoft Ads: no client on refresh, the scope again",
+    Case("a4_31 e6_2 Microsoft Ads: no client on refresh, the scope again",
          oauth(grantType="authorization_code", includeClientConfigOnRefresh=False, refreshParams={"scope": "offline"}), CLIENT,
          [("POST", "/token", {}, "grant_type=refresh_token&refresh_token=R&scope=offline"), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}, held=Held("", refresh="R")),
     Case("e6_5 Bing: the old token in Authorization on refresh", oauth(grantType="authorization_code", refreshHeaders={"Authorization": "Bearer {{credentials.accessToken}}"}),
          CLIENT, [("POST", "/token", {"authorization": "Bearer OLD"}, None), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}, held=Held("OLD", refresh="R", expires_at=datetime(2020, 1, 1, tzinfo=UTC))),
-    Case("Redirect URI on refresh", oauth(grantType="authorization_code", includeRedirectUriOnRefresh=True), CLIENT,
+    Case("a4_32 Redirect URI on refresh", oauth(grantType="authorization_code", includeRedirectUriOnRefresh=True), CLIENT,
          [("POST", "/token", {}, "grant_type=refresh_token&refresh_token=R&redirect_uri=http%3A%2F%2Flocalhost%3A8000%2Foauth2%2Fcallback&client_id=id&client_secret=sec"),
           ("GET", "/v1/me", {}, b"")], answers={"/token": OK}, held=Held("", refresh="R")),
     # e.7: attaching the token
@@ -196,7 +196,7 @@ CASES = [
          [("POST", "/signin", {}, {"credentials": {"name": "u", "site": {"contentUrl": ""}}}), ("GET", "/v1/me", {"x-tableau-auth": "H"}, b"")],
          answers={"/signin": (200, b"{}", "application/json", [("X-Token", "H")])}),
     # rejection at run time
-    Case("401: renewed once, repeated once", oauth(), CLIENT,
+    Case("a5_48 401: renewed once, repeated once", oauth(), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {}, b""), ("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T2"}, b"")],
          answers={"/token": [OK, {**OK, "access_token": "T2"}], "/v1/me": [(401, {}), (200, {})]}),
     Case("e6_13 Marketo: rejected in a 200", oauth(rejected={"path": "$.errors[0].code", "values": ["602"]}), CLIENT,
@@ -309,7 +309,7 @@ def test_e4_8_google_service_account_asks_with_a_signed_grant() -> None:
     assert jwt.get_unverified_header(sent["assertion"])["kid"] == "7"
 
 
-def test_ghost_takes_a_token_that_is_signed_here() -> None:
+def test_a4_35_ghost_takes_a_token_that_is_signed_here() -> None:
     auth = {
         "type": "jwt",
         "accessTokenScheme": "Ghost",
@@ -333,7 +333,7 @@ def test_ghost_takes_a_token_that_is_signed_here() -> None:
     assert jwt.decode(token, secret, algorithms=["HS256"], audience="/admin/")["aud"] == "/admin/"
 
 
-def test_digest_answers_the_challenge_and_never_sends_the_password() -> None:
+def test_a4_35_digest_answers_the_challenge_and_never_sends_the_password() -> None:
     def answer(handler: Handler) -> None:
         if handler.headers.get("Authorization", "").startswith("Digest "):
             handler.reply(200, b"{}", Content_Type="application/json")

@@ -50,7 +50,7 @@ def code(**auth: Any) -> dict[str, Any]:
 
 
 CASES = [
-    Case("e1_1 Airtable: Bearer", preamble("Bearer"), {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "Bearer k"}, b"")]),
+    Case("a4_19 e1_1 Airtable: Bearer", preamble("Bearer"), {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "Bearer k"}, b"")]),
     Case("e1_2 Intruder: X-API-Key", {"auth": {"type": "apikey", "apiKeyName": "X-API-Key"}}, {"apiKey": "k"}, [("GET", "/v1/me", {"x-api-key": "k"}, b"")]),
     Case("e1_4 NetBox: Token", preamble("Token"), {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "Token k"}, b"")]),
     Case("e1_5 Brevo: api-key", {"auth": {"type": "apikey", "apiKeyName": "api-key"}}, {"apiKey": "k"}, [("GET", "/v1/me", {"api-key": "k"}, b"")]),
@@ -103,7 +103,7 @@ CASES = [
          [("POST", "/token", {}, None), ("GET", "/v1/me", {"access-token": "T", "authorization": None}, b"")], answers={"/token": OK}),
     Case("e7_4 Slack of old: the token in the body", oauth(tokenLocation="body", tokenName="token"), CLIENT,
          [("POST", "/token", {}, None), ("POST", "/v1/me", {"authorization": None}, {"a": 1, "token": "T"})], answers={"/token": OK}, method="POST", body=b'{"a": 1}'),
-    Case("e7_6 Notion: a version that every request has to name", {**oauth(), "headers": {"Notion-Version": "2022-06-28", "User-Agent": "acme/1"}}, CLIENT,
+    Case("a4_20 e7_6 Notion: a version that every request has to name", {**oauth(), "headers": {"Notion-Version": "2022-06-28", "User-Agent": "acme/1"}}, CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {"notion-version": "2022-06-28", "user-agent": "acme/1", "authorization": "Bearer T"}, b"")], answers={"/token": OK}),
     Case("e7_7 HubSpot: the answer is packed", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T"}, b"")],
          answers={"/token": (200, gzip.compress(json.dumps(OK).encode()), "application/json", [("Content-Encoding", "gzip")])}),
@@ -144,9 +144,9 @@ class Page:
 BASE: Final = "/authorize?response_type=code&client_id=id&redirect_uri=https%3A//j.example/cb"
 PAGES = [
     Page("e2_1 Slack: scopes by comma", {"scope": "read write", "scopeSeparator": ","}, f"{BASE}&scope=read%2Cwrite&state=st"),
-    Page("e2_1 Google: scopes by blank", {"scope": "read write"}, f"{BASE}&scope=read%20write&state=st"),
+    Page("a4_29 e2_1 Google: scopes by blank", {"scope": "read write"}, f"{BASE}&scope=read%20write&state=st"),
     Page("e2_1 Zoho: scopes by plus", {"scope": "read write", "scopeSeparator": "+"}, f"{BASE}&scope=read%2Bwrite&state=st"),
-    Page("e2_2 Google: offline access", {"authorizationParams": {"access_type": "offline", "prompt": "consent"}}, f"{BASE}&state=st&access_type=offline&prompt=consent"),
+    Page("a4_33 e2_2 Google: offline access", {"authorizationParams": {"access_type": "offline", "prompt": "consent"}}, f"{BASE}&state=st&access_type=offline&prompt=consent"),
     Page("e2_2 Reddit: duration", {"authorizationParams": {"duration": "permanent"}}, f"{BASE}&state=st&duration=permanent"),
     Page("e2_2 Dropbox: token_access_type", {"authorizationParams": {"token_access_type": "offline"}}, f"{BASE}&state=st&token_access_type=offline"),
     Page("e2_3 TikTok: client_key", {"paramNames": {"client_id": "client_key"}}, "/authorize?response_type=code&client_key=id&redirect_uri=https%3A//j.example/cb&state=st"),
@@ -154,7 +154,7 @@ PAGES = [
          "/authorize?response_type=code&client_id=id&redirect_url=https%3A//j.example/cb&state=st"),
     Page("e2_3 Shopline: names in camel case", {"authorizationParamNames": {"client_id": "appKey", "redirect_uri": "redirectUri", "response_type": "responseType"}},
          "/authorize?responseType=code&appKey=id&redirectUri=https%3A//j.example/cb&state=st"),
-    Page("e2_4 monday: no response_type", {"authorizationParams": {"response_type": ""}}, "/authorize?client_id=id&redirect_uri=https%3A//j.example/cb&state=st"),
+    Page("e2_4 Monday: no response_type", {"authorizationParams": {"response_type": ""}}, "/authorize?client_id=id&redirect_uri=https%3A//j.example/cb&state=st"),
     Page("e2_5 Pipedrive: empty parameters are dropped", {"scope": "", "authorizationParams": {"prompt": '{{settings.prompt || ""}}'}}, f"{BASE}&state=st"),
     Page("e2_6 Attio: scopes as they are", {"scope": "record:read note:write", "scopeSeparator": "+", "unencodedParams": ["scope"]}, f"{BASE}&scope=record:read+note:write&state=st"),
     Page("e2_6 Apollo: a route in the fragment", {"authUri": "{host}/app#/oauth/authorize"},

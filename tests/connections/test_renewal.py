@@ -221,14 +221,14 @@ def test_old_refresh_token_stays_when_the_answer_brings_none() -> None:
         ({"tokenRefreshStrategy": "Custom Interval", "customRefreshInterval": 300}, Token("t", None, refresh="r"), 300, None),
     ],
 )
-def test_instant_of_renewal(settings: dict[str, Any], token: Token, due: float | None, ends: float | None) -> None:
+def test_a5_43_instant_of_renewal(settings: dict[str, Any], token: Token, due: float | None, ends: float | None) -> None:
     now = timezone.now()
     held = token_rows.as_held(OAuth2Auth.model_validate(settings), token, now=now)
     assert held.due_at == (now + timedelta(seconds=due) if due is not None else None)
     assert held.expires_at == (now + timedelta(seconds=ends) if ends is not None else None)
 
 
-def test_due_tokens_are_renewed_in_one_batch(issuer: Issuer, connect: Any) -> None:
+def test_a5_48_due_tokens_are_renewed_in_one_batch(issuer: Issuer, connect: Any) -> None:
     issuer.lifetime = 3600
     rows = connect(30)
     assert [call(row) for row in rows] == [200] * 30

@@ -71,7 +71,7 @@ def test_state_of_the_token_is_shown_and_the_token_is_not(api: Api, connection: 
     assert vendor.agree.grants[0].access not in str(after)
 
 
-def test_token_is_renewed_cleared_and_its_events_are_listed(api: Api, connection: Connection, vendor: VendorServer) -> None:
+def test_a5_48_token_is_renewed_cleared_and_its_events_are_listed(api: Api, connection: Connection, vendor: VendorServer) -> None:
     first = held(agreed(api, connection))
     api("POST", f"connections/{connection.pk}/renew")
     second = held(connection)
