@@ -347,6 +347,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "integrations.middleware.NotAllowedMiddleware",
     "integrations.api.middleware.RateLimitMiddleware",
     "integrations.api.middleware.IdempotencyMiddleware",
 ]

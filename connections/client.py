@@ -85,7 +85,7 @@ class Client:
         if not shared:  # one that others use at the same time cannot say whose exchange it was
             self._transport.observe = self._observed
         self._rules = rules_of(definition)
-        self._fetches_token = False
+        self._learned: list[str] | None = None  # while a token is fetched: what must not be shown of that
         self.journal = Journal()
         self._connection: Connection | None = None
         self._log: Callable[[list[Entry]], None] | None = None
@@ -352,16 +352,19 @@ class Client:
     def _obtain(self, held: Held) -> Token:
         if self._shares_transport:  # which cannot say whose exchange it was
             with Transport() as own:
-                own.observe = partial(self._observed, for_token=True)
-                return self.issuer.obtain(held, own, secrets=self.placeholders.secrets)
-        self._fetches_token = True
+                learned = list(self.placeholders.secrets)
+                own.observe = partial(self._observed, learned=learned)
+                return self.issuer.obtain(held, own, secrets=learned)
+        self._learned = list(self.placeholders.secrets)
         try:
-            return self.issuer.obtain(held, self._transport, secrets=self.placeholders.secrets)
+            return self.issuer.obtain(held, self._transport, secrets=self._learned)
         finally:
-            self._fetches_token = False
+            self._learned = None
 
-    def _observed(self, exchange: Exchange, *, for_token: bool = False) -> None:
-        self.journal.add(exchange, self.placeholders.secrets, for_token=for_token or self._fetches_token)
+    def _observed(self, exchange: Exchange, *, learned: list[str] | None = None) -> None:
+        """Take an exchange down. One for a token shares the list of what must not be shown with whoever fetches it, which grows."""
+        learned = self._learned if learned is None else learned
+        self.journal.add(exchange, self.placeholders.secrets if learned is None else learned, for_token=learned is not None)
 
     def _what_it_said(self, answer: Answer) -> str:
         """The vendor's own message, if its answer holds one in a usual place."""

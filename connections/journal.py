@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import unquote_plus, urlsplit
 
 from connections.exchange import Answer, Exchange, Headers, Outgoing, Pairs
-from connections.redaction import MASK, may_hold, redact
+from connections.redaction import MASK, beginning, may_hold, redact
 from integrations.definition import FORM_TYPE
 from integrations.masking import is_secret
 from integrations.storable import mended
@@ -181,10 +181,7 @@ def _body(content: bytes, size: int, headers: Headers, secrets: list[str], keeps
     if not _TEXTUAL.match(kind):
         return f"Not kept: {kind}, {size:,} bytes."
     answer = Answer(200, "", headers, content, "")
-    text = redact(answer.text, secrets)
-    if size > len(content):
-        # The beginning of a secret may be all that is left of it at the edge.
-        text = text[: min(keeps, max(0, len(text) - 3 * max(map(len, secrets), default=0)))]
+    text = beginning(answer.text, secrets, keeps) if size > len(content) else redact(answer.text, secrets)
     if kind == FORM_TYPE:
         text = _FIELD.sub(_masked_field, text)
     elif any(map(_is_secret, set(_NAME.findall(text)))):  # most bodies have no such name, and finding that out is cheaper
