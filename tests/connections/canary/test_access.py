@@ -52,7 +52,12 @@ def programs(canary: Canary, cast: Cast) -> None:
     made = bob("POST", "applications", {"name": HARMLESS, "kind": "script", "scopes": ["api"]}, expect=201, Idempotency_Key="app")
     renewed = bob("POST", f"applications/{made['id']}/secret")["clientSecret"]
     canary.secrets |= {"token": token, "client secret": made["clientSecret"], "client secret now": renewed}
-    native = bob("POST", "applications", {"name": "Dashboard", "kind": "native", "scopes": ["integrations:read"], "redirectUris": [CALLBACK]}, expect=201)
+    native = bob(
+        "POST",
+        "applications",
+        {"name": "Dashboard", "kind": "native", "scopes": ["integrations:read"], "redirectUris": [CALLBACK]},
+        expect=201,
+    )
     client = Client()
     for secret in (made["clientSecret"], renewed):
         asked = {"grant_type": "client_credentials", "client_id": made["clientId"], "client_secret": secret}
@@ -64,7 +69,9 @@ def programs(canary: Canary, cast: Cast) -> None:
         for method, path, body in (("GET", "me", None), ("GET", f"nothing?access_token={bearer}", None), ("POST", "integrations", {"name": [bearer]}),
                                    ("POST", "tokens", {"name": "x", "token": bearer})):  # fmt: skip
             canary.hear(caller.ask(method, path, body))
-        canary.hear(client.post("/o/revoke_token/", {"token": bearer, "client_id": made["clientId"], "client_secret": made["clientSecret"]}))
+        canary.hear(
+            client.post("/o/revoke_token/", {"token": bearer, "client_id": made["clientId"], "client_secret": made["clientSecret"]})
+        )
     see(canary, browser, "/account/access/", f"/account/access/applications/{made['id']}/", "/api/tokens", "/api/applications")
     assert AccessToken.objects.exists()
     assert RefreshToken.objects.exists()
@@ -86,8 +93,14 @@ def agreed(canary: Canary, cast: Cast, client_id: str, client: Client) -> None:
     exchange = {"grant_type": "authorization_code", "code": codes[0], "redirect_uri": CALLBACK, "client_id": client_id}
     canary.hear(client.post("/o/token/", {**exchange, "code_verifier": "x" * 50}))
     given = client.post("/o/token/", {**exchange, "code": codes[1], "code_verifier": VERIFIER}).json()
-    renewed = client.post("/o/token/", {"grant_type": "refresh_token", "refresh_token": given["refresh_token"], "client_id": client_id}).json()
-    canary.secrets |= {f"{name} {which}": found[name] for which, found in (("first", given), ("second", renewed)) for name in ("access_token", "refresh_token")}
+    renewed = client.post(
+        "/o/token/", {"grant_type": "refresh_token", "refresh_token": given["refresh_token"], "client_id": client_id}
+    ).json()
+    canary.secrets |= {
+        f"{name} {which}": found[name]
+        for which, found in (("first", given), ("second", renewed))
+        for name in ("access_token", "refresh_token")
+    }
     see(canary, browser, "/account/access/", "/api/authorized-applications")
 
 
@@ -139,7 +152,9 @@ def documents() -> Iterator[Served]:
 
 def test_password_in_the_url_of_a_document_is_found_nowhere(canary: Canary, cast: Cast, documents: Served) -> None:
     canary.plant("password of the url", "key of the url")
-    password, key = (canary.secrets[name].replace("/", "-").replace("?", "-").replace("&", "-") for name in ("password of the url", "key of the url"))
+    password, key = (
+        canary.secrets[name].replace("/", "-").replace("?", "-").replace("&", "-") for name in ("password of the url", "key of the url")
+    )
     canary.secrets |= {"password of the url": password, "key of the url": key}
     bob, browser = Caller(cast.bob), signed_in(cast.bob, cast.msp)
     for path in ("/refused", "/moved", "/page", "/odd", "/fine"):
@@ -153,7 +168,14 @@ def test_password_in_the_url_of_a_document_is_found_nowhere(canary: Canary, cast
     for row in Import.objects.all():
         see(canary, browser, f"/integrations/import/{row.pk}/", f"/api/imports/{row.pk}")
     slugs = Integration.objects.values_list("slug", flat=True)
-    see(canary, browser, "/api/imports", *AUDIT, *(f"/integrations/{slug}/report/" for slug in slugs), *(f"/api/integrations/{slug}/findings" for slug in slugs))
+    see(
+        canary,
+        browser,
+        "/api/imports",
+        *AUDIT,
+        *(f"/integrations/{slug}/report/" for slug in slugs),
+        *(f"/api/integrations/{slug}/findings" for slug in slugs),
+    )
     assert any(job.integration_id for job in Import.objects.all()), "one document was read"
     assert any(b"user" in seen.headers.get("authorization", "").encode() or seen.path for seen in documents.seen)
     assert canary.leaks() == {}
@@ -175,7 +197,9 @@ def test_secrets_of_integrations_and_commands_are_found_nowhere(
     """Defaults that the owner of an integration gives along, over both APIs, rightly and wrongly; and what commands do about secrets."""
     secrets = canary.plant("apiKey", "clientSecret", "webhookSecret", "in the document", "of a connection")
     alice = Caller(cast.alice)
-    for number, more in enumerate(({}, {"apiKey": [secrets["apiKey"]]}, {"unknown": secrets["apiKey"]}, {"authUri": f"no url {secrets['clientSecret']}"})):
+    for number, more in enumerate(
+        ({}, {"apiKey": [secrets["apiKey"]]}, {"unknown": secrets["apiKey"]}, {"authUri": f"no url {secrets['clientSecret']}"})
+    ):
         values = {"name": f"{HARMLESS} {number}", "type": "custom", "apiBaseUri": "https://api.example.com", "authType": "oauth2", "tokenUri": "https://api.example.com/t",
                   "clientId": "id", "clientSecret": secrets["clientSecret"], "apiKey": secrets["apiKey"], **more}  # fmt: skip
         canary.hear(alice.ask("POST", "integrations", values, Idempotency_Key=f"make-{number}"))
@@ -193,7 +217,9 @@ def test_secrets_of_integrations_and_commands_are_found_nowhere(
             f"/integrations/{slug}/edit/auth/", f"/integrations/{slug}/history/")  # fmt: skip
     see(canary, browser, "/integration", "/api/integrations", "/api/integrations-list", *AUDIT)
     catalogue = tmp_path / "providers.yaml"
-    catalogue.write_text(f"sample:\n  display_name: Sample\n  auth_mode: API_KEY\n  proxy:\n    base_url: https://user:{secrets['in the document']}@x.example.com\n")
+    catalogue.write_text(
+        f"sample:\n  display_name: Sample\n  auth_mode: API_KEY\n  proxy:\n    base_url: https://user:{secrets['in the document']}@x.example.com\n"
+    )
     for options in ({"dry_run": True}, {"json": True}):
         command(canary, "import_providers", str(catalogue), **options)
     settings.ENCRYPTION_KEYS = (("new", bytes(32)), *settings.ENCRYPTION_KEYS)
