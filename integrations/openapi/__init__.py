@@ -177,7 +177,7 @@ def _operations(three: dict[str, Any], references: References, limits: Limits, r
     for operation, answer in operations.read(three, references, limits, report):
         limits.check_time()
         found.append(operation)
-        suggestions.append(paging.suggest(operation, answer.headers, answer.maxima))
+        suggestions.append(paging.suggest(operation, answer.headers, answer.maxima, answer.fields))
     if not found and references.files.missing:
         raise DocumentError(
             f"No operation can be read: the document refers to files that are missing ({listed(references.files.missing)}). "

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from actions import importing
 from integrations.models import AuditEntry, Integration, User
@@ -17,7 +17,7 @@ from tests.integrations.openapi.documents import get, openapi
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LONG = "/repositories/{username}/{repo_slug}/pullrequests/{pull_request_id}/comments/{comment_id}"
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def imported(cast: Cast) -> Integration:
