@@ -274,8 +274,8 @@ class _Trier:
             attempt.first_rows = read.rows
 
     def _text(self, value: Any) -> str:
-        text = json.dumps(value, indent=2, ensure_ascii=False)
-        return mended(self.client.redact(text if len(text) <= SHOWN_RECORD else f"{text[:SHOWN_RECORD]} …"))
+        clean = self.client.redact(json.dumps(value, indent=2, ensure_ascii=False))
+        return mended(clean if len(clean) <= SHOWN_RECORD else f"{clean[:SHOWN_RECORD]} …")
 
     def _position(self, position: dict[str, Any]) -> str:
         """Where the next page is: a number, a cursor, or a URL without secrets."""

@@ -16,7 +16,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from config.keys import local_secret, parse_keys
+from config.keys import local_secret, parse_keys, parse_signing_secrets
 from config.networks import parse_networks
 from config.storage import results_storage
 
@@ -220,6 +220,7 @@ WEBHOOK_MAX_BYTES = variable("WEBHOOK_MAX_BYTES", str(5 * 1024 * 1024), _count(1
 AUTHORIZATION_SECONDS = variable("AUTHORIZATION_SECONDS", "600", _seconds)
 # Is sent a POST when a connection has to be authorized again; empty: nobody. It passes the same guard as calls to vendors.
 AUTHORIZATION_WEBHOOK_URL = variable("AUTHORIZATION_WEBHOOK_URL", "", _webhook)
+AUTHORIZATION_WEBHOOK_SECRETS = variable("AUTHORIZATION_WEBHOOK_SECRET", "", parse_signing_secrets)  # sign it; empty: it is not signed
 # Whoever made the connection gets a mail as well. smtp+tls://user:password@host:587; empty: no mail is sent.
 _mail = variable("EMAIL_URL", "", _mail_server)
 MAIL_IS_SET = bool(_mail)
@@ -346,6 +347,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "integrations.middleware.NotAllowedMiddleware",
     "integrations.api.middleware.RateLimitMiddleware",
     "integrations.api.middleware.IdempotencyMiddleware",
 ]
@@ -464,7 +466,8 @@ OAUTH2_PROVIDER = {
     "SCOPES_BACKEND_CLASS": "integrations.access.scopes.Scopes",
     "PKCE_REQUIRED": True,
     "REFRESH_TOKEN_EXPIRE_SECONDS": 90 * 24 * 3600,
-    # Of tokens only digests are stored; the authorization code is bound to S256, and tokens are read from the header alone.
+    # Of tokens only digests are stored, and of authorization codes too (ApplicationValidator); these are bound to S256 besides. Tokens
+    # are read from the header alone.
     "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
     "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
     "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
@@ -494,5 +497,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},  # a 4xx is the caller's matter; the access log has it
         # urllib3 writes whole URLs at DEBUG, and a URL can carry a key.
         "urllib3": {"level": "WARNING"},
+        # These write whole tokens.
+        "oauthlib": {"level": "WARNING"},
+        "oauth2_provider": {"level": "WARNING"},
     },
 }

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import unquote_plus, urlsplit
 
 from connections.exchange import Answer, Exchange, Headers, Outgoing, Pairs
-from connections.redaction import MASK, may_hold, redact
+from connections.redaction import MASK, beginning, may_hold, redact
 from integrations.definition import FORM_TYPE
 from integrations.masking import is_secret
 from integrations.storable import mended
@@ -160,6 +160,13 @@ def _header(name: str, value: str, secrets: Sequence[str]) -> str:
     return f"{scheme} {MASK}" if blank and re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{1,20}", scheme) else MASK
 
 
+def public_url(url: str) -> str:
+    """A URL as people may see it and as it may be kept: without user name, password and fragment, values of secret parameters masked."""
+    scheme, mark, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return _url(f"{scheme}{mark}{rest[authority.rfind('@') + 1 :]}" if mark else url, ())
+
+
 def _url(url: str, secrets: Sequence[str]) -> str:
     """Without a fragment, and without the values of parameters that are named like secrets."""
     address, mark, query = (redact(url, secrets) if secrets else url).partition("#")[0].partition("?")
@@ -181,10 +188,7 @@ def _body(content: bytes, size: int, headers: Headers, secrets: list[str], keeps
     if not _TEXTUAL.match(kind):
         return f"Not kept: {kind}, {size:,} bytes."
     answer = Answer(200, "", headers, content, "")
-    text = redact(answer.text, secrets)
-    if size > len(content):
-        # The beginning of a secret may be all that is left of it at the edge.
-        text = text[: min(keeps, max(0, len(text) - 3 * max(map(len, secrets), default=0)))]
+    text = beginning(answer.text, secrets, keeps) if size > len(content) else redact(answer.text, secrets)
     if kind == FORM_TYPE:
         text = _FIELD.sub(_masked_field, text)
     elif any(map(_is_secret, set(_NAME.findall(text)))):  # most bodies have no such name, and finding that out is cheaper

@@ -14,6 +14,8 @@ from junction_agent.encoded import cores
 MASK = "•••"
 # Shorter ones stand in innocent words, and hiding those would make a message unreadable without hiding anything.
 SHORTEST = 4
+_ONE_LINE = 200  # characters; what is longer may be lines, of which the first and the last say what it is
+_ENDS = re.compile(r"\r?\n|\\r?\\n|\\n")
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -29,6 +31,14 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return _search_for(found)[2].sub(MASK, text) if _may_hold(text, found) else text
 
 
+def beginning(text: str, secrets: Iterable[str], most: int) -> str:
+    """At most so many characters of a text that goes on after its end, without secrets. The beginning of one may be all that is
+    left of it at that end, so that as much is left out as its longest form takes."""
+    found = tuple(secrets)
+    clean = redact(text, found)
+    return clean[: min(most, max(0, len(clean) - 3 * max(map(len, found), default=0)))]
+
+
 def may_hold(text: str, secrets: Iterable[str]) -> bool:
     """Whether a text may hold one of these secrets; False is certain."""
     return _may_hold(text, _longest_first(secrets))
@@ -41,7 +51,11 @@ def holds(text: str, secrets: Iterable[str]) -> bool:
 
 
 def _longest_first(secrets: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True))
+    """Those that are looked for: of a secret of several lines, such as a key in PEM form, also each line, since the ends of lines
+    are written in many ways."""
+    found = {secret for secret in secrets if len(secret) >= SHORTEST}
+    lines = {line for secret in found if len(secret) > _ONE_LINE for line in _ENDS.split(secret)[1:-1] if len(line) >= SHORTEST}
+    return tuple(sorted(found | lines, key=len, reverse=True))
 
 
 def _may_hold(text: str, secrets: tuple[str, ...]) -> bool:

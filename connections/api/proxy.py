@@ -21,6 +21,7 @@ from connections.proxy import routes
 from connections.proxy.records import Record
 from connections.proxy.requests import returned
 from connections.transport import Streamed, TransportError
+from integrations.access.idempotency import HEADER
 from integrations.access.limits import caller_of
 from integrations.api.problems import of_refusal, problem
 from integrations.api.schema import problems
@@ -67,6 +68,9 @@ class ProxyView(APIView):
         organization = organization_for(user, Role.OPERATOR, named) if named else None
         route = routes.route(user, integration, organization)
         response = answered(route, *route.send(json_object(request), accept_encoding=request.headers.get("Accept-Encoding", "")))
+        if HEADER in request.headers and not response.streaming:
+            # The caller gets what the vendor said; kept, to be said again, is only what repeats none of the connection's secrets.
+            response.gives_secrets = route.is_secret(response.content, response.get("Content-Encoding", ""))  # type: ignore[attr-defined]
         if isinstance(request.auth, AbstractAccessToken) and not named:
             response.decided = (route, request.auth, caller_of(user, request.auth))  # type: ignore[attr-defined]  # for `lane`
         return response

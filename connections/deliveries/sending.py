@@ -21,10 +21,11 @@ from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from connections import trimming
 from connections.deliveries import signing, targets
 from connections.exchange import Headers, Outgoing, TransportError
 from connections.models import Delivery, DeliveryAttempt, DeliveryTarget
-from connections.redaction import redact
+from connections.redaction import beginning, redact
 from connections.secrets import SecretError
 from connections.transport import Transport
 from integrations.definition import JSON_TYPE
@@ -38,6 +39,7 @@ ATTEMPT: Final = "connections.deliveries.tasks.attempt"
 DELAYS: Final = (5, 60, 300, 1800, 7200, 18_000, 36_000, 36_000)
 LONGEST_WAIT: Final = 24 * 3600  # that a target may ask for with Retry-After, seconds
 KEPT_BYTES: Final = 2048  # of an answer
+SPARE: Final = 1024  # bytes beyond these that are read, so that a secret at the edge is found
 AT_ONCE: Final = 500  # deliveries that one look hands out, and rows that one statement deletes
 _READ_SECONDS: Final = 10.0
 _HOPELESS: Final = frozenset({"address", "plain_http", "invalid"})  # kinds of failure that stay until somebody changes something here
@@ -120,14 +122,8 @@ def attempt(delivery_id: UUID) -> DeliveryAttempt | None:
 
 def trim(before: datetime) -> int:
     """Forget deliveries that ended before a moment; how many."""
-    gone = 0
-    while True:
-        rows = Delivery.objects.filter(created_at__lt=before).exclude(state=Delivery.State.WAITING)
-        old = list(rows.order_by("created_at").values_list("pk", flat=True)[:AT_ONCE])
-        if not old:
-            return gone
-        Delivery.objects.filter(pk__in=old).delete()
-        gone += len(old)
+    ended = Delivery.objects.filter(created_at__lt=before).exclude(state=Delivery.State.WAITING)
+    return trimming.trim(ended, by="created_at", at_once=AT_ONCE)
 
 
 def _end(delivery: Delivery, until: datetime, state: Delivery.State, message: str) -> None:
@@ -149,7 +145,7 @@ def _sent(delivery: Delivery, row: DeliveryAttempt) -> tuple[float, bool]:
             answer = transport.open(Outgoing("POST", delivery.target.url, headers, body))
             row.status = answer.status
             with contextlib.closing(answer):
-                row.answer = mended(redact(_beginning(answer.chunks(seconds=_READ_SECONDS)), secrets))
+                row.answer = mended(_beginning(answer.chunks(seconds=_READ_SECONDS), secrets))
             return _asked_to_wait(answer.headers), False
     except TransportError as error:
         if row.status is None:
@@ -162,13 +158,14 @@ def _sent(delivery: Delivery, row: DeliveryAttempt) -> tuple[float, bool]:
         row.elapsed_ms = round((time.monotonic() - started) * 1000)
 
 
-def _beginning(chunks: Iterable[bytes]) -> str:
+def _beginning(chunks: Iterable[bytes], secrets: list[str]) -> str:
+    """What is kept of an answer: receivers know the secrets, and some repeat them."""
     found = b""
     for chunk in chunks:
         found += chunk
-        if len(found) >= KEPT_BYTES:
-            break
-    return found[:KEPT_BYTES].decode("utf-8", "replace")
+        if len(found) >= KEPT_BYTES + SPARE:
+            return beginning(found.decode("utf-8", "replace"), secrets, KEPT_BYTES)
+    return redact(found.decode("utf-8", "replace"), secrets)[:KEPT_BYTES]
 
 
 def _asked_to_wait(headers: Headers) -> float:

@@ -20,11 +20,12 @@ from connections.proxy.records import Record
 from connections.proxy.requests import build
 from connections.redaction import MASK
 from connections.retries import CallError
-from connections.transport import Streamed, Transport, TransportError
+from connections.transport import Streamed, Transport, TransportError, beginning
 from integrations.models import Integration, Organization, Role, User
 from integrations.models.environment import PRODUCTION
 from integrations.refusals import Conflict, Refusal
 
+_LOOKED_THROUGH: Final = 1024 * 1024  # bytes of a body that has come at once
 KEPT_PER_SERVER: Final = 64  # connections that stay open; more than a web process has threads
 
 
@@ -68,9 +69,15 @@ class Route:
 
     def returned(self, pairs: Pairs) -> Pairs:
         """Headers of an answer without this connection's secrets: some vendors repeat a key in the address of a redirect."""
-        if not self.client.holds_secret("\n".join(value for _, value in pairs)):
+        if not self.client.placeholders.holds_secret("\n".join(value for _, value in pairs)):
             return pairs
         return [(name, self.cleaned(value)) for name, value in pairs]
+
+    def is_secret(self, body: bytes, encoding: str) -> bool:
+        """Whether an answer's body holds one of this connection's secrets, or may hold one because it cannot be looked through."""
+        plain = beginning(body, encoding, _LOOKED_THROUGH)
+        unread = len(plain) >= _LOOKED_THROUGH or (not plain and bool(body))
+        return unread or self.client.holds_secret(plain.decode("utf-8", "replace"))
 
     def cleaned(self, text: str) -> str:
         """A text of an answer's head without this connection's secrets, in characters that a head may hold."""

@@ -74,17 +74,17 @@ def read_token(auth: TokenPart, answer: Answer, *, secrets: Iterable[str] = (), 
     value = paths.extract(_part(auth, document), auth.token_key)
     if answer.status >= 400 or (error and not value) or signals(auth.revoked, answer, document):
         raise _refused(answer, error, hidden, revoked=signals(auth.revoked, answer, document))
-    return token_of(auth, document, now=now)
+    return token_of(auth, document, secrets=hidden, now=now)
 
 
-def token_of(auth: TokenPart, document: Any, *, now: datetime | None = None) -> Token:
-    """The token in a document. Raises TokenError where there is none."""
+def token_of(auth: TokenPart, document: Any, *, secrets: Iterable[str] = (), now: datetime | None = None) -> Token:
+    """The token in a document. Raises TokenError where there is none, with a sentence in which no secret stands."""
     whole, document = document, _part(auth, document)
     value = paths.extract(document, auth.token_key)
     if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).strip():
+        there = redact(_what_is_there(document), secrets)
         raise TokenError(
-            f"The token endpoint answered, but without {auth.token_key}. {_what_is_there(document)} Correct the token key of the integration.",
-            permanent=True,
+            f"The token endpoint answered, but without {auth.token_key}. {there} Correct the token key of the integration.", permanent=True
         )
     text = str(value).strip()
     expires = lifetime(paths.extract(document, auth.token_expiration_key), auth.token_expiration_format, now=now or datetime.now(UTC))

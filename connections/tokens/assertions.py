@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import time
 import uuid
 from typing import Any
 
 import jwt
 
+from connections.exchange import Outgoing
 from integrations import expressions, signing
 from integrations.definition import Assertion
 
+_COMPACT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def signed_in(outgoing: Outgoing) -> list[str]:
+    """The tokens that stand in a request, in its compact form (RFC 7515), which no encoding of parameters changes."""
+    body = (outgoing.body or b"").decode("utf-8", "replace")
+    return _COMPACT.findall("\n".join([outgoing.url, body, *(value for _, value in outgoing.headers)]))
 
 
 def sign(assertion: Assertion, values: dict[str, Any], *, defaults: dict[str, Any], now: float | None = None) -> str:

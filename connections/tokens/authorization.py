@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -25,7 +25,7 @@ from connections.agents.services import route_of
 from connections.checking import definition_of
 from connections.client import redirect_uri
 from connections.exchange import TransportError, origin_of, shown
-from connections.models import Authorization, Connection, TokenEvent
+from connections.models import Authorization, Connection, Credential, TokenEvent
 from connections.network_settings import network_of
 from connections.opening import check_destinations, opened
 from connections.redaction import redact
@@ -35,6 +35,7 @@ from connections.tokens import oauth, rows
 from connections.tokens.answers import Token, TokenError
 from connections.tokens.grants import Issuer, secrets_in
 from connections.transport import Transport
+from connections.values import values_of
 from integrations import expressions
 from integrations.definition import Definition, OAuth2Auth
 from integrations.models import User
@@ -146,7 +147,7 @@ def finish(*, answer: Mapping[str, str], user: User | None, session_key: str) ->
         return Ended(False, "You may no longer change this connection.", None, popup)
     try:
         definition = definition_of(connection)
-        code = _code_in(_code_auth(definition), answer)
+        code = _code_in(_code_auth(definition), answer, lambda: [*_hidden(connection, definition), state])
         exchange(
             connection=connection,
             code=code,
@@ -166,13 +167,13 @@ def exchange(*, connection: Connection, code: str, verifier: str, answer: Mappin
     issuer = _issuer(connection, definition, redirect)
     kept = {name: mended(answer[param])[:_LONGEST] for name, param in auth.callback_settings.items() if answer.get(param)}
     before = rows.snapshot(connection.pk)
-    hidden = secrets_in(issuer.values(), None, definition, issuer.credentials)
+    hidden = _hidden(connection, definition)
     started = time.monotonic()
     try:
         with Transport(network=issuer.network, route=issuer.route) as transport:
             token = issuer.exchange_code(code, verifier, kept, transport, secrets=hidden)
     except (TokenError, TransportError) as error:
-        message = redact(error.message, [*hidden, code, verifier])
+        message = redact(error.message, hidden)
         _note_failure(connection, message, elapsed_ms=_since(started))
         raise Conflict(message) from None
     store(connection=connection, definition=definition, token=token, before=before, elapsed_ms=_since(started))
@@ -203,16 +204,27 @@ def _issuer(connection: Connection, definition: Definition, redirect: str) -> Is
         raise Conflict(str(error)) from None
 
 
-def _code_in(auth: OAuth2Auth, answer: Mapping[str, str]) -> str:
-    """The code. Raises `Refusal` with the vendor's reason where there is none."""
+def _hidden(connection: Connection, definition: Definition) -> list[str]:
+    """What no message about a connection may show; nothing where its secrets do not open."""
+    try:
+        credentials = opened(connection, definition)
+        held = rows.held_in(Credential.objects.get(pk=connection.pk))
+        values = values_of(definition, credentials, connection.settings, kept=held.kept)
+    except (CallError, SecretError):
+        return []
+    return secrets_in(values, held, definition, credentials)
+
+
+def _code_in(auth: OAuth2Auth, answer: Mapping[str, str], hidden: Callable[[], list[str]]) -> str:
+    """The code. Raises `Refusal` with the vendor's reason, without what is `hidden`, where there is none."""
     code = answer.get(auth.code_param or "code", "")
     if code:
         return code
     error = answer.get("error", "")
     if not error:
         raise Conflict(f"The vendor's answer holds no {auth.code_param or 'code'}. Check under which name it sends the code.")
-    said = mended(" ".join(answer.get("error_description", "").split()))[:_SAID].rstrip(". ")
-    name = error if re.fullmatch(r"[\w.:-]{1,80}", error) else "an error"
+    said = redact(mended(" ".join(answer.get("error_description", "").split())), hidden())[:_SAID].rstrip(". ")
+    name = redact(error, hidden()) if re.fullmatch(r"[\w.:-]{1,80}", error) else "an error"
     sentence = _REFUSALS.get(error, "The vendor did not give its consent. Authorize again; if it stays, ask the vendor.")
     raise Conflict(f"{sentence} It said {name}{f': {said}' if said else ''}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,8 +19,11 @@ from connections.transport import Transport
 from connections.values import stamp, values_of
 from integrations import expressions
 from integrations.definition import Definition, JwtAuth, LoginAuth, LoginStep, OAuth2Auth, Part, TokenPart
+from integrations.masking import is_secret
 
 NOBODY_AGREED: Final = "Nobody has agreed on the vendor's page yet. Authorize the connection."
+_SHORTEST_SESSION: Final = 8  # characters of an id of a session
+_SESSION: Final = re.compile(r"(?i)session|sid$|ticket|jwt|csrf|xsrf")
 _ENDED: Final = (
     "The access token has ended, and the vendor gave no refresh token with it, so that nothing but agreeing again gives another one. "
     "Authorize the connection again."
@@ -87,7 +91,8 @@ class Issuer:
         return found
 
     def obtain(self, held: Held, transport: Transport, *, secrets: list[str]) -> Token:
-        """A new token. Raises `TransportError` and `TokenError`, whose sentences hold no secret."""
+        """A new token. Raises `TransportError` and `TokenError`, whose sentences hold no secret. What arises on the way and must not
+        be shown is added to `secrets`: assertions, values of login steps."""
         try:
             token = self._obtain(held, transport, secrets)
         except expressions.MissingValue as error:
@@ -118,12 +123,12 @@ class Issuer:
         if refresh and auth.grant_type not in ("client_credentials", "jwt_bearer"):
             outgoing = oauth.refresh_request(auth, self.credentials, values, refresh_token=refresh, redirect_uri=self.redirect_uri)
             try:
-                return self._read(auth, self._send(transport, outgoing), [*secrets, refresh])
+                return self._read(auth, self._send(transport, outgoing, secrets), [*secrets, refresh])
             except TokenError as error:
                 # A password can be sent again where the refresh token has ended.
                 if self.renews_by_refresh or not error.permanent:
                     raise
-        return self._read(auth, self._send(transport, oauth.token_request(auth, self.credentials, values)), secrets)
+        return self._read(auth, self._send(transport, oauth.token_request(auth, self.credentials, values), secrets), secrets)
 
     def exchange_code(self, code: str, verifier: str, callback: Mapping[str, str], transport: Transport, *, secrets: list[str]) -> Token:
         """The token for an authorization code. `callback` are the values that the redirect brought along, to be kept."""
@@ -135,7 +140,8 @@ class Issuer:
             outgoing = oauth.code_request(auth, self.credentials, values, code=code, redirect_uri=self.redirect_uri, verifier=verifier)
         except (expressions.MissingValue, ValueError) as error:
             raise TokenError(f"No token could be asked for. {error}", permanent=True) from None
-        token = self._read(auth, self._send(transport, outgoing), [*secrets, code, verifier])
+        secrets += [code, verifier]
+        token = self._read(auth, self._send(transport, outgoing, secrets), secrets)
         return replace(token, kept={**callback, **token.kept})
 
     def _login(self, auth: LoginAuth, held: Held, transport: Transport, secrets: list[str]) -> Token:
@@ -157,13 +163,15 @@ class Issuer:
             values["settings"] = {**values["settings"], **kept}
             if auth.assertion:
                 values["assertion"] = assertions.sign(auth.assertion, values, defaults={})
-            answer = self._send(transport, login.request(step, values, cookies=cookies))
+            answer = self._send(transport, login.request(step, values, cookies=cookies), secrets)
             last = number == len(steps)
             cookies |= login.cookies_of(answer)
+            secrets += cookies.values()
             if answer.status >= 400:
                 answers.read_token(auth, answer, secrets=secrets)  # raises with what the vendor said
             document = answers.document_of(answer, needed=not last or not auth.keep_cookies)
             extracted = login.extracted(step, answer, document)
+            secrets += filter(_may_be_secret, extracted.values())
             found[str(number)] = {**(document if isinstance(document, dict) else {}), **extracted}
             kept |= extracted
         token = self._of_login(auth, document, kept, cookies, answer, secrets)
@@ -175,12 +183,13 @@ class Issuer:
     ) -> Token:
         kind, mark, name = auth.token_key.partition(":")
         if auth.token_key in kept:
-            return answers.token_of(auth, {**(document if isinstance(document, dict) else {}), auth.token_key: kept[auth.token_key]})
+            whole = {**(document if isinstance(document, dict) else {}), auth.token_key: kept[auth.token_key]}
+            return answers.token_of(auth, whole, secrets=secrets)
         if mark and kind.lower() in ("header", "cookie"):
             value = answer.headers.get(name.strip()) if kind.lower() == "header" else cookies.get(name.strip(), "")
             if value:
                 whole = {**(document if isinstance(document, dict) else {}), auth.token_key: value}
-                return answers.token_of(auth, whole)
+                return answers.token_of(auth, whole, secrets=secrets)
         if auth.keep_cookies and cookies and not auth.token_key:
             return Token("session", auth.default_token_lifetime, "")
         return answers.read_token(auth, answer, secrets=secrets)
@@ -190,15 +199,22 @@ class Issuer:
         return answers.read_token(auth, answer, secrets=secrets)
 
     @staticmethod
-    def _send(transport: Transport, outgoing: Outgoing) -> Answer:
+    def _send(transport: Transport, outgoing: Outgoing, secrets: list[str]) -> Answer:
+        secrets += assertions.signed_in(outgoing)
         return transport.send(outgoing, same_origin_only=True)
+
+
+def _may_be_secret(value: str) -> bool:
+    """Whether a value of a login may be worth something to others; an address and a number are not, and are looked for in logs."""
+    return len(value) >= _SHORTEST_SESSION and not value.isdecimal() and "://" not in value
 
 
 def secrets_in(values: Values, held: Held | None, definition: Definition, credentials: Credentials) -> list[str]:
     """Everything that no message may show: credentials, secret fields, tokens."""
     hidden = [str(value) for name, value in values.get("settings", {}).items() if f"settings.{name}" in credentials]
     own = scheme_of(definition.auth).secrets(credentials)
-    held_ones = [held.value, held.refresh, *held.cookies.values()] if held else []
+    kept = [value for name, value in held.kept.items() if is_secret(name) or _SESSION.search(name)] if held else []
+    held_ones = [held.value, held.refresh, *held.cookies.values(), *kept] if held else []
     return list(dict.fromkeys(filter(None, [*own, *hidden, *held_ones])))
 
 

@@ -62,6 +62,7 @@ def _response(reply: Reply) -> HttpResponse:
     response = HttpResponse(reply.body, content_type=reply.content_type, status=reply.status)
     for name, value in reply.headers:
         response[name] = value
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - Django would log the address, which is a secret
     # What goes back may have been written by whoever asks; no browser makes anything of it.
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["X-Content-Type-Options"] = "nosniff"

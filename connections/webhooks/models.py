@@ -52,7 +52,7 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
 
 
 class WebhookEvent(models.Model):
-    """One message as it arrived: its body byte for byte, headers and query without secrets.
+    """One message as it arrived: its body byte for byte but for secrets, headers and query without them.
 
     `once` is the digest by which a message that comes again is known, "" where nothing tells; `duplicates` counts how often it
     came again. While its work waits, `next_at` is when a worker may take it. `results` says what was done, newest last.

@@ -15,13 +15,14 @@ from kombu.exceptions import OperationalError
 
 from connections.exchange import Pairs
 from connections.models import WebhookEndpoint, WebhookEvent
-from connections.redaction import MASK, redact
+from connections.redaction import MASK, may_hold, redact
 from connections.webhooks import handshakes, public_keys
 from connections.webhooks.endpoints import find, rules_of, secrets_of
 from connections.webhooks.handshakes import Reply
 from connections.webhooks.received import Received
 from connections.webhooks.verification import Secrets, Unverified, verify
 from integrations.definition import JwtVerification, Webhook
+from integrations.definition.webhook import TokenVerification
 from integrations.formulas import FormulaError
 from integrations.masking import is_secret
 from integrations.storable import mended
@@ -46,7 +47,8 @@ def receive(token: str, received: Received) -> Reply:
     if endpoint is None:
         return UNKNOWN
     rules, secrets = rules_of(endpoint), secrets_of(endpoint)
-    said = _handled(rules, received)
+    hidden = _hidden(rules, received, secrets)
+    said = _handled(rules, received, hidden)
     if (reply := handshakes.reply_of(said)) is not None:
         _confirmed(endpoint)
         return reply
@@ -62,9 +64,9 @@ def receive(token: str, received: Received) -> Reply:
     except public_keys.Busy:
         return LATER
     except Unverified as error:
-        _reject(endpoint, received, secrets, str(error))
+        _reject(endpoint, received, hidden, str(error))
         return REFUSED
-    _keep(endpoint, rules, received, secrets, signed=signed, is_meta=handshakes.is_meta(said))
+    _keep(endpoint, rules, received, hidden, signed=signed, is_meta=handshakes.is_meta(said))
     return TAKEN
 
 
@@ -76,13 +78,14 @@ def hand_over(event_id: Any) -> None:
         logger.warning("The broker did not take webhook event %s; it is sent again later.", event_id)
 
 
-def _handled(rules: Webhook, received: Received) -> Any:
+def _handled(rules: Webhook, received: Received, hidden: list[str]) -> Any:
     if not rules.handle:
         return None
     try:
         return received.evaluated(rules.handle)
     except FormulaError as error:
-        logger.info("The expression for handshakes of a webhook failed: %s", error)
+        # It quotes what it failed at, which a stranger may have written.
+        logger.info("The expression for handshakes of a webhook failed: %s", mended(redact(str(error), hidden)))
         return None
 
 
@@ -103,19 +106,19 @@ def _confirmed(endpoint: WebhookEndpoint) -> None:
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(confirmed_at=timezone.now())
 
 
-def _keep(endpoint: WebhookEndpoint, rules: Webhook, received: Received, secrets: Secrets, *, signed: str, is_meta: bool) -> None:
+def _keep(endpoint: WebhookEndpoint, rules: Webhook, received: Received, hidden: list[str], *, signed: str, is_meta: bool) -> None:
     event_id = mended(received.at(rules.event_id)) if rules.event_id else ""
     # Without an id of the vendor's a message is known by what was signed with its moment: a copy of it is a replay.
     known_by = f"id:{event_id}" if event_id else f"signed:{signed}" if signed else ""
     event = WebhookEvent(
         endpoint=endpoint,
-        event_id=event_id[:200],
-        event_type=mended(received.at(rules.event_type))[:200] if rules.event_type else "",
+        event_id=redact(event_id, hidden)[:200],
+        event_type=redact(mended(received.at(rules.event_type)), hidden)[:200] if rules.event_type else "",
         once=hashlib.sha256(known_by.encode()).hexdigest() if known_by else "",
-        body=received.body,
+        body=_clean(received.body, hidden),
         verdict=WebhookEvent.Verdict.UNCHECKED if rules.verification.type == "none" else WebhookEvent.Verdict.VERIFIED,
         state=WebhookEvent.State.IGNORED if is_meta else WebhookEvent.State.WAITING,
-        **_shown(received, secrets),
+        **_shown(received, hidden),
     )
     try:
         with transaction.atomic():
@@ -128,24 +131,23 @@ def _keep(endpoint: WebhookEndpoint, rules: Webhook, received: Received, secrets
             raise
 
 
-def _reject(endpoint: WebhookEndpoint, received: Received, secrets: Secrets, reason: str) -> None:
+def _reject(endpoint: WebhookEndpoint, received: Received, hidden: list[str], reason: str) -> None:
     """Keep what was not believed, so that somebody can see why: its beginning, and no more of them than `_MOST_REJECTED`."""
     rejected = WebhookEvent.objects.filter(endpoint=endpoint, verdict=WebhookEvent.Verdict.REJECTED)
     WebhookEvent.objects.create(
         endpoint=endpoint,
-        body=received.body[:_REJECTED_BYTES],
+        body=_clean(received.body, hidden)[:_REJECTED_BYTES],
         verdict=WebhookEvent.Verdict.REJECTED,
-        reason=redact(reason, _texts(secrets)),
+        reason=redact(reason, hidden),
         state=WebhookEvent.State.IGNORED,
-        **_shown(received, secrets),
+        **_shown(received, hidden),
     )
     surplus = list(rejected.order_by("-at").values_list("pk", flat=True)[_MOST_REJECTED : _MOST_REJECTED + 20])
     if surplus:
         WebhookEvent.objects.filter(pk__in=surplus).delete()
 
 
-def _shown(received: Received, secrets: Secrets) -> dict[str, Any]:
-    hidden = _texts(secrets)
+def _shown(received: Received, hidden: list[str]) -> dict[str, Any]:
     return {
         "method": received.method[:10],
         "query": _masked(list(received.query.items()), hidden),
@@ -155,8 +157,22 @@ def _shown(received: Received, secrets: Secrets) -> dict[str, Any]:
 
 
 def _masked(pairs: Pairs, hidden: list[str]) -> Pairs:
-    return [(mended(name), MASK if is_secret(name) else redact(mended(value[:_LONGEST_HEADER]), hidden)) for name, value in pairs]
+    return [(mended(name), MASK if is_secret(name) else redact(mended(value), hidden)[:_LONGEST_HEADER]) for name, value in pairs]
 
 
-def _texts(secrets: Secrets) -> list[str]:
-    return [*secrets.values, secrets.verify_token]
+def _clean(body: bytes, hidden: list[str]) -> bytes:
+    """The body byte for byte, but for secrets: some vendors send theirs in it, and whoever may read messages may not read these."""
+    text = body.decode("utf-8", "surrogateescape")
+    return redact(text, hidden).encode("utf-8", "surrogateescape") if may_hold(text, hidden) else body
+
+
+def _hidden(rules: Webhook, received: Received, secrets: Secrets) -> list[str]:
+    """What must not be kept: the connection's secrets, and what the message presents as such. That may be the vendor's true one where
+    somebody mistyped ours."""
+    verification = rules.verification
+    presented = [received.at(one.token) for one in rules.handshakes if one.token]
+    if isinstance(verification, TokenVerification):
+        presented.append(received.at(verification.source).removeprefix(verification.prefix))
+    if isinstance(verification, JwtVerification):
+        presented.append(received.headers.get(verification.header).removeprefix(verification.prefix).strip())
+    return [*secrets.values, secrets.verify_token, *presented]

@@ -29,4 +29,4 @@ def body_text(event: WebhookEvent) -> str:
         with contextlib.suppress(ValueError, RecursionError):  # then as it came
             text = json.dumps(json.loads(text), ensure_ascii=False, indent=2)
     secrets = endpoints.secrets_of(event.endpoint)
-    return redact(text[:SHOWN_BYTES], [*secrets.values, secrets.verify_token])
+    return redact(text, [*secrets.values, secrets.verify_token])[:SHOWN_BYTES]

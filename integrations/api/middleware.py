@@ -34,7 +34,7 @@ class RateLimitMiddleware:
 class IdempotencyMiddleware:
     """Answers a POST of the API whose Idempotency-Key is known.
 
-    A view whose answers hold secrets says `gives_secrets = True`; its answers are not kept.
+    A view whose answers hold secrets says `gives_secrets = True`, and so does an answer that holds one; these are not kept.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -66,13 +66,13 @@ class IdempotencyMiddleware:
         secret = bool(getattr(view, "gives_secrets", False))
         try:
             response = view_func(request, *args, **kwargs)
-        except BaseException:
+        except BaseException:  # also the end of the process: there is no answer to keep, so the key may be used again. Django logs it
             row.delete()
             raise
         if isinstance(response, Response) and not response.is_rendered:
             response.add_post_render_callback(lambda rendered: idempotency.keep(row, rendered, secret=secret))
         else:
-            idempotency.keep(row, response, secret=secret)
+            idempotency.keep(row, response, secret=secret or getattr(response, "gives_secrets", False))
         return response
 
 

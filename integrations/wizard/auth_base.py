@@ -90,6 +90,12 @@ class ConnectionFieldRow(RowForm):
         label="Format",
         choices=[("", "Any"), ("hostname", "Host name"), ("uri", "URL"), ("uuid", "UUID"), ("email", "E-mail address")],
     )
+    transform = forms.ChoiceField(
+        required=False,
+        label="Stored as",
+        choices=[("", "Entered"), ("lowercase", "Small letters"), ("uppercase", "Capitals"), ("sha256", "Its SHA-256, in hexadecimal")],
+        help_text="What the vendor wants to get in place of the value itself.",
+    )
     multiline = forms.BooleanField(required=False, label="Several lines, such as a private key")
     hidden = forms.BooleanField(required=False, label="Not asked for: the default holds, or what a program sets")
 
@@ -301,7 +307,8 @@ class AuthForm(PartForm):
         return [self._shown(_TEST), self._shown(_VERDICT)]
 
     def _shown(self, group: Group) -> Shown:
-        defaults = self.shown_part(None)
+        plain = Ping()
+        defaults = {**self.shown_part(None), **{f"ping_{name}": getattr(plain, name) for name in Ping.model_fields}}
         used = any(self.initial.get(name) not in ("", None, [], {}, defaults.get(name)) for name in group.fields)
         opened = any(self[name].errors for name in group.fields)
         return Shown(group.title, group.help, " ".join(group.only_for), opened, used, [self._item(name) for name in group.fields])

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import html
 import json
+import re
+import subprocess
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+import pytest
 import redis
 from django.apps import apps
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db.models import BinaryField
 
 from actions.models import Run
@@ -26,25 +33,40 @@ else:
 _KEYS: Final = "key"  # files of an installation that hold its own keys have this in their names
 
 
+def planted(name: str) -> str:
+    """A secret of this name: with characters that each encoding writes in another way, and halves that tell whose they are."""
+    digits = hashlib.sha256(name.encode()).hexdigest()
+    return f"cnry/{digits[:10]}+&{name}=~{digits[10:20]}+/?{digits[20:24]}"
+
+
+_BETWEEN: Final = b"\n\0\n"
+
+
 def found(kept: Iterable[bytes], secrets: Mapping[str, str]) -> dict[str, list[bytes]]:
-    """By name, the surroundings of each secret that stands somewhere: in clear, escaped, URL-encoded, or in Base64 at any offset."""
-    everything = b"\n\0\n".join(kept)
+    """By name, where each secret stands and what is round it; also one of which somebody cut off a half."""
+    everything = _BETWEEN.join(kept)
     return {name: places for name, secret in secrets.items() if (places := list(_places(everything, secret)))}
 
 
 def _places(everything: bytes, secret: str) -> Iterator[bytes]:
-    for form in forms(secret):
+    middle = len(secret) // 2
+    # What holds all of it, in whatever form, holds both halves in that form.
+    for form in sorted(forms(secret[:middle]) | forms(secret[middle:])):
         at = everything.find(form)
         if at >= 0:
-            yield everything[max(0, at - 160) : at + 160]
+            begin = everything.rfind(_BETWEEN, 0, at) + len(_BETWEEN)
+            yield everything[begin : begin + 80] + b" ... " + everything[max(begin, at - 160) : at + 160]
 
 
 def forms(secret: str) -> set[bytes]:
-    """What a secret looks like."""
-    texts = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], secret.replace("&", "&amp;")}
+    """What a secret looks like: in clear, escaped as in JSON and HTML, URL-encoded in both cases, in Base64 at any offset."""
+    coded = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    lower = {re.sub("%..", lambda one: one[0].lower(), text) for text in coded}
+    texts = {secret, *coded, *lower, json.dumps(secret)[1:-1], secret.replace("&", "&amp;"), html.escape(secret)}
     whole = {text.encode() for text in texts}
     for offset in range(3):
-        core = base64.b64encode(b"\0" * offset + secret.encode())[(0, 2, 3)[offset] : (offset + len(secret)) * 8 // 6]
+        raw = b"\0" * offset + secret.encode()
+        core = base64.b64encode(raw)[(0, 2, 3)[offset] : len(raw) * 8 // 6]
         whole |= {core, core.translate(bytes.maketrans(b"+/", b"-_")), quote(core.decode(), safe="").encode()}
     return whole
 
@@ -57,22 +79,23 @@ def kept_everywhere() -> Iterator[bytes]:
 
 
 def stored() -> Iterator[bytes]:
-    """Every value of every row."""
+    """Every value of every row; of a session what it holds, which is packed and signed."""
     assert sealed_models()
+    yield from (f"Session {row.get_decoded()}".encode() for row in Session.objects.all())
     for model in apps.get_models():
         for row in model._default_manager.all():
             for field in model._meta.concrete_fields:
-                value = getattr(row, field.attname)
+                value, place = getattr(row, field.attname), f"{model.__name__}.{field.attname} ".encode()
                 if isinstance(field, BinaryField):
-                    yield bytes(value or b"")
+                    yield place + bytes(value or b"")
                 else:
-                    yield str(value).encode()
+                    yield place + str(value).encode()
                     if not isinstance(value, str):
-                        yield json.dumps(value, default=str, ensure_ascii=False).encode()
+                        yield place + json.dumps(value, default=str, ensure_ascii=False).encode()
 
 
 def cached() -> Iterator[bytes]:
-    """What lies in the broker."""
+    """What lies in the broker: waiting tasks, limits, what agents and web processes tell each other."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         for key in client.keys("*"):
             yield bytes(key)
@@ -81,10 +104,16 @@ def cached() -> Iterator[bytes]:
                     yield from client.lrange(key, 0, -1)
                 case b"hash":
                     yield from (part for pair in client.hgetall(key).items() for part in pair)
-                case b"zset" | b"set" as kind:
-                    yield from client.zrange(key, 0, -1) if kind == b"zset" else client.smembers(key)
+                case b"zset":
+                    yield from client.zrange(key, 0, -1)
+                case b"set":
+                    yield from client.smembers(key)
                 case b"string":
                     yield client.get(key) or b""
+                case b"none":
+                    pass  # it ended meanwhile
+                case kind:
+                    raise AssertionError(f"Nobody looks into keys of the kind {kind!r}.")
 
 
 def files() -> Iterator[bytes]:
@@ -92,9 +121,19 @@ def files() -> Iterator[bytes]:
     pieces = 0
     for path in sorted(settings.DATA_DIR.rglob("*")):
         if path.is_file() and _KEYS not in path.name:
-            content = path.read_bytes()
-            yield content
+            # A process that opens and closes SQLite's file gives up its own locks on it (POSIX), so that another one reads it.
+            content = (
+                subprocess.run(["cat", path], capture_output=True, check=True).stdout if ".sqlite3" in path.name else path.read_bytes()
+            )
+            yield f"{path.name} ".encode() + content
             with suppress(zstd.ZstdError):
-                yield zstd.decompress(content)
+                yield f"{path.name} ".encode() + zstd.decompress(content)
                 pieces += 1
     assert pieces or not Run.objects.filter(record_count__gt=0).exists(), "the records of runs were found"
+
+
+def said(caplog: pytest.LogCaptureFixture) -> Iterator[bytes]:
+    """Tracebacks of what was logged with one."""
+    for record in caplog.records:
+        if record.exc_info and record.exc_info[0]:
+            yield b"traceback " + "".join(traceback.format_exception(*record.exc_info)).encode()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.connections.canary.search import planted
 from tests.connections.server import Handler
 
 SECRETS = {
-    name: f"canary/{name}+{'x' * 9}=&"
+    name: planted(name)
     for name in ("apiKey", "appKey", "password", "clientSecret", "refreshToken", "accessToken", "session", "field", "default", "rotated")
 }
 MODES = ("serves", "refuses", "confuses", "moves", "breaks")
