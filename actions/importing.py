@@ -12,6 +12,7 @@ from django.db import transaction
 
 from actions import linting, services, undoing
 from actions.fetching import Neighbours
+from connections.journal import public_url
 from connections.transport import Transport
 from integrations import openapi
 from integrations import services as integrations
@@ -124,7 +125,7 @@ def begin(*, found: openapi.Imported, organization: Organization, user: User | N
             definition=found.definition,
         )
         draft = integration.working
-        draft.source, draft.linter = source[:2000], named(found.linter)
+        draft.source, draft.linter = (public_url(source) if "://" in source else source)[:2000], named(found.linter)
         draft.auth_choices = [{"scheme": name[:200], "auth": auth.dump()} for name, auth in found.auth_choices]
         draft.auth_undecided = not found.auth_choices
         draft.findings, draft.repairs = [asdict(item) for item in found.findings], [asdict(item) for item in found.repairs]

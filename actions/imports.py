@@ -27,6 +27,8 @@ from actions import fetching, importing, services
 from actions.catalogue import Catalogue, Selection
 from actions.models import Import, ImportContent
 from config.celery import app as celery
+from connections.journal import public_url
+from connections.secrets import SecretError, open_bytes, seal_bytes
 from integrations import openapi
 from integrations.models import Integration, Organization, User
 from integrations.openapi.archive import is_archive
@@ -67,13 +69,16 @@ def start(
 ) -> Import:
     """A new import. A small document is read, and unless `asks` written, at once; others are handed to the workers on commit.
 
-    Of kind URL, `source` is the URL, and a worker fetches the document.
+    Of kind URL, `source` is the URL, and a worker fetches the document. A password or a key may stand in it: until then it is kept sealed.
     """
     with transaction.atomic():
+        is_url = kind == Import.Kind.URL
+        seen = public_url(source) if is_url else source
         job = Import.objects.create(
-            organization=organization, created_by=user, kind=kind, source=source[:2000], asks=asks, lease_until=_lease_end()
+            organization=organization, created_by=user, kind=kind, source=seen[:2000], asks=asks, lease_until=_lease_end()
         )
-        ImportContent.objects.create(job=job, document=_packed(document))
+        content = seal_bytes(source.encode(), context=_context(job)) if is_url else _packed(document)
+        ImportContent.objects.create(job=job, document=content)
     # What an archive unpacks to can be a thousand times as large.
     is_small = len(document) <= settings.IMPORT_INLINE_BYTES and not is_archive(document)
     return _hand_over(job, at_once=is_small and kind != Import.Kind.URL)
@@ -203,8 +208,8 @@ class Work:
         with self._kept_alive():
             if job.kind == Import.Kind.URL:
                 self.reach("fetching")
-                fetched = fetching.fetch(job.source)
-                job.source, data = fetched.url[:2000], fetched.data
+                fetched = fetching.fetch(_address(job))
+                job.source, data = public_url(fetched.url)[:2000], fetched.data
                 found = importing.parse(data, source_url=fetched.url, progress=self.reach)
                 found.findings = [*fetched.findings, *found.findings]
             else:
@@ -330,6 +335,18 @@ def _ended(rows: Any, state: str, message: str = "") -> int:
                 ImportContent.objects.filter(job=pk).delete()
             count += 1
     return count
+
+
+def _context(job: Import) -> str:
+    """What a sealed address is bound to."""
+    return f"import:{job.pk}"
+
+
+def _address(job: Import) -> str:
+    try:
+        return open_bytes(bytes(job.content.document), context=_context(job)).decode()
+    except SecretError:
+        raise Refusal("The address of this import cannot be read any more: the keys have changed. Enter it again.") from None
 
 
 def _packed(data: bytes) -> bytes:

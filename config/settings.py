@@ -466,7 +466,8 @@ OAUTH2_PROVIDER = {
     "SCOPES_BACKEND_CLASS": "integrations.access.scopes.Scopes",
     "PKCE_REQUIRED": True,
     "REFRESH_TOKEN_EXPIRE_SECONDS": 90 * 24 * 3600,
-    # Of tokens only digests are stored; the authorization code is bound to S256, and tokens are read from the header alone.
+    # Of tokens only digests are stored, and of authorization codes too (ApplicationValidator); these are bound to S256 besides. Tokens
+    # are read from the header alone.
     "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
     "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
     "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
@@ -496,5 +497,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},  # a 4xx is the caller's matter; the access log has it
         # urllib3 writes whole URLs at DEBUG, and a URL can carry a key.
         "urllib3": {"level": "WARNING"},
+        # These write whole tokens.
+        "oauthlib": {"level": "WARNING"},
+        "oauth2_provider": {"level": "WARNING"},
     },
 }

@@ -67,6 +67,12 @@ def check_credentials(
         raise Invalid({f"credentials.{field}".rstrip("."): sentences for field, sentences in errors.items()})
 
 
+def as_stored(definition: Definition, credentials: dict[str, str]) -> dict[str, str]:
+    """Credentials that were checked, as the integration wants them: in small letters, say, or their digest."""
+    fields = {field.name: field for field in getattr(definition.auth, "credential_fields", []) if field.transform}
+    return {name: fields[name].transformed(value) if name in fields and value else value for name, value in credentials.items()}
+
+
 def checked_name(name: str) -> str:
     value = " ".join(str(name).split())
     if not value:

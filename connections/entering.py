@@ -13,7 +13,7 @@ from django.db.models import F
 
 from connections import connection_settings
 from connections.agents.ways import Way, way_of
-from connections.checking import check_credentials, defaults_for
+from connections.checking import as_stored, check_credentials, defaults_for
 from connections.destinations import destinations_of
 from connections.exchange import may_carry_credentials
 from connections.models import Connection, Credential
@@ -102,6 +102,7 @@ def enter(change: Change, credentials: dict[str, str], settings: dict[str, Any])
     connection, definition, stored, way = change.connection, change.definition, change.stored, change.way
     public, merged = change.merged(credentials, settings)
     check_credentials(connection.integration, definition, merged, way, change.options)
+    merged = as_stored(definition, merged)
     defaults = defaults_for(connection.integration, definition, change.options, way)
     after = destinations_of(definition, {**defaults, **merged}, public)
     known = set(destinations_of(definition, {**defaults, **stored}, connection.settings))

@@ -160,6 +160,13 @@ def _header(name: str, value: str, secrets: Sequence[str]) -> str:
     return f"{scheme} {MASK}" if blank and re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{1,20}", scheme) else MASK
 
 
+def public_url(url: str) -> str:
+    """A URL as people may see it and as it may be kept: without user name, password and fragment, values of secret parameters masked."""
+    scheme, mark, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return _url(f"{scheme}{mark}{rest[authority.rfind('@') + 1 :]}" if mark else url, ())
+
+
 def _url(url: str, secrets: Sequence[str]) -> str:
     """Without a fragment, and without the values of parameters that are named like secrets."""
     address, mark, query = (redact(url, secrets) if secrets else url).partition("#")[0].partition("?")

@@ -12,6 +12,8 @@ from pydantic import Field, field_validator, model_validator
 from integrations.definition import Definition, HeaderTemplates, MediaTypes, Part, Ping
 
 Pem = Annotated[str, Field(max_length=100_000)]
+# Without what was entered: a password may stand in it.
+_NO_PROXY = "This is no address of a proxy. Write it as http://proxy.example.com:3128, without the password, which has a field of its own."
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -46,9 +48,9 @@ class NetworkOptions(Part):
             parts = urlsplit(text)
             port = parts.port
         except ValueError:
-            raise ValueError(f"{value} is no address of a proxy. Write it as http://proxy.example.com:3128.") from None
+            raise ValueError(_NO_PROXY) from None
         if parts.scheme != "http" or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise ValueError(f"{value} is no address of a proxy. Write it as http://proxy.example.com:3128.")
+            raise ValueError(_NO_PROXY)
         if parts.password:
             raise ValueError("Leave the password out of the address; it has a field of its own.")
         user = f"{parts.username}@" if parts.username else ""

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from connections import connection_settings, entering, limit_sharing, network_settings
 from connections.agents.ways import CLOUD, Way, way_of
 from connections.checking import (
+    as_stored,
     check_credentials,
     check_installable,
     checked_below,
@@ -64,6 +65,7 @@ def create(
     own, network = network_settings.checked(options or {}, network_secrets or {}, present={}, stored={})
     credentials = {**credentials, **hidden}
     check_credentials(integration, definition, credentials, way, own)
+    credentials = as_stored(definition, credentials)
     goes_to = destinations_of(definition, {**defaults_for(integration, definition, own, way), **credentials}, settings)
     credentials, held = rows.pasted(definition.auth, credentials)
     with transaction.atomic():

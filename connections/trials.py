@@ -9,7 +9,7 @@ from django.utils import timezone
 from connections import connection_settings, network_settings, states
 from connections.agents.ways import CLOUD, Way
 from connections.callers import Caller
-from connections.checking import check_credentials, check_installable, defaults_for, definition_of
+from connections.checking import as_stored, check_credentials, check_installable, defaults_for, definition_of
 from connections.client import Client
 from connections.destinations import destinations_of
 from connections.models import Connection, Credential
@@ -99,6 +99,7 @@ def unsaved_client(
     settings, hidden = connection_settings.checked(definition, settings, whole=True, by_agent=way.agent is not None)
     credentials = {**credentials, **hidden}
     check_credentials(integration, definition, credentials, way, own)
+    credentials = as_stored(definition, credentials)
     together, held = rows.pasted(definition.auth, {**defaults_for(integration, definition, own, way), **credentials})
     network = network_settings.as_network(own.network, network_secrets or {})
     store: stores.TokenStore = _Borrowed(token_of) if token_of and not held else stores.MemoryTokens(definition.auth, held)

@@ -82,10 +82,51 @@ class HasScope(BasePermission):
 
 
 class ApplicationValidator(OAuth2Validator):
-    """Knows no application whose id holds NUL; PostgreSQL would not even look for one."""
+    """Knows no application whose id holds NUL; PostgreSQL would not even look for one. Of an authorization code it keeps the digest, as
+    the library does of tokens: wherever a code is looked for, its digest is."""
 
     def _load_application(self, client_id: str | None, request: Any) -> Any:
         return None if client_id is not None and "\0" in client_id else super()._load_application(client_id, request)
+
+    def _create_authorization_code(self, request: Any, code: dict[str, Any], expires: Any = None) -> Any:
+        return super()._create_authorization_code(request, {**code, "code": _digest(code["code"])}, expires)
+
+    def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().validate_code(client_id, _digest(code), client, request, *args, **kwargs)
+
+    def confirm_redirect_uri(self, client_id: str, code: str, redirect_uri: str, client: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().confirm_redirect_uri(client_id, _digest(code), redirect_uri, client, *args, **kwargs)
+
+    def invalidate_authorization_code(self, client_id: str, code: str, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().invalidate_authorization_code(client_id, _digest(code), request, *args, **kwargs)
+
+    def get_code_challenge(self, code: str, request: Any) -> Any:
+        return super().get_code_challenge(_digest(code), request)
+
+    def get_code_challenge_method(self, code: str, request: Any) -> Any:
+        return super().get_code_challenge_method(_digest(code), request)
+
+    def get_authorization_code_scopes(self, client_id: str, code: str, redirect_uri: str, request: Any) -> Any:
+        return super().get_authorization_code_scopes(client_id, _digest(code), redirect_uri, request)
+
+    def get_authorization_code_nonce(self, client_id: str, code: str, redirect_uri: str, request: Any) -> Any:
+        return super().get_authorization_code_nonce(client_id, _digest(code), redirect_uri, request)
+
+    def _check_and_set_request_resource(self, request: Any) -> None:
+        """It looks for the grant of the code itself."""
+        code = getattr(request, "code", None)
+        if not code or request.grant_type != "authorization_code":
+            super()._check_and_set_request_resource(request)
+            return
+        request.code = _digest(code)
+        try:
+            super()._check_and_set_request_resource(request)
+        finally:
+            request.code = code
+
+
+def _digest(code: str) -> str:
+    return sha256(code.encode("utf-8", "replace")).hexdigest()
 
 
 class ApplicationTokenScheme(OpenApiAuthenticationExtension):

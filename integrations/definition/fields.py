@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Annotated, Literal
 
@@ -23,6 +24,7 @@ _FORMAT_NAMES = {
     "uuid": "a UUID, for example 123e4567-e89b-12d3-a456-426614174000",
     "email": "an e-mail address",
 }
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _PATTERN_SECONDS = 0.2  # for comparing one value with a pattern; one that takes longer runs away
 LONGEST_VALUE = 20_000  # characters; a PEM key with its chain is shorter
 # Words that the connection itself uses.
@@ -33,7 +35,8 @@ class ConnectionField(JsonModel):
     """One value that a connection has, used as `{{settings.<name>}}` in URLs, headers, parameters and bodies.
 
     What the type `password` holds is a secret: encrypted, write-only. `prefix` and `suffix` are shown round the input
-    and taken off a value that was pasted with them; they are not part of the value. What is `hidden` no form asks for: its
+    and taken off a value that was pasted with them; they are not part of the value. `transform` is what is made of it before it is
+    stored: other letters, or its SHA-256 in hexadecimal for vendors who want that instead of the value. What is `hidden` no form asks for: its
     default holds, or what a program sets. As a description of a credential, `{{credentials.<name>}}`, it says how that
     one is asked for.
     """
@@ -49,6 +52,7 @@ class ConnectionField(JsonModel):
     placeholder: Annotated[str, Field(max_length=500)] = ""
     help: Annotated[str, Field(max_length=1000)] = ""
     format: Annotated[Literal["", "hostname", "uri", "uuid", "email"], BeforeValidator(choice)] = ""
+    transform: Annotated[Literal["", "lowercase", "uppercase", "sha256"], BeforeValidator(choice)] = ""
     multiline: bool = False
     hidden: bool = False
     options: list[Annotated[str, Field(max_length=500)]] = Field(default_factory=list, max_length=500)
@@ -111,6 +115,17 @@ class ConnectionField(JsonModel):
         if self.pattern and not self._matches(text):
             shown = f", for example {self.placeholder}" if self.placeholder else ""
             raise ValueError(f"{self.title} does not look as the vendor says{shown}.")
+        return self.transformed(text)
+
+    def transformed(self, text: str) -> str:
+        """What is stored of a value that fits."""
+        match self.transform:
+            case "lowercase":
+                return text.lower()
+            case "uppercase":
+                return text.upper()
+            case "sha256" if not _DIGEST.fullmatch(text):  # what was stored comes back with the form
+                return hashlib.sha256(text.encode()).hexdigest()
         return text
 
     def _matches(self, text: str) -> bool:

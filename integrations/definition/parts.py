@@ -68,9 +68,20 @@ def absolute_url(value: str) -> str:
         return value
     match = re.match(r"^https?://([^/?#]+)([^\s#]*)$", value, re.IGNORECASE)
     if not match:
-        raise ValueError(f"{value} is not a URL. Write it whole, from https:// to the end of the path.")
-    addresses.parse_host(match.group(1))
+        raise ValueError(f"{_without_credentials(value)} is not a URL. Write it whole, from https:// to the end of the path.")
+    try:
+        addresses.parse_host(match.group(1))
+    except ValueError:
+        if "@" in value:  # a password may hold a slash, behind which the host seems to end
+            raise ValueError("Leave user name and password out of the URL; credentials belong to a connection.") from None
+        raise
     return value
+
+
+def _without_credentials(value: str) -> str:
+    """What was typed as a URL, for a message: a password before an @ or a key in the query may stand there."""
+    scheme, mark, rest = value.rpartition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2].partition('?')[0]}"
 
 
 def origin(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from integrations.definition import FORM_TYPE, JSON_TYPE
-from integrations.openapi import drafts, paging, repair, strict_json
+from integrations.openapi import answers, drafts, paging, repair, strict_json
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
 from integrations.openapi.limits import Limits
@@ -34,14 +34,15 @@ _MIN_VALUES = 25
 
 @dataclass(slots=True)
 class Answer:
-    """The answer of a successful call: its JSON schema as the document has it, the names of its headers in lower case, and the largest
-    values that its query parameters allow.
+    """The answer of a successful call: its JSON schema as the document has it, the names of its headers in lower case, the largest values
+    that its query parameters allow, and the fields of the answer to a GET.
     """
 
     schema: Any
     where: str
     headers: frozenset[str]
     maxima: dict[str, int]
+    fields: answers.Fields | None = None
 
 
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
@@ -52,6 +53,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
     schemas = Schemas(nodes, _budget(share // 2, _MAX_RESPONSE_VALUES))
     bodies = Schemas(nodes, _budget(share, _MAX_BODY_VALUES))  # these are mended
     keys, parameters, doctor = repair.Keys(report), _Parameters(schemas, report), SchemaDoctor(report)
+    fields = answers.Known()
     for draft in found:
         draft.reserved_key = keys.reserve(draft.raw.get("operationId"))
         draft.name = _name(draft)
@@ -63,7 +65,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
         if names[name] > 1:
             name = f"{shortened(name, 100)} ({draft.method} {shortened(draft.path, 90)})"
         try:
-            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, schemas, bodies, report)
+            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, schemas, bodies, fields, report)
         except ValidationError as error:
             sentence = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             report.find(
@@ -107,7 +109,7 @@ def humanised(identifier: str) -> str:
 
 
 def _operation(
-    draft: Draft, known: dict[str, str], parameters: _Parameters, schemas: Schemas, bodies: Schemas, report: Report
+    draft: Draft, known: dict[str, str], parameters: _Parameters, schemas: Schemas, bodies: Schemas, fields: answers.Known, report: Report
 ) -> tuple[Operation, Answer]:
     """The operation of a draft with `known` key and name, and its answer. Raises pydantic's ValidationError if it cannot be expressed."""
     raw = draft.raw
@@ -115,6 +117,7 @@ def _operation(
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
         response = draft.schemas["response"] = schemas.schema(answer.schema, answer.where)
+        answer.fields = fields.fields_of(response) if draft.method == "GET" else None
     operation = Operation(
         **known,
         description=repair.operation_described(raw, known["name"], draft.method, draft.path, draft.where, report),

@@ -73,20 +73,20 @@ class Suggestion:
         return PaginationSuggestion(pagination=self.pagination, score=self.score * 10, evidence=shortened(self.evidence, 2000))
 
 
-def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int]) -> Suggestion | None:
-    """How this operation pages, None without evidence. `maxima` are the largest values of its query parameters.
+def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int], fields: answers.Fields | None) -> Suggestion | None:
+    """How this operation pages, None without evidence. `maxima` are the largest values of its query parameters, `fields` those of its answer.
 
     Only a GET whose answer has one recognisable list can be paged through.
     """
-    return next(iter(ranked(operation, headers, maxima)), None) if operation.method == "GET" else None
+    return next(iter(ranked(operation, headers, maxima, fields)), None) if operation.method == "GET" else None
 
 
-def ranked(operation: Operation, headers: frozenset[str], maxima: dict[str, int]) -> list[Suggestion]:
-    """All ways in which this operation may page, the likeliest first."""
+def ranked(operation: Operation, headers: frozenset[str], maxima: dict[str, int], fields: answers.Fields | None = None) -> list[Suggestion]:
+    """All ways in which this operation may page, the likeliest first. `fields` are those of its answer, where they are known."""
     schema = operation.response_schema
     if not schema:
         return []
-    fields = answers.fields_of(schema)
+    fields = fields or answers.fields_of(schema)
     results = answers.results_key(schema, fields, operation.path)
     if results is None:
         return []

@@ -202,7 +202,7 @@ class _Hits:
         place = self._known.get(id(around))
         if place is None:
             place = self._known[id(around)] = self._place(around)
-        return f"{place}/{token}" if token.__class__ is int or token.isalnum() else pointer(token, base=place)
+        return _step(place, token)
 
     def _beside_of(self, mend: _Mend, made: dict[str, Any]) -> list[tuple[str, Any, Any]]:
         """What stood beside a reference and changed something in the schema that was made of it: pointers, what would be there without it,
@@ -227,11 +227,11 @@ def _places(root: dict[str, Any], wanted: set[int]) -> dict[int, str]:
     stack.sort(key=lambda entry: entry[1][0] != "paths")
     while stack and len(found) < len(wanted) and len(seen) < _MAX_NODES:
         node, trail = stack.pop()
-        if id(node) in seen:
+        if (key := id(node)) in seen:
             continue
-        seen.add(id(node))
-        if id(node) in wanted:
-            found[id(node)] = _place(trail)
+        seen.add(key)
+        if key in wanted:
+            found[key] = _place(trail)
         for token, child in node.items() if node.__class__ is dict else enumerate(node):
             if ((kind := child.__class__) is dict or kind is list) and child:
                 stack.append((child, (token, trail)))
@@ -240,8 +240,9 @@ def _places(root: dict[str, Any], wanted: set[int]) -> dict[int, str]:
 
 def _place(trail: Keys) -> str:
     """The pointer that keys make."""
-    place = ""
-    while trail:
-        token, trail = trail
-        place = f"/{token}{place}" if token.__class__ is int or token.isalnum() else pointer(token) + place
-    return place
+    return _step(_place(trail[1]), trail[0]) if trail else ""
+
+
+def _step(place: str, token: Any) -> str:
+    """A pointer with one more token; most need no escaping."""
+    return f"{place}/{token}" if token.__class__ is int or token.isalnum() else pointer(token, base=place)

@@ -9,6 +9,7 @@ from integrations.truto.found import Choice, Read
 
 # Truto's names for what a client of OAuth 2.0 has; ours are the scheme's.
 CLIENT_FIELDS: Final = {"client_id": "clientId", "client_secret": "clientSecret"}
+TRANSFORMS: Final = ("lowercase", "uppercase", "sha256")
 _FIELD_KEYS: Final = frozenset("name label type required default format placeholder help_text pattern options transform".split())
 _FORMATS: Final = {"email": "email", "uuid": "uuid", "url": "uri"}
 _OAUTH: Final = ("oauth2", "oauth2_client_credentials")
@@ -159,8 +160,10 @@ def _fields(value: Any, place: str, found: Read) -> list[dict[str, Any]]:
         }
         if made["type"] == "select" and isinstance(options, list):
             made["options"] = [str(one.get("value", "")) if isinstance(one, dict) else str(one) for one in options]
-        if given.get("transform"):
-            found.leave(f"{here}.transform", "Values are sent as they are entered.")
+        if (transform := str(given.get("transform") or "")) in TRANSFORMS:
+            made["transform"] = transform
+        elif transform:
+            found.leave(f"{here}.transform", f"There are {', '.join(TRANSFORMS)}; values are sent as they are entered.")
         for name in sorted(set(given) - _FIELD_KEYS):
             found.leave(f"{here}.{name}", "This setting is not used here.")
         fields.append({name: value for name, value in made.items() if value != ""})

@@ -172,7 +172,7 @@ def _field(field: dict[str, Any]) -> dict[str, Any]:
         "type": kinds.get(field["type"], "text"),
         "required": field["required"],
     }
-    return found | {name: field[ours] for name, ours in (("default", "default"), ("placeholder", "placeholder"), ("help_text", "help"), ("pattern", "pattern"), ("options", "options")) if field[ours]}  # fmt: skip
+    return found | {name: field[ours] for name, ours in (("default", "default"), ("placeholder", "placeholder"), ("help_text", "help"), ("pattern", "pattern"), ("options", "options"), ("transform", "transform")) if field[ours]}  # fmt: skip
 
 
 def _pagination(pagination: Any) -> dict[str, Any] | None:

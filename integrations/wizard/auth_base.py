@@ -90,6 +90,12 @@ class ConnectionFieldRow(RowForm):
         label="Format",
         choices=[("", "Any"), ("hostname", "Host name"), ("uri", "URL"), ("uuid", "UUID"), ("email", "E-mail address")],
     )
+    transform = forms.ChoiceField(
+        required=False,
+        label="Stored as",
+        choices=[("", "Entered"), ("lowercase", "Small letters"), ("uppercase", "Capitals"), ("sha256", "Its SHA-256, in hexadecimal")],
+        help_text="What the vendor wants to get in place of the value itself.",
+    )
     multiline = forms.BooleanField(required=False, label="Several lines, such as a private key")
     hidden = forms.BooleanField(required=False, label="Not asked for: the default holds, or what a program sets")
 

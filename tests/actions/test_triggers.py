@@ -64,7 +64,7 @@ def made(endpoint: WebhookEndpoint, cast: Cast, **values: Any) -> Trigger:
     )
 
 
-def test_row_112_webhook_that_is_verified_starts_an_action_with_its_values(
+def test_a12_112_webhook_that_is_verified_starts_an_action_with_its_values(
     endpoint: WebhookEndpoint, cast: Cast, live_server: LiveServer, vendor: VendorServer, worker: Worker
 ) -> None:
     made(endpoint, cast, event_types=["issues"])

@@ -203,7 +203,7 @@ def test_closing_the_window_leaves_a_working_connection_alone(connection: Connec
     assert (called(connection), len(vendor.agree.grants)) == (200, 2)
 
 
-def test_form_post_of_another_site_is_sent_on_by_a_page_that_sets_no_cookie(connection: Connection, cast: Cast) -> None:
+def test_e3_3_apple_form_post_of_another_site_is_sent_on_by_a_page_that_sets_no_cookie(connection: Connection, cast: Cast) -> None:
     browser = signed_in(cast.carol)
     answer = decide(begin(browser, connection))
     # The browser sends no cookie along with a form of another site.

@@ -54,7 +54,7 @@ def caller(connection: Connection, user: User | None) -> Caller:
     return Caller(connection.organization, User.objects.get(pk=user.pk) if user else None)
 
 
-def test_row_110_every_caller_is_named_at_request_time_with_account_member_and_organization(
+def test_a12_110_every_caller_is_named_at_request_time_with_account_member_and_organization(
     connection: Connection, server: Served, cast: Cast
 ) -> None:
     common = {"X-Tenant": str(cast.client_a.pk), "X-Number": "M-1"}  # the number is inherited from above

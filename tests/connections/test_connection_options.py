@@ -94,12 +94,12 @@ def get(connection: Connection, path: str = "/x") -> Any:
 # --- the test of a connection (rows 94 to 100) ---
 
 
-def test_row_94_connection_has_a_meaningful_name(connection: Connection, carol: User) -> None:
+def test_a10_94_connection_has_a_meaningful_name(connection: Connection, carol: User) -> None:
     refused = signed_in(carol).post(detail(connection), {"name": " "}, headers=HTMX)
     assert (refused.status_code, list(errors(refused))) == (422, ["name"])
 
 
-def test_rows_95_to_99_form_shows_the_integrations_test_and_saves_one_of_the_connections_own(
+def test_a10_95_96_97_98_99_form_shows_the_integrations_test_and_saves_one_of_the_connections_own(
     connection: Connection, slack: Any, carol: User
 ) -> None:
     browser = signed_in(carol)
@@ -131,14 +131,14 @@ def test_rows_95_to_99_form_shows_the_integrations_test_and_saves_one_of_the_con
     assert [(seen.method, seen.path, seen.body) for seen in server.seen] == [("POST", "/auth.test", b'{"a":1}')] * 2
 
 
-def test_row_98_success_values_need_a_success_path(connection: Connection, carol: User) -> None:
+def test_a10_98_success_values_need_a_success_path(connection: Connection, carol: User) -> None:
     browser = signed_in(carol)
     refused = browser.post(detail(connection), {**form(browser, detail(connection)), "options.ping.successValues": "true"})
     assert refused.status_code == 422
     assert "Success values are compared with what stands at the success path." in text(refused)
 
 
-def test_row_100_connection_is_tested_before_it_is_saved_with_what_is_in_the_form(
+def test_a10_100_connection_is_tested_before_it_is_saved_with_what_is_in_the_form(
     integration: Integration, slack: Any, carol: User
 ) -> None:
     slack[0].ok = False
@@ -163,7 +163,7 @@ def test_row_100_connection_is_tested_before_it_is_saved_with_what_is_in_the_for
     assert (KEY in page.content.decode(), Connection.objects.count()) == (False, 0)
 
 
-def test_row_100_api_tests_before_saving_too(integration: Integration, cast: Cast, slack: Any) -> None:
+def test_a10_100_api_tests_before_saving_too(integration: Integration, cast: Cast, slack: Any) -> None:
     slack[0].ok = False
     body = {"integration": integration.slug, "credentials": {"apiKey": KEY}, "options": {"ping": {"uri": "/me", "failPath": "error"}}}
     found = Api(cast.carol)("POST", "connections/try", body)
@@ -183,7 +183,7 @@ def test_test_of_a_connection_never_sends_secrets_to_a_server_of_its_own(connect
 # --- headers and formats (rows 104 and 105) ---
 
 
-def test_row_105_headers_of_a_connection_go_along_with_every_call(connection: Connection, slack: Any, cast: Cast) -> None:
+def test_a11_105_headers_of_a_connection_go_along_with_every_call(connection: Connection, slack: Any, cast: Cast) -> None:
     api = Api(cast.carol)
     api("PATCH", f"connections/{connection.pk}", {"options": {"headers": {"X-Tenant": "acme", "accept": "text/json"}}})
     get(connection)
@@ -193,7 +193,7 @@ def test_row_105_headers_of_a_connection_go_along_with_every_call(connection: Co
     assert [error["field"] for error in refused["errors"]] == ["options.headers"]
 
 
-def test_row_104_formats_of_a_connection_go_before_those_of_the_integration(connection: Connection) -> None:
+def test_a11_104_formats_of_a_connection_go_before_those_of_the_integration(connection: Connection) -> None:
     services.change(connection=connection, options={"mediaTypes": {"success": "plaintext"}})
     row = fresh(connection)
     with client_for(row, checking.definition_of(row.integration)) as client:
@@ -209,7 +209,7 @@ def pems(path: Path) -> tuple[str, str]:
     return rest, key + mark
 
 
-def test_row_106_own_authority_is_trusted_and_no_other_connection_trusts_it(
+def test_a11_106_own_authority_is_trusted_and_no_other_connection_trusts_it(
     tmp_path: Path, make_integration: MakeIntegration, make_connection: MakeConnection
 ) -> None:
     context, path = certificate(tmp_path)
@@ -221,7 +221,7 @@ def test_row_106_own_authority_is_trusted_and_no_other_connection_trusts_it(
 
 
 @pytest.mark.parametrize("how", ["pem", "passphrase", "pfx"])
-def test_row_106_client_certificate_is_shown_and_its_key_is_stored_encrypted(
+def test_a11_106_client_certificate_is_shown_and_its_key_is_stored_encrypted(
     how: str, tmp_path: Path, make_integration: MakeIntegration, make_connection: MakeConnection, carol: User
 ) -> None:
     context, path = certificate(tmp_path)
@@ -257,7 +257,7 @@ def test_row_106_client_certificate_is_shown_and_its_key_is_stored_encrypted(
     assert row.credential.network_sealed.startswith("v1.")
 
 
-def test_row_106_certificate_without_its_key_is_refused(connection: Connection, tmp_path: Path, cast: Cast) -> None:
+def test_a11_106_certificate_without_its_key_is_refused(connection: Connection, tmp_path: Path, cast: Cast) -> None:
     shown, key = pems(certificate(tmp_path)[1])
     other = pems(certificate(tmp_path, days=2)[1])[1]
     api, url = Api(cast.carol), f"connections/{connection.pk}"
@@ -276,7 +276,7 @@ def test_row_106_certificate_without_its_key_is_refused(connection: Connection, 
     assert fresh(connection).options == {}
 
 
-def test_row_106_smallest_tls_version_is_kept(connection: Connection, tmp_path: Path) -> None:
+def test_a11_106_smallest_tls_version_is_kept(connection: Connection, tmp_path: Path) -> None:
     import ssl
 
     context, path = certificate(tmp_path)
@@ -294,7 +294,7 @@ def test_row_106_smallest_tls_version_is_kept(connection: Connection, tmp_path: 
     assert found == ["200", "200", "tls_version"]
 
 
-def test_row_106_page_warns_where_nothing_is_verified(connection: Connection, tmp_path: Path, carol: User) -> None:
+def test_a11_106_page_warns_where_nothing_is_verified(connection: Connection, tmp_path: Path, carol: User) -> None:
     context, _ = certificate(tmp_path, days=-1, name="somebody-else.example")
     browser, warning = signed_in(carol), "The server's certificate is not verified"
     assert warning not in text(browser.get(detail(connection)))
@@ -429,11 +429,11 @@ def test_another_proxy_does_not_get_the_stored_password(connection: Connection, 
 
 
 @pytest.mark.parametrize(("value", "code"), [(1, 200), (50, 200), (0, 422), (51, 422)])
-def test_row_107_concurrency_is_from_1_to_50(connection: Connection, cast: Cast, value: int, code: int) -> None:
+def test_a11_107_concurrency_is_from_1_to_50(connection: Connection, cast: Cast, value: int, code: int) -> None:
     Api(cast.carol)("PATCH", f"connections/{connection.pk}", {"concurrency": value}, expect=code)
 
 
-def test_row_107_concurrency_is_borrowed_from_another_connection(
+def test_a11_107_concurrency_is_borrowed_from_another_connection(
     connection: Connection, make_connection: MakeConnection, carol: User, cast: Cast
 ) -> None:
     lender = make_connection(connection.integration, name="Lender", credentials={"apiKey": KEY}, limits={"concurrency": 3})

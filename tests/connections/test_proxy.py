@@ -118,7 +118,7 @@ def failure(response: Any) -> tuple[int, str]:
     return response.status_code, response.get("Junction-Failure", "")
 
 
-def test_row_111_request_reaches_the_vendor_with_credentials_and_the_caller_s_own_values(
+def test_a12_111_request_reaches_the_vendor_with_credentials_and_the_caller_s_own_values(
     integration: Integration, connection: Connection, carol: Caller, cast: Cast, upstream: Served
 ) -> None:
     payload = {

@@ -65,22 +65,22 @@ def basic(text: str) -> str:
 
 CASES = [
     # e.1: where the API key goes
-    Case("GitLab: PRIVATE-TOKEN", {"auth": {"type": "apikey", "apiKeyName": "PRIVATE-TOKEN"}}, {"apiKey": "k"},
+    Case("a4_18_22 e1_2 GitLab: PRIVATE-TOKEN", {"auth": {"type": "apikey", "apiKeyName": "PRIVATE-TOKEN"}}, {"apiKey": "k"},
          [("GET", "/v1/me", {"private-token": "k"}, b"")]),
-    Case("Linear: the key alone in Authorization", {"auth": {"type": "apikey"}}, {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "k"}, b"")]),
-    Case("PagerDuty: Token token=", {"auth": {"type": "apikey", "apiKeyPreamble": "Token token="}}, {"apiKey": "k"},
+    Case("e1_3 Linear: the key alone in Authorization", {"auth": {"type": "apikey"}}, {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "k"}, b"")]),
+    Case("a4_19 e1_6 PagerDuty: Token token=", {"auth": {"type": "apikey", "apiKeyPreamble": "Token token="}}, {"apiKey": "k"},
          [("GET", "/v1/me", {"authorization": "Token token=k"}, b"")]),
-    Case("Last.fm: key in the query", {"auth": {"type": "apikey", "apiKeyName": "api_key", "apiKeyLocation": "query"}}, {"apiKey": "a&b"},
+    Case("a4_21_22 e1_9 Last.fm: key in the query", {"auth": {"type": "apikey", "apiKeyName": "api_key", "apiKeyLocation": "query"}}, {"apiKey": "a&b"},
          [("GET", "/v1/me?api_key=a%26b", {}, b"")]),
-    Case("Pushbullet-like: key in the JSON body", {"auth": {"type": "apikey", "apiKeyName": "api_key", "apiKeyLocation": "body"}}, {"apiKey": "k"},
+    Case("e1_10 Pushbullet-like: key in the JSON body", {"auth": {"type": "apikey", "apiKeyName": "api_key", "apiKeyLocation": "body"}}, {"apiKey": "k"},
          [("POST", "/v1/me", {"content-type": "application/json"}, {"a": 1, "api_key": "k"})], method="POST", body=b'{"a": 1}'),
-    Case("Datadog: two keys", key(("header", "DD-API-KEY", "{{credentials.apiKey}}"), ("header", "DD-APPLICATION-KEY", "{{credentials.appKey}}")),
+    Case("e1_11 Datadog: two keys", key(("header", "DD-API-KEY", "{{credentials.apiKey}}"), ("header", "DD-APPLICATION-KEY", "{{credentials.appKey}}")),
          {"apiKey": "one", "appKey": "two"}, [("GET", "/v1/me", {"dd-api-key": "one", "dd-application-key": "two"}, b"")]),
-    Case("Redtail: Base64 of key and token", key(("header", "Authorization", 'Userkeyauth {{base64(credentials.apiKey, ":", settings.token)}}')),
+    Case("e1_12 Redtail: Base64 of key and token", key(("header", "Authorization", 'Userkeyauth {{base64(credentials.apiKey, ":", settings.token)}}')),
          {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "Userkeyauth " + base64.b64encode(b"k:t").decode()}, b"")], settings={"token": "t"}),
     Case("Telegram: key in the path", {"apiBaseUri": "{host}/bot{{credentials.apiKey}}", "auth": {"type": "apikey", "apiKeyLocation": "url"}},
          {"apiKey": "1:k"}, [("GET", "/bot1:k/v1/me", {"authorization": None}, b"")]),
-    Case("Session cookie", {"auth": {"type": "apikey", "apiKeyName": "sid", "apiKeyLocation": "cookie"}}, {"apiKey": "k"},
+    Case("e1_13 JupyterHub: key in a cookie", {"auth": {"type": "apikey", "apiKeyName": "sid", "apiKeyLocation": "cookie"}}, {"apiKey": "k"},
          [("GET", "/v1/me", {"cookie": "sid=k"}, b"")]),
     Case("Zendesk: user/token", {"auth": {"type": "basic", "usernameTemplate": "{{credentials.username}}/token"}}, {"username": "u@x", "password": "p"},
          [("GET", "/v1/me", {"authorization": basic("u@x/token:p")}, b"")]),
@@ -91,80 +91,80 @@ CASES = [
     Case("Duo: signature over the request",
          key(("header", "X-Sig", '{{hmacSha1Hex(credentials.secret, request.method, "\\n", request.path, "\\n", request.query)}}')), {"secret": "s"},
          [("GET", "/v1/me?b=1", {"x-sig": "47ed2d7dfc1e7adfcf815366e1230d344bc5e2ab"}, b"")], path="/v1/me?b=1"),
-    Case("Integration-wide headers and query with settings",
+    Case("a4_20 Integration-wide headers and query with settings",
          {"auth": {"type": "none"}, "headers": {"X-Region": "{{settings.region}}"}, "query": {"account": "{{settings.account || \"main\"}}"}},
          {}, [("GET", "/v1/me?account=main", {"x-region": "eu"}, b"")], settings={"region": "eu"}),
     # e.4: the token request
-    Case("Client ID and secret in the body only (Gong refuses both places)", oauth(), CLIENT,
+    Case("a4_30 e4_4 Gong: client ID and secret in the body only", oauth(), CLIENT,
          [("POST", "/token", {"authorization": None, "content-type": FORM}, "grant_type=client_credentials&client_id=id&client_secret=sec"),
           ("GET", "/v1/me", {"authorization": "Bearer T"}, b"")], answers={"/token": OK}),
-    Case("Client authentication Basic, both parts form-encoded (RFC 6749)", oauth(clientAuthentication="basic"), {"clientId": "a:b", "clientSecret": "c d"},
+    Case("a4_30 e4_3 Xero: client authentication Basic, both parts form-encoded (RFC 6749)", oauth(clientAuthentication="basic"), {"clientId": "a:b", "clientSecret": "c d"},
          [("POST", "/token", {"authorization": basic("a%3Ab:c+d")}, "grant_type=client_credentials"), ("GET", "/v1/me", {}, b"")], answers={"/token": OK}),
-    Case("JSON body", oauth(tokenRequestContentType="application/json", tokenParams={"audience": "https://{{settings.tenant}}.x"}), CLIENT,
+    Case("a4_27 e4_1 Auth0: JSON body", oauth(tokenRequestContentType="application/json", tokenParams={"audience": "https://{{settings.tenant}}.x"}), CLIENT,
          [("POST", "/token", {"content-type": "application/json"},
            {"grant_type": "client_credentials", "client_id": "id", "client_secret": "sec", "audience": "https://acme.x"}),
           ("GET", "/v1/me", {}, b"")], settings={"tenant": "acme"}, answers={"/token": OK}),
-    Case("DocuWare: GET", oauth(tokenRequestMethod="GET"), CLIENT,
+    Case("a4_28 e4_2 DocuWare: GET", oauth(tokenRequestMethod="GET"), CLIENT,
          [("GET", "/token?grant_type=client_credentials&client_id=id&client_secret=sec", {}, b""), ("GET", "/v1/me", {}, b"")], answers={"/token": OK}),
-    Case("Parameters in the query of a POST", oauth(tokenRequestContentType="query"), CLIENT,
+    Case("e4_1 Gong: parameters in the query of a POST", oauth(tokenRequestContentType="query"), CLIENT,
          [("POST", "/token?grant_type=client_credentials&client_id=id&client_secret=sec", {"content-length": "0"}, b""), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}),
-    Case("TikTok: renamed parameters", oauth(paramNames={"client_id": "client_key", "client_secret": "app_secret"}), CLIENT,
+    Case("e4_6 TikTok: renamed parameters", oauth(paramNames={"client_id": "client_key", "client_secret": "app_secret"}), CLIENT,
          [("POST", "/token", {}, "grant_type=client_credentials&client_key=id&app_secret=sec"), ("GET", "/v1/me", {}, b"")], answers={"/token": OK}),
     Case("A parameter taken out", oauth(tokenParams={"grant_type": ""}), CLIENT,
          [("POST", "/token", {}, "client_id=id&client_secret=sec"), ("GET", "/v1/me", {}, b"")], answers={"/token": OK}),
     Case("Strava: scopes by comma", oauth(scope="read write", scopeSeparator=","), CLIENT,
          [("POST", "/token", {}, "grant_type=client_credentials&scope=read%2Cwrite&client_id=id&client_secret=sec"), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}),
-    Case("GitHub: Accept decides the format", oauth(tokenHeaders={"Accept": "application/vnd.x+json"}), CLIENT,
+    Case("e4_13 GitHub: Accept decides the format", oauth(tokenHeaders={"Accept": "application/vnd.x+json"}), CLIENT,
          [("POST", "/token", {"accept": "application/vnd.x+json"}, "grant_type=client_credentials&client_id=id&client_secret=sec"), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}),
-    Case("SAP: resource owner password", oauth(grantType="password"), {**CLIENT, "username": "u", "password": "p"},
+    Case("e4_8 SAP: resource owner password", oauth(grantType="password"), {**CLIENT, "username": "u", "password": "p"},
          [("POST", "/token", {}, "grant_type=password&username=u&password=p&client_id=id&client_secret=sec"), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}),
-    Case("No grant type: only what is configured", oauth(grantType="none", tokenParams={"key": "{{credentials.appKey}}"}), {"appKey": "k"},
+    Case("a4_23 No grant type: only what is configured", oauth(grantType="none", tokenParams={"key": "{{credentials.appKey}}"}), {"appKey": "k"},
          [("POST", "/token", {}, "key=k"), ("GET", "/v1/me", {}, b"")], answers={"/token": OK}),
-    Case("Sentry: 201 instead of 200", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T"}, b"")],
+    Case("e4_12 Sentry: 201 instead of 200", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T"}, b"")],
          answers={"/token": (201, OK)}),
     # e.5: the token answer
-    Case("Slack: token at a nested path", oauth(tokenKey="authed_user.access_token"), CLIENT,
+    Case("a4_26 e5_1 Slack: token at a nested path", oauth(tokenKey="authed_user.access_token"), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer N"}, b"")],
          answers={"/token": {"ok": True, "authed_user": {"access_token": "N"}}}),
-    Case("Facebook of old: a form with status 200", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer F"}, b"")],
+    Case("e5_5 Facebook of old: a form with status 200", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer F"}, b"")],
          answers={"/token": (200, b"access_token=F&expires=5183999", "text/plain")}),
     Case("The token as plain text", oauth(tokenKey="$"), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer plain-token"}, b"")],
          answers={"/token": (200, b"plain-token\n", "text/plain")}),
-    Case("eBay: a token type that is not to be used", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T"}, b"")],
+    Case("e5_3 EBay: a token type that is not to be used", oauth(), CLIENT, [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T"}, b"")],
          answers={"/token": {**OK, "token_type": "Application Access Token"}}),
-    Case("A token type that is to be used", oauth(tokenTypeKey="token_type"), CLIENT,
+    Case("a4_24 A token type that is to be used", oauth(tokenTypeKey="token_type"), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "MAC T"}, b"")], answers={"/token": {**OK, "token_type": "MAC"}}),
-    Case("Salesforce: the base URL comes with the token",
+    Case("e5_14 Salesforce: the base URL comes with the token",
          {**oauth(tokenSettings={"instance_url": "instance_url"}), "apiBaseUri": "{{settings.instance_url}}/services"}, CLIENT,
          [("POST", "/token", {}, None), ("GET", "/services/v1/me", {"authorization": "Bearer T"}, b"")],
          answers={"/token": {**OK, "instance_url": "{host}"}}),
     # e.6: refresh
-    Case("Figma: a refresh URL of its own", oauth(grantType="authorization_code", refreshUri="{host}/refresh"), CLIENT,
+    Case("a5_46 e6_1 Figma: a refresh URL of its own", oauth(grantType="authorization_code", refreshUri="{host}/refresh"), CLIENT,
          [("POST", "/refresh", {}, "grant_type=refresh_token&refresh_token=R&client_id=id&client_secret=sec"), ("GET", "/v1/me", {}, b"")],
          answers={"/refresh": OK}, held=Held("", refresh="R")),
-    Case("Client authentication differs for refresh", oauth(grantType="authorization_code", refreshClientAuthentication="basic"), CLIENT,
+    Case("e4_3 Apple: client authentication differs for refresh", oauth(grantType="authorization_code", refreshClientAuthentication="basic"), CLIENT,
          [("POST", "/token", {"authorization": basic("id:sec")}, "grant_type=refresh_token&refresh_token=R"), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}, held=Held("", refresh="R")),
-    Case("No client on refresh, the scope again (Microsoft Ads)",
+    Case("a4_31 e6_2 Microsoft Ads: no client on refresh, the scope again",
          oauth(grantType="authorization_code", includeClientConfigOnRefresh=False, refreshParams={"scope": "offline"}), CLIENT,
          [("POST", "/token", {}, "grant_type=refresh_token&refresh_token=R&scope=offline"), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}, held=Held("", refresh="R")),
-    Case("The old token in Authorization on refresh", oauth(grantType="authorization_code", refreshHeaders={"Authorization": "Bearer {{credentials.accessToken}}"}),
+    Case("e6_5 Bing: the old token in Authorization on refresh", oauth(grantType="authorization_code", refreshHeaders={"Authorization": "Bearer {{credentials.accessToken}}"}),
          CLIENT, [("POST", "/token", {"authorization": "Bearer OLD"}, None), ("GET", "/v1/me", {}, b"")],
          answers={"/token": OK}, held=Held("OLD", refresh="R", expires_at=datetime(2020, 1, 1, tzinfo=UTC))),
-    Case("Redirect URI on refresh", oauth(grantType="authorization_code", includeRedirectUriOnRefresh=True), CLIENT,
+    Case("a4_32 Redirect URI on refresh", oauth(grantType="authorization_code", includeRedirectUriOnRefresh=True), CLIENT,
          [("POST", "/token", {}, "grant_type=refresh_token&refresh_token=R&redirect_uri=http%3A%2F%2Flocalhost%3A8000%2Foauth2%2Fcallback&client_id=id&client_secret=sec"),
           ("GET", "/v1/me", {}, b"")], answers={"/token": OK}, held=Held("", refresh="R")),
     # e.7: attaching the token
-    Case("Shopify: X-Shopify-Access-Token", oauth(tokenName="X-Shopify-Access-Token", accessTokenScheme=""), CLIENT,
+    Case("e7_2 Shopify: X-Shopify-Access-Token", oauth(tokenName="X-Shopify-Access-Token", accessTokenScheme=""), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {"x-shopify-access-token": "T", "authorization": None}, b"")], answers={"/token": OK}),
-    Case("Instagram: token in the query", oauth(tokenLocation="query", tokenName="access_token"), CLIENT,
+    Case("e7_3 Instagram: token in the query", oauth(tokenLocation="query", tokenName="access_token"), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me?access_token=T", {"authorization": None}, b"")], answers={"/token": OK}),
-    Case("Authorization without a scheme", oauth(accessTokenScheme=""), CLIENT,
+    Case("e7_1 Linear: the token alone in Authorization", oauth(accessTokenScheme=""), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "T"}, b"")], answers={"/token": OK}),
     Case("A token and a client ID in headers of their own",
          oauth(placements=[{"name": "Authorization", "value": "Zoho-oauthtoken {{token}}"}, {"name": "Client-Id", "value": "{{credentials.clientId}}"}]), CLIENT,
@@ -176,13 +176,13 @@ CASES = [
          {"username": "u", "password": "p"},
          [("POST", "/login", {"content-type": "application/json"}, {"user": "u", "pass": "p"}), ("GET", "/v1/me", {"authorization": "Bearer L"}, b"")],
          answers={"/login": {"data": {"token": "L"}}}),
-    Case("SAP Business One: the session in cookies",
+    Case("e4_11 SAP Business One: the session in cookies",
          {"auth": {"type": "login", "tokenKey": "", "keepCookies": True, "placements": [{"name": "Accept", "value": "application/json"}],
                    "steps": [{"url": "{host}/login", "params": {"CompanyDB": "{{settings.db}}"}}]}},
          {"username": "u", "password": "p"},
          [("POST", "/login", {}, {"CompanyDB": "DB1"}), ("GET", "/v1/me", {"cookie": "B1SESSION=S; ROUTEID=.node1", "authorization": None}, b"")],
          settings={"db": "DB1"}, answers={"/login": (200, b"{}", "application/json", [("Set-Cookie", "B1SESSION=S; HttpOnly"), ("Set-Cookie", "ROUTEID=.node1; path=/")])}),
-    Case("Veeva: a second call with the token of the first",
+    Case("e4_10 Veeva: a second call with the token of the first",
          {"auth": {"type": "login", "tokenKey": "sessionId", "accessTokenScheme": "", "steps": [
              {"url": "{host}/one", "bodyFormat": "form", "params": {"u": "{{credentials.username}}", "p": "{{credentials.password}}"}},
              {"url": "{host}/two", "headers": {"Authorization": "Bearer {{steps.1.access_token}}"}, "params": {}}]}},
@@ -196,13 +196,13 @@ CASES = [
          [("POST", "/signin", {}, {"credentials": {"name": "u", "site": {"contentUrl": ""}}}), ("GET", "/v1/me", {"x-tableau-auth": "H"}, b"")],
          answers={"/signin": (200, b"{}", "application/json", [("X-Token", "H")])}),
     # rejection at run time
-    Case("401: renewed once, repeated once", oauth(), CLIENT,
+    Case("a5_48 401: renewed once, repeated once", oauth(), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {}, b""), ("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T2"}, b"")],
          answers={"/token": [OK, {**OK, "access_token": "T2"}], "/v1/me": [(401, {}), (200, {})]}),
-    Case("Marketo: rejected in a 200", oauth(rejected={"path": "$.errors[0].code", "values": ["602"]}), CLIENT,
+    Case("e6_13 Marketo: rejected in a 200", oauth(rejected={"path": "$.errors[0].code", "values": ["602"]}), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {}, b""), ("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T2"}, b"")],
          answers={"/token": [OK, {**OK, "access_token": "T2"}], "/v1/me": [{"errors": [{"code": "602"}]}, {}]}),
-    Case("HaloPSA: rejected with 400", oauth(rejected={"statuses": [400, 401]}), CLIENT,
+    Case("e6_13 HaloPSA: rejected with 400", oauth(rejected={"statuses": [400, 401]}), CLIENT,
          [("POST", "/token", {}, None), ("GET", "/v1/me", {}, b""), ("POST", "/token", {}, None), ("GET", "/v1/me", {"authorization": "Bearer T2"}, b"")],
          answers={"/token": [OK, {**OK, "access_token": "T2"}], "/v1/me": [(400, {}), {}]}),
 ]  # fmt: skip
@@ -268,7 +268,7 @@ def signed(assertion: str, audience: str) -> dict[str, Any]:
     return jwt.decode(assertion, KEY.public_key(), algorithms=["RS256"], audience=audience)
 
 
-def test_okta_client_signs_an_assertion_instead_of_sending_a_secret() -> None:
+def test_e4_3_okta_client_signs_an_assertion_instead_of_sending_a_secret() -> None:
     vendor = Vendor({"/token": OK})
     with serving(vendor) as served:
         definition = Definition.model_validate(
@@ -289,7 +289,7 @@ def test_okta_client_signs_an_assertion_instead_of_sending_a_secret() -> None:
     assert (claims["iss"], claims["sub"], claims["exp"] - claims["iat"]) == ("id", "id", 300)
 
 
-def test_google_service_account_asks_with_a_signed_grant() -> None:
+def test_e4_8_google_service_account_asks_with_a_signed_grant() -> None:
     vendor = Vendor({"/token": OK})
     assertion = {
         "claims": {"iss": "{{settings.email}}", "scope": "a b", "aud": "{host}/token"},
@@ -309,7 +309,7 @@ def test_google_service_account_asks_with_a_signed_grant() -> None:
     assert jwt.get_unverified_header(sent["assertion"])["kid"] == "7"
 
 
-def test_ghost_takes_a_token_that_is_signed_here() -> None:
+def test_a4_35_ghost_takes_a_token_that_is_signed_here() -> None:
     auth = {
         "type": "jwt",
         "accessTokenScheme": "Ghost",
@@ -333,7 +333,7 @@ def test_ghost_takes_a_token_that_is_signed_here() -> None:
     assert jwt.decode(token, secret, algorithms=["HS256"], audience="/admin/")["aud"] == "/admin/"
 
 
-def test_digest_answers_the_challenge_and_never_sends_the_password() -> None:
+def test_a4_35_digest_answers_the_challenge_and_never_sends_the_password() -> None:
     def answer(handler: Handler) -> None:
         if handler.headers.get("Authorization", "").startswith("Digest "):
             handler.reply(200, b"{}", Content_Type="application/json")

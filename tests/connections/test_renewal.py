@@ -86,7 +86,7 @@ def result(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     return json.loads(output)
 
 
-def test_fifty_workers_make_one_request_a_generation(issuer: Issuer, connect: Any) -> None:
+def test_e6_7_8_notion_and_others_fifty_workers_make_one_request_a_generation(issuer: Issuer, connect: Any) -> None:
     issuer.lifetime, issuer.delay = 6.0, (0.1, 1.0)  # long enough for fifty threads on a busy machine
     [connection] = connect()
     results = [result(process) for process in processes(5, seconds=18, threads=10, rows=[connection])]
@@ -221,14 +221,14 @@ def test_old_refresh_token_stays_when_the_answer_brings_none() -> None:
         ({"tokenRefreshStrategy": "Custom Interval", "customRefreshInterval": 300}, Token("t", None, refresh="r"), 300, None),
     ],
 )
-def test_instant_of_renewal(settings: dict[str, Any], token: Token, due: float | None, ends: float | None) -> None:
+def test_a5_43_instant_of_renewal(settings: dict[str, Any], token: Token, due: float | None, ends: float | None) -> None:
     now = timezone.now()
     held = token_rows.as_held(OAuth2Auth.model_validate(settings), token, now=now)
     assert held.due_at == (now + timedelta(seconds=due) if due is not None else None)
     assert held.expires_at == (now + timedelta(seconds=ends) if ends is not None else None)
 
 
-def test_due_tokens_are_renewed_in_one_batch(issuer: Issuer, connect: Any) -> None:
+def test_a5_48_due_tokens_are_renewed_in_one_batch(issuer: Issuer, connect: Any) -> None:
     issuer.lifetime = 3600
     rows = connect(30)
     assert [call(row) for row in rows] == [200] * 30

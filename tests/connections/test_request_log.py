@@ -144,7 +144,7 @@ def test_call_without_an_answer_says_why(make_integration: MakeIntegration, make
     assert (row.status, row.cause, row.error.startswith("The host name no-such-host.invalid cannot be resolved.")) == (None, "dns", True)
 
 
-def test_row_108_bodies_are_kept_to_the_first_kilobytes_and_whole_until_the_time_that_is_set(
+def test_a11_108_bodies_are_kept_to_the_first_kilobytes_and_whole_until_the_time_that_is_set(
     connection: Connection, server: Served, cast: Cast
 ) -> None:
     api, now = Api(cast.carol), timezone.now()

@@ -81,7 +81,7 @@ def ran(make_integration: MakeIntegration, make_connection: MakeConnection, caro
         (None, "/v1", 500, False),
     ],
 )
-def test_row_101_test_needs_no_path_is_a_get_and_expects_200(
+def test_a10_101_test_needs_no_path_is_a_get_and_expects_200(
     ping: Any, path: str, status: int, ok: bool, make_integration: MakeIntegration, make_connection: MakeConnection
 ) -> None:
     with serving(says(status=status)) as server:
@@ -93,7 +93,7 @@ def test_row_101_test_needs_no_path_is_a_get_and_expects_200(
 # --- a.11 --------------------------------------------------------------------------------------------------------------
 
 
-def test_row_102_mode_is_cloud_or_on_premise_and_on_premise_needs_an_agent(make_integration: MakeIntegration, cast: Cast) -> None:
+def test_a11_102_mode_is_cloud_or_on_premise_and_on_premise_needs_an_agent(make_integration: MakeIntegration, cast: Cast) -> None:
     integration = make_integration(base_uri="https://api.example.com")
     api = Api(cast.carol)
     values = {"integration": str(integration.pk), "name": "Main"}
@@ -102,7 +102,7 @@ def test_row_102_mode_is_cloud_or_on_premise_and_on_premise_needs_an_agent(make_
     assert api("POST", "connections", {**values, "mode": "cloud"}, expect=201)["mode"] == "cloud"
 
 
-def test_row_103_base_uri_is_required_and_every_call_begins_with_it(ran: Ran, cast: Cast) -> None:
+def test_a11_103_base_uri_is_required_and_every_call_begins_with_it(ran: Ran, cast: Cast) -> None:
     made = Api(cast.bob)("POST", "integrations", {"name": "Without", "type": "custom", "authType": "none"}, expect=201)
     Api(cast.bob)("POST", f"integrations/{made['id']}/actions", {"name": "List", "path": "/x"}, expect=201)
     refused = Api(cast.bob)("POST", f"integrations/{made['id']}/finalize", expect=422)
@@ -140,7 +140,7 @@ def fields_of(seen: Any) -> dict[str, str]:
         ("plaintext", "a 1", "text/plain", lambda seen: dict([seen.body.decode().split()])),
     ],
 )
-def test_row_104_requests_are_sent_in_the_media_type_of_the_integration(
+def test_a11_104_requests_are_sent_in_the_media_type_of_the_integration(
     ran: Ran, kind: str, body: Any, content_type: str, read: Callable[[Any], Any]
 ) -> None:
     with serving(says([])) as server:
@@ -161,7 +161,7 @@ def test_row_104_requests_are_sent_in_the_media_type_of_the_integration(
     ],
 )
 @pytest.mark.parametrize("by", ["content type", "setting"])
-def test_row_104_answers_are_read_by_their_content_type_or_as_the_integration_says(
+def test_a11_104_answers_are_read_by_their_content_type_or_as_the_integration_says(
     ran: Ran, kind: str, content: bytes, results_key: str, by: str
 ) -> None:
     types = {"json": "application/json", "xml": "application/xml", "csv": "text/csv", "ndjson": "application/x-ndjson",
@@ -177,14 +177,14 @@ def test_row_104_answers_are_read_by_their_content_type_or_as_the_integration_sa
     ("kind", "content"),
     [("json", b'{"e": {"m": "No stock"}}'), ("xml", b"<e><m>No stock</m></e>"), ("plaintext", b"No stock")],
 )
-def test_row_104_errors_have_a_media_type_apart_from_that_of_successes(ran: Ran, kind: str, content: bytes) -> None:
+def test_a11_104_errors_have_a_media_type_apart_from_that_of_successes(ran: Ran, kind: str, content: bytes) -> None:
     rule = {"statuses": ["409"], **({"messagePath": "e.m"} if kind != "plaintext" else {"message": "{{response}}"})}
     with serving(says(content, status=409, kind="application/octet-stream")) as server:
         run = ran(server, mediaTypes={"success": "csv", "error": kind}, errors=[rule])
     assert (run.verdict, run.message) == ("failed", "No stock")
 
 
-def test_row_107_level_halves_when_there_were_too_many_and_recovers_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a11_107_level_halves_when_there_were_too_many_and_recovers_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
     monkeypatch.setattr("connections.rates.time.time", lambda: now)
     name = str(time.time_ns())
@@ -205,7 +205,7 @@ def test_row_107_level_halves_when_there_were_too_many_and_recovers_step_by_step
     assert one.now() == 1
 
 
-def test_row_107_run_slows_down_when_the_vendor_says_too_many_and_the_next_one_begins_at_that_level(
+def test_a11_107_run_slows_down_when_the_vendor_says_too_many_and_the_next_one_begins_at_that_level(
     make_integration: MakeIntegration, cast: Cast
 ) -> None:
     limited: list[int] = []
@@ -234,7 +234,7 @@ def test_row_107_run_slows_down_when_the_vendor_says_too_many_and_the_next_one_b
 
 
 @pytest.mark.parametrize(("value", "code"), [("25", 200), (1, 200), (50, 200), ("", 200), (0, 422), (51, 422), ("many", 422)])
-def test_row_107_target_is_from_1_to_50(
+def test_a11_107_target_is_from_1_to_50(
     make_integration: MakeIntegration, make_connection: MakeConnection, cast: Cast, value: Any, code: int
 ) -> None:
     connection = make_connection(make_integration())
@@ -255,7 +255,7 @@ SHARED = {
 FIELDS = [{"name": "host", "label": "Host", "required": True}]
 
 
-def test_row_109_urls_lie_in_the_valid_domain_names(cast: Cast) -> None:
+def test_a11_109_urls_lie_in_the_valid_domain_names(cast: Cast) -> None:
     api = Api(cast.bob)
 
     def made(**auth: Any) -> Any:
@@ -286,7 +286,7 @@ def test_row_109_urls_lie_in_the_valid_domain_names(cast: Cast) -> None:
     assert made(validDomainNames=["https://example.com/x"]).status_code == 422
 
 
-def test_row_109_connections_share_the_owners_client_and_choose_servers_of_these_domains_only(
+def test_a11_109_connections_share_the_owners_client_and_choose_servers_of_these_domains_only(
     make_integration: MakeIntegration, cast: Cast, settings: Any
 ) -> None:
     def token(to: Handler) -> None:
@@ -315,7 +315,7 @@ def test_row_109_connections_share_the_owners_client_and_choose_servers_of_these
     )  # fmt: skip
 
 
-def test_row_109_without_domains_the_owners_client_is_not_lent_to_servers_that_connections_choose(
+def test_a11_109_without_domains_the_owners_client_is_not_lent_to_servers_that_connections_choose(
     make_integration: MakeIntegration, cast: Cast
 ) -> None:
     auth = {**SHARED, "validDomainNames": []}
@@ -358,7 +358,7 @@ class Limited:
         ({"retryAfterHeaders": ["X-Wait"], "statuses": ["499"]}, Limited(499, X_Wait="1")),
     ],
 )
-def test_row_113_limit_is_told_by_the_name_of_a_header_or_by_an_expression(ran: Ran, limit: dict[str, Any], vendor: Limited) -> None:
+def test_a12_113_limit_is_told_by_the_name_of_a_header_or_by_an_expression(ran: Ran, limit: dict[str, Any], vendor: Limited) -> None:
     with serving(vendor) as server:
         began = time.monotonic()
         run = ran(server, rateLimit=limit)
@@ -382,7 +382,7 @@ def test_row_113_limit_is_told_by_the_name_of_a_header_or_by_an_expression(ran: 
         ),
     ],
 )
-def test_row_114_limit_has_a_status_a_fail_path_with_values_and_a_retry_header_of_its_own(
+def test_a12_114_limit_has_a_status_a_fail_path_with_values_and_a_retry_header_of_its_own(
     ran: Ran, rule: dict[str, Any], vendor: Limited
 ) -> None:
     with serving(vendor) as server:
@@ -391,13 +391,13 @@ def test_row_114_limit_has_a_status_a_fail_path_with_values_and_a_retry_header_o
     assert (run.verdict, len(server.seen), time.monotonic() - began >= 1) == ("complete", 2, True), run.message
 
 
-def test_row_114_fail_values_are_compared_exactly(ran: Ran) -> None:
+def test_a12_114_fail_values_are_compared_exactly(ran: Ran) -> None:
     errors = [{"path": "error.code", "values": ["TOO_FAST"], "outcome": "rate_limited"}]
     with serving(Limited(200, {"error": {"code": "too_fast"}})) as server:
         assert (ran(server, errors=errors).verdict, len(server.seen)) == ("complete", 1)
 
 
-def test_row_114_limit_of_requests_a_minute_holds_for_the_connection(ran: Ran) -> None:
+def test_a12_114_limit_of_requests_a_minute_holds_for_the_connection(ran: Ran) -> None:
     with serving(says([])) as server:
         ran(server, limits={"requestsPerMinute": "60", "concurrency": "1"})
         connection = Connection.objects.get(integration=ran.integration)
@@ -417,7 +417,7 @@ def test_row_114_limit_of_requests_a_minute_holds_for_the_connection(ran: Ran) -
         ({}, {"errorExpression": "{{response.failure}}"}, {"failure": "No such customer"}, "failed"),
     ],
 )
-def test_row_115_error_expression_makes_a_failure_of_a_2xx_also_for_one_action(
+def test_a12_115_error_expression_makes_a_failure_of_a_2xx_also_for_one_action(
     ran: Ran, parts: dict[str, Any], action: dict[str, Any], body: Any, verdict: str
 ) -> None:
     with serving(says(body)) as server:
@@ -438,7 +438,7 @@ def test_row_115_error_expression_makes_a_failure_of_a_2xx_also_for_one_action(
         ({"statuses": [401]}, [{"path": "error", "values": ["expired"], "outcome": "refresh_token"}], says({"error": "expired"})),
     ],
 )
-def test_row_116_rejected_credentials_are_renewed_once_and_the_call_is_made_again(
+def test_a12_116_rejected_credentials_are_renewed_once_and_the_call_is_made_again(
     ran: Ran, rejected: dict[str, Any], errors: list[Any], refusal: Callable[[Handler], None]
 ) -> None:
     issued: list[str] = []
@@ -463,7 +463,7 @@ def test_row_116_rejected_credentials_are_renewed_once_and_the_call_is_made_agai
 
 
 @pytest.mark.parametrize(("skip", "followed"), [(False, KEY), (True, None)])
-def test_row_116_credentials_follow_a_redirect_within_the_server_unless_the_integration_says_no(
+def test_a12_116_credentials_follow_a_redirect_within_the_server_unless_the_integration_says_no(
     ran: Ran, skip: bool, followed: Any
 ) -> None:
     def answer(to: Handler) -> None:
@@ -477,7 +477,7 @@ def test_row_116_credentials_follow_a_redirect_within_the_server_unless_the_inte
     assert (run.verdict, [seen.headers.get("x-api-key") for seen in server.seen]) == ("complete", [KEY, followed])
 
 
-def test_row_116_setting_of_redirects_is_part_of_the_api(cast: Cast, make_integration: MakeIntegration) -> None:
+def test_a12_116_setting_of_redirects_is_part_of_the_api(cast: Cast, make_integration: MakeIntegration) -> None:
     draft: Integration = make_integration(status="draft")
     api = Api(cast.bob)
     assert api("GET", f"integrations/{draft.pk}")["skipFollowAuthorizationHeader"] is False

@@ -25,7 +25,7 @@ def upstream() -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("key", ["id", "slug"])
-def test_row_110_headers_are_expanded_for_each_caller_and_row_111_request_passes_by_id_or_slug(
+def test_a12_110_111_headers_are_expanded_for_each_caller_and_the_request_passes_by_id_or_slug(
     key: str, cast: Cast, upstream: Served, make_connection: MakeConnection
 ) -> None:
     headers = {"X-Username": "${user.username}", "X-Name": "${user.displayName}", "X-User-Email": "${user.email}", "X-Custom-Region": "${user.region}",

@@ -71,7 +71,7 @@ def test_state_of_the_token_is_shown_and_the_token_is_not(api: Api, connection: 
     assert vendor.agree.grants[0].access not in str(after)
 
 
-def test_token_is_renewed_cleared_and_its_events_are_listed(api: Api, connection: Connection, vendor: VendorServer) -> None:
+def test_a5_48_token_is_renewed_cleared_and_its_events_are_listed(api: Api, connection: Connection, vendor: VendorServer) -> None:
     first = held(agreed(api, connection))
     api("POST", f"connections/{connection.pk}/renew")
     second = held(connection)
@@ -127,7 +127,9 @@ def test_connect_leads_to_the_vendor_and_makes_the_connection(
     assert called(Connection.objects.get()) == 200
 
 
-def test_connect_takes_a_code_of_ones_own_redirect(api: Api, integration: Integration, vendor: VendorServer) -> None:
+def test_e2_11_e3_4_sentry_installs_from_its_own_side_and_a_program_hands_the_code_in(
+    api: Api, integration: Integration, vendor: VendorServer
+) -> None:
     vendor.agree.demand_pkce = False
     own = "https://app.example.com/back"
     code = decide(f"{vendor.url}/agree/authorize?client_id=agree-client&redirect_uri={own}&state=s")["code"]

@@ -40,6 +40,7 @@ CREDENTIAL = {
     "placeholder": "sk_…",
     "help": "Under Settings.",
     "format": "",
+    "transform": "lowercase",
     "multiline": True,
     "hidden": False,
     "options": [],

@@ -225,7 +225,7 @@ def test_a13_120_post_takes_every_field_and_gives_201_with_the_location(api: Api
     assert made["auth"]["grantType"] == "authorization_code"
 
 
-def test_a13_120_post_takes_the_fields_of_a_key_in_any_case(api: Api) -> None:
+def test_a4_36_a13_120_post_takes_the_fields_of_a_key_in_any_case(api: Api) -> None:
     made = api(
         "POST", "integrations", {**BY_KEY, "apiKeyLocation": "query", "apiKeyName": "key", "scope": "", "basicTokenAuth": False}, expect=201
     )
@@ -262,12 +262,12 @@ def test_a13_121_put_without_a_mode_keeps_it(api: Api) -> None:
     ]  # fmt: skip
 
 
-def test_a13_120_auth_type_is_oauth2_unless_the_fields_say_otherwise(api: Api) -> None:
+def test_a4_36_a13_120_auth_type_is_oauth2_unless_the_fields_say_otherwise(api: Api) -> None:
     assert api("POST", "integrations", {"name": "A", "type": "custom"}, expect=201)["authType"] == "oauth2"
     assert api("POST", "integrations", {"name": "B", "type": "custom", "apiKey": "k"}, expect=201)["authType"] == "apikey"
 
 
-def test_a13_120_secrets_go_in_and_never_out(api: Api) -> None:
+def test_a4_41_a13_120_secrets_go_in_and_never_out(api: Api) -> None:
     for body in (OAUTH, BY_KEY):
         made = api("POST", "integrations", body, expect=201)
         answers = [made, api("GET", f"integrations/{made['id']}"), api("GET", "integrations"), api("GET", "integrations-list")]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from actions import runs
+from actions import mapping_options, runs
 from actions.models import Run
 from actions.schedules import services as schedules
 from actions.schedules.models import Schedule
@@ -70,7 +70,8 @@ def test_credentials_are_found_nowhere_whatever_the_vendor_answers(
         renewals.renew_batch([row.pk for row in rows])
         seen += list(called(cast, rows, token, mode))
         settle()
-        eventually(lambda: not Mapping.objects.filter(state=Mapping.State.REFRESHING).exists())
+        # What a cancelled run leaves behind is found by beat, which does not run here.
+        eventually(lambda: not mapping_options.recover() and not Mapping.objects.filter(state=Mapping.State.REFRESHING).exists())
         assert found([*seen, *kept_everywhere(), caplog.text.encode(), *said(caplog)], {**SECRETS, "token": token}) == {}, mode
     counts = {model.__name__: model.objects.count() for model in (Schedule, MappingOption, Share, KeptAnswer, LoggedRequest)}
     assert all(counts.values()), counts

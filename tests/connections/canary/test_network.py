@@ -164,7 +164,9 @@ def proxies(canary: Canary, carol: Caller, row: Connection, stack: ExitStack) ->
     for login, status, password in ((f"user:{right}", 200, wrong), ("", 502, right), (f"user:{right}", 200, right)):
         proxy = stack.enter_context(proxying(login=login, status=status))
         options = {"network": {"proxy": proxy.url.replace("//", "//user@")}}
-        canary.hear(carol.ask("PATCH", f"connections/{row.pk}", {"options": options, "networkSecrets": {"proxyPassword": password}}))
+        credentials = {"apiKey": canary.secrets["api key"]}
+        body = {"options": options, "networkSecrets": {"proxyPassword": password}, "credentials": credentials}
+        assert canary.hear(carol.ask("PATCH", f"connections/{row.pk}", body)).status_code == 200
         canary.seen.append(repr(trials.test(connection=Connection.objects.get(pk=row.pk))).encode())
     assert proxy.asked, "the last proxy was used"
 

@@ -122,7 +122,7 @@ def test_what_is_not_used_is_listed(api: Truto) -> None:
     }  # fmt: skip
 
 
-def test_definition_says_what_the_document_says(api: Truto) -> None:
+def test_a4_38_42_definition_says_what_the_document_says(api: Truto) -> None:
     definition = Integration.objects.get(pk=made(api, whole())["id"]).working.definition
     auth: Any = definition.auth
     assert (definition.api_base_uri, definition.headers["User-Agent"]) == ("https://api.example.com", "truto")
@@ -164,7 +164,7 @@ def test_small_document_asks_for_a_key(api: Truto) -> None:
     )
 
 
-def test_several_formats_are_choices(api: Truto) -> None:
+def test_a4_37_several_formats_are_choices(api: Truto) -> None:
     config = whole()
     config["credentials"]["api_key"] = SMALL["credentials"]["api_key"]
     body = made(api, config)
@@ -333,7 +333,7 @@ def test_names_without_a_value_are_left_out(connection: Connection, cast: Cast, 
     assert [name for seen in server.seen for name in ("search", "filter") if name in parse_qs(urlsplit(seen.path).query)] == []
 
 
-def test_bodies_are_filled_with_values_of_their_own_kind(connection: Connection, cast: Cast, server: Served) -> None:
+def test_a4_42_bodies_are_filled_with_values_of_their_own_kind(connection: Connection, cast: Cast, server: Served) -> None:
     items = [{"sku": "a", "count": 2}]
     assert run(connection, "orders_create", cast, user_id=7, items=items).verdict == "complete"
     assert json.loads(server.seen[-1].body) == {"user_id": 7, "items": items}
@@ -346,7 +346,9 @@ def test_error_expression_makes_a_failure_of_a_200(connection: Connection, cast:
     assert (failed.verdict, failed.message) == ("failed", "no such user")
 
 
-def test_one_method_may_have_an_authorization_of_its_own(api: Truto, server: Served, cast: Cast, make_connection: MakeConnection) -> None:
+def test_a4_40_one_method_may_have_an_authorization_of_its_own(
+    api: Truto, server: Served, cast: Cast, make_connection: MakeConnection
+) -> None:
     config = at(server.url)
     config["resources"] = {
         "open": {"list": {"method": "get", "path": "/open", "no_auth": True, "pagination": None}},
