@@ -340,6 +340,14 @@ SPECTACULAR_SETTINGS = {
         "TokenState": ["active", "expired"],
         "PrincipalType": ["user", "team", "organization"],
         "RunState": ["queued", "running", "waiting", "finished"],
+        "ConnectionMode": ["cloud", "on-premise"],
+        "IntegrationMode": ["per-user", "shared"],
+        "SharingPolicy": ["allow", "ask", "deny"],
+        "RequestSource": ["run", "test", "check", "proxy", "token", "trial", "other"],
+        "MappingSource": ["typed", "list", "action"],
+        "EventState": ["waiting", "done", "failed", "ignored"],
+        "EventVerdict": ["verified", "unchecked", "rejected"],
+        "DeliveryState": "connections.models.Delivery.State",
     },
 }
 # Whether a change to a definition, a connection or an organization has to name the ETag that it was made for (428 without).

@@ -126,6 +126,8 @@ class Operation(Part):
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> Operation:
+        if len({one.name.lower() for one in self.parameters}) == len(self.parameters):
+            return self
         places = [(one.place, one.name.lower() if one.place == "header" else one.name) for one in self.parameters]
         if len(set(places)) < len(places):
             twice = next(one for n, one in enumerate(self.parameters) if places[n] in places[:n])

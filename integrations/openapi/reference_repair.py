@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from integrations.openapi.findings import MAX_CHANGES, Change, Repair, Report, pointer, shortened
@@ -19,7 +19,8 @@ _MAX_NODES = 2_000_000  # of the document, when the places of references are loo
 Keys = tuple[Any, ...]  # that lead to a schema, the innermost first: ("name", ("properties", ()))
 
 
-class Held(NamedTuple):
+@dataclass(slots=True)
+class Held:
     """A schema that an action holds: the action's key, its place there, the schema, and what it was before its outermost object was copied."""
 
     action: str
@@ -57,7 +58,8 @@ class _Mend:
                 return f"What stands beside the reference {self.ref} counts for nothing before OpenAPI 3.1; it was kept all the same."
 
 
-class Mended(NamedTuple):
+@dataclass(slots=True)
+class Mended:
     """A schema that was made with a repair: the repair, the node of the document, the schema, and the keys that lead to it from the schema
     around it, the innermost first: `("name", ("properties", ()))`.
     """
@@ -68,7 +70,8 @@ class Mended(NamedTuple):
     trail: Keys
 
 
-class Inside(NamedTuple):
+@dataclass(slots=True)
+class Inside:
     """What was mended inside a schema that others share, and the keys that lead to it from the schema around it."""
 
     mended: list[Mended | Inside]
@@ -153,11 +156,11 @@ class ReferenceDoctor:
                 sizes[id(listed)] += holding[known]
         for known, found in looked.items():
             looked[known] = [hit for hit in found if sizes[id(hit[0])] <= MAX_CHANGES]
-        for action, place, schema, original in schemas:
-            for listed, where, before, after, made in looked[id(original), place]:
+        for held in schemas:
+            for listed, where, before, after, made in looked[id(held.original), held.place]:
                 if made is not None:
-                    after = (schema if made is original else after) or (None if where == "/responseSchema" else {})  # noqa: PLW2901
-                listed.append(Change(action, where, before, after))
+                    after = (held.schema if made is held.original else after) or (None if where == "/responseSchema" else {})  # noqa: PLW2901
+                listed.append(Change(held.action, where, before, after))
 
 
 def _inside(place: str, hits: list[_Hit]) -> list[_Hit]:
@@ -188,10 +191,10 @@ class _Hits:
 
     def _hits(self, mended: Mended) -> list[_Hit]:
         """What a repair changed in a schema: the whole of it; of siblings each of them."""
-        mend, node, made, trail = mended
-        listed, place = self.rows[id(mend)].changes, self._place(trail)
-        if mend.kind != "no-$ref-siblings" or node is not mend.node:
-            return [(listed, place, node, made, made)]
+        mend, made = mended.mend, mended.made
+        listed, place = self.rows[id(mend)].changes, self._place(mended.trail)
+        if mend.kind != "no-$ref-siblings" or mended.node is not mend.node:
+            return [(listed, place, mended.node, made, made)]
         return [(listed, place + part, before, after, None) for part, before, after in self._beside_of(mend, made)]
 
     def _place(self, trail: Keys) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from integrations.openapi.findings import shortened
 from integrations.openapi.nodes import LIST, MAP, SCHEMA, Known, Nodes, copy_kept, lay
@@ -122,7 +123,8 @@ def _children(known: Known) -> Iterator[tuple[str, Iterable[tuple[Any, Any]]]]:
             yield key, [(None, value)]
 
 
-class _Inside(NamedTuple):
+@dataclass(slots=True)
+class _Inside:
     """What stands inside a schema, by its keys: every schema of which it is a part shares it. `size` is the number of schemas in it, `height`
     how many of them lie in each other at most.
     """

@@ -188,7 +188,7 @@ class AuthForm(PartForm):
     ping_method = forms.ChoiceField(
         label="Method",
         choices=[(name, name) for name in ("GET", "HEAD", "POST", "PUT")],
-        help_text="GET for most. Choose another one only if nothing that can be read works for every account.",
+        help_text="GET for most.",
     )
     ping_uri = forms.CharField(
         required=False,
