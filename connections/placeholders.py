@@ -44,13 +44,17 @@ class Placeholders:
         self._made: dict[str, Any] = {}
         self.held = Held()
         self.secrets: list[str] = []
-        self.hold(self.held)
+        self._learn()
 
     def hold(self, held: Held) -> None:
         """Take another token. What it brings has to be hidden from now on, and what the one before brought stays hidden."""
-        self.held = held
-        values = values_of(self._definition, self._credentials, self._settings, kept=held.kept)
-        found = secrets_in(values, held, self._definition, self._credentials)
+        if held != self.held:
+            self.held = held
+            self._learn()
+
+    def _learn(self) -> None:
+        values = values_of(self._definition, self._credentials, self._settings, kept=self.held.kept)
+        found = secrets_in(values, self.held, self._definition, self._credentials)
         self.secrets = list(dict.fromkeys([*self.secrets, *found]))
 
     def redact(self, text: str) -> str:
