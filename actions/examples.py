@@ -1,4 +1,4 @@
-"""Example inputs of an operation, made from types, enumerations, defaults and schemas: what a form is filled with first."""
+"""Example bodies and values, made from types, enumerations, defaults and schemas: what a form is filled with first."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import json
 import re
 from typing import Any
 
-from actions.inputs import is_given, usable_default
-from actions.requests import BODY, labelled
 from connections import xml_bodies
 from connections.bodies import MULTIPART_TYPE, is_json, is_xml
 from integrations.definition import FORM_TYPE
-from integrations.operation import Body, Operation, Parameter
+from integrations.operation import Body
 
 _DEEPEST = 6
 _TEXTS = {
@@ -27,18 +25,6 @@ _TEXTS = {
     "ipv6": "2001:db8::1",
     "byte": "ZXhhbXBsZQ==",
 }
-
-
-def example_inputs(operation: Operation, *, optional: bool = False) -> dict[str, Any]:
-    """Inputs with which a request can be built: the required ones, with `optional` all. Values are examples, not real ids."""
-    inputs = {
-        label: _parameter(parameter)
-        for label, parameter in labelled(operation).items()
-        if (parameter.required or optional or usable_default(parameter) is not None) and parameter.enum != [""]
-    }
-    if operation.body and (operation.body.required or optional):
-        inputs[BODY] = example_body(operation.body)
-    return inputs
 
 
 def example_body(body: Body) -> Any:
@@ -131,18 +117,6 @@ def _object(schema: dict[str, Any], depth: int) -> dict[str, Any]:
     required = schema.get("required")
     names = [name for name in required if name in properties] if isinstance(required, list) else []
     return {name: example(properties[name], depth + 1) for name in names or list(properties)}
-
-
-def _parameter(parameter: Parameter) -> Any:
-    default = usable_default(parameter)
-    if default is not None:
-        return default
-    kind = parameter.items or "string" if parameter.type == "array" else parameter.type
-    option = next((option for option in parameter.enum if is_given(option)), None)
-    value: Any = option if option is not None else example({"type": kind, "format": parameter.format})
-    if value in (None, {}, []) and kind in ("object", "array"):
-        value = {"key": "value"} if kind == "object" else ["example"]  # of nothing inside nothing would be sent
-    return [value] if parameter.type == "array" and not isinstance(value, list) else value
 
 
 def _text(form: str, shortest: Any) -> str:

@@ -11,12 +11,14 @@ import logging
 import os
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -33,6 +35,8 @@ else:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+TOGETHER: Final = 64  # pieces that are written before the disk is asked to have them
+_ANEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 AT_ONCE: Final = 8  # requests to a service at once, for one run or one reader; the local disk is asked one by one
 # The fastest level, as a better one costs more time than it saves; and a checksum, so that a damaged piece is noticed.
 _PACKED: Final[dict[int, int]] = {zstd.CompressionParameter.compression_level: 1, zstd.CompressionParameter.checksum_flag: 1}
@@ -52,28 +56,49 @@ class LocalResults(FileSystemStorage):
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:  # noqa: ARG002 - the signature of Django
         """Names are unique by themselves, and made here; looking at them takes longer than writing."""
-        name = name or ""
-        path, data = self.path(name), content.read()
-        try:
-            self._write(path, data)
-        except FileNotFoundError:
-            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write(path, data)
-        return name
+        for failure in self.save_together([(name or "", content.read())]):
+            if failure:
+                raise failure
+        return name or ""
 
-    def _write(self, path: str, data: bytes) -> None:
-        target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    def save_together(self, pieces: Sequence[tuple[str, bytes]]) -> list[OSError | None]:
+        """Write several, each with its name; what was wrong with each. The disk needs less time for files that are all written before the
+        first of them has to be on it."""
+        opened: list[int | OSError] = []
+        for name, data in pieces:
+            try:
+                opened.append(self._written(Path(self.path(name)), data))
+            except OSError as error:
+                opened.append(error)
+        return [one if isinstance(one, OSError) else self._finished(one, name) for one, (name, _) in zip(opened, pieces, strict=True)]
+
+    def _written(self, path: Path, data: bytes) -> int:
+        """The open file."""
+        try:
+            target = os.open(path, _ANEW, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            target = os.open(path, _ANEW, 0o600)
         try:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(target, rest) :]
+        except OSError:
+            os.close(target)
+            path.unlink(missing_ok=True)
+            raise
+        return target
+
+    def _finished(self, target: int, name: str) -> OSError | None:
+        try:
             if self.fsync:
                 os.fdatasync(target)
-        except OSError:
-            Path(path).unlink(missing_ok=True)
-            raise
+        except OSError as error:
+            Path(self.path(name)).unlink(missing_ok=True)
+            return error
         finally:
             os.close(target)
+        return None
 
 
 def storage() -> Storage:
@@ -93,17 +118,19 @@ def name_of(run_id: UUID, number: int, holder: str) -> str:
 
 
 class Writer:
-    """Writes pieces: into the local disk's cache at once; to a service, or down to the disk itself, by threads while the caller goes on.
-    Close it at the end."""
+    """Writes pieces: into the local disk's cache at once; down to the disk itself by a thread, to a service by several, while the caller goes
+    on. Close it at the end."""
 
     def __init__(self) -> None:
-        waits = _is_remote() or getattr(storage(), "fsync", False)
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pieces") if waits else None
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pieces") if _is_remote() else None
+        self._together = _Together(local) if isinstance(local := storage(), LocalResults) and local.fsync else None
 
     def write(self, name: str, data: bytes) -> Future[int]:
         """Pack and write a piece; its size in bytes, or `StorageFailure`, is the result."""
         if self._pool:
             return self._pool.submit(_write, name, data)
+        if self._together:
+            return self._together.write(name, data)
         done: Future[int] = Future()
         try:
             done.set_result(_write(name, data))
@@ -114,6 +141,50 @@ class Writer:
     def close(self) -> None:
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._together:
+            self._together.close()
+
+
+class _Together:
+    """One thread that writes all the pieces which wait for it, and then has them all put on the disk."""
+
+    def __init__(self, local: LocalResults) -> None:
+        self._local = local
+        self._waiting: SimpleQueue[tuple[str, bytes, Future[int]] | None] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    def write(self, name: str, data: bytes) -> Future[int]:
+        done: Future[int] = Future()
+        self._waiting.put((name, data, done))
+        if self._thread is None:
+            self._thread = Thread(target=self._serve, name="pieces", daemon=True)
+            self._thread.start()
+        return done
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._waiting.put(None)
+
+    def _serve(self) -> None:
+        while batch := self._next():
+            self._write(batch)
+            del batch  # its records need not stay until there are others
+
+    def _write(self, batch: list[tuple[str, bytes, Future[int]]]) -> None:
+        packed = [(name, zstd.compress(data, options=_PACKED)) for name, data, _ in batch]
+        for (_, data), (_, _, done), failure in zip(packed, batch, self._local.save_together(packed), strict=True):
+            if failure:
+                done.set_exception(_failure(failure, "stored"))
+            else:
+                done.set_result(len(data))
+
+    def _next(self) -> list[tuple[str, bytes, Future[int]]]:
+        """What waits, as far as it may be open at once; nothing at the end."""
+        found = [self._waiting.get()]
+        with suppress(Empty):
+            while len(found) < TOGETHER:
+                found.append(self._waiting.get_nowait())
+        return [] if None in found else [one for one in found if one]
 
 
 def _write(name: str, data: bytes) -> int:
@@ -218,9 +289,13 @@ def _told(what: str) -> Iterator[None]:
     """Turn whatever a storage raises into a `StorageFailure`: each library has errors of its own, and they may quote addresses."""
     try:
         yield
-    except Exception as error:  # boto3, botocore and urllib3 share no base, and other storages may be plugged in
-        logger.exception("A piece could not be %s.", what)
-        raise StorageFailure(_sentence(error, what)) from None
+    except Exception as error:  # noqa: BLE001 - boto3, botocore and urllib3 share no base, and other storages may be plugged in
+        raise _failure(error, what) from None
+
+
+def _failure(error: Exception, what: str) -> StorageFailure:
+    logger.error("A piece could not be %s.", what, exc_info=error)
+    return StorageFailure(_sentence(error, what))
 
 
 def _sentence(error: Exception, what: str) -> str:

@@ -42,3 +42,17 @@ def public_url(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(Tags.security)
+def authorization_webhook(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """junction.W003: whoever knows the address could tell its receiver anything."""
+    if settings.AUTHORIZATION_WEBHOOK_URL and not settings.AUTHORIZATION_WEBHOOK_SECRETS:
+        return [
+            Warning(
+                "What is sent to AUTHORIZATION_WEBHOOK_URL is not signed.",
+                hint='Set AUTHORIZATION_WEBHOOK_SECRET, made with: echo "whsec_$(openssl rand -base64 32)"',
+                id="junction.W003",
+            )
+        ]
+    return []

@@ -1,4 +1,4 @@
-"""Keys that an installation makes for itself on its first start and keeps in its data folder."""
+"""Keys that an installation makes for itself on its first start and keeps in its data folder, and those that it is given."""
 
 from __future__ import annotations
 
@@ -48,3 +48,16 @@ def parse_keys(text: str) -> tuple[tuple[str, bytes], ...]:
     if not keys:
         raise ValueError("It is empty. Leave it unset, or give at least one id:key pair.")
     return tuple(keys)
+
+
+def parse_signing_secrets(text: str) -> tuple[str, ...]:
+    """Read secrets of Standard Webhooks split by commas: `whsec_` and 24 to 64 bytes in base64, as its specification says. All of them sign."""
+    found = tuple(filter(None, (part.strip() for part in text.split(","))))
+    for secret in found:
+        try:
+            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            key = b""
+        if not secret.startswith("whsec_") or not 24 <= len(key) <= 64:
+            raise ValueError('Write whsec_ and 24 to 64 bytes in base64. Make one with: echo "whsec_$(openssl rand -base64 32)"')
+    return found

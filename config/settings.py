@@ -4,140 +4,28 @@ A value that cannot be read stops the start with one sentence. Nothing here need
 """
 
 import os
-import re
-import tempfile
-from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 
-from config.keys import local_secret, parse_keys
+from config.keys import local_secret, parse_keys, parse_signing_secrets
 from config.networks import parse_networks
 from config.storage import results_storage
+from config.variables import count, data_folder, database, flag, mail_server, origin, port, proxy, redis, seconds, socket_in, url, variable
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-T = TypeVar("T")
-
-
-def variable(name: str, default: str, parse: Callable[[str], T]) -> T:
-    """Read one environment variable strictly; an empty one counts as unset."""
-    try:
-        return parse(os.environ.get(name) or default)
-    except (ValueError, ImproperlyConfigured) as error:
-        raise ImproperlyConfigured(f"{name}: {error}") from None
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise ValueError(f"{text!r} is not a port. Give a number from 1 to 65535.")
-    return int(text)
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in {"0", "1", "false", "true", "no", "yes", "off", "on"}:
-        raise ValueError(f"{text!r} is not a yes or no. Give 1 or 0.")
-    return text.lower() in {"1", "true", "yes", "on"}
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-        raise ValueError(f"{text!r} is not an origin. Give scheme, host and port only, for example https://junction.example.com")
-    return text.rstrip("/")
-
-
-def _webhook(text: str) -> str:
-    if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
-        raise ValueError(f"{text!r} is not a URL. Write it whole, from https:// on.")
-    return text
-
-
-def _proxy(text: str) -> str:
-    if text and (urlsplit(text).scheme != "http" or not urlsplit(text).hostname or urlsplit(text).path.strip("/")):
-        raise ValueError("Write it as http://proxy.example.com:3128, with user:password@ before the host if the proxy wants them.")
-    return text
-
-
-def _mail_server(text: str) -> dict[str, Any]:
-    """Django's EMAIL_ settings for a server; none where mail is not sent."""
-    if not text:
-        return {}
-    if urlsplit(text).scheme not in ("smtp", "smtp+tls", "smtp+ssl") or not urlsplit(text).hostname:
-        raise ValueError("Write it as smtp+tls://user:password@host:587, smtp+ssl://… or smtp://….")
-    found: dict[str, Any] = environ.Env.email_url_config(text)
-    return {name: value for name, value in found.items() if name.startswith("EMAIL_") and name != "EMAIL_FILE_PATH"}
-
-
-def _seconds(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise ValueError(f"{text!r} is not a number of seconds. Give a whole number from 1 on.")
-    return int(text)
-
-
-def _count(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise ValueError(f"{text!r} is not in the range. Give a whole number from {least} to {most}.")
-        return int(text)
-
-    return parse
-
-
-def _data_folder(text: str) -> Path:
-    """Make the folder of everything that this installation keeps; only its owner may look into it."""
-    folder = Path(text).expanduser().absolute()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{folder} cannot be used as a folder ({error.strerror}). Name one that you may write to.") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"{folder} cannot be written to. Name a folder that you own.")
-    return folder
-
-
-def _socket_in(folder: Path) -> str:
-    """Where the embedded Valkey listens: in `folder`, if a socket's address can hold it.
-
-    That address has at most 107 bytes, and letters that mean something in a URL would need escapes which clients read
-    differently. Any other folder's socket lies in a private one under the system's temporary folder.
-    """
-    path = folder / "valkey.sock"
-    if len(str(path)) <= 100 and re.fullmatch(r"[A-Za-z0-9/._-]+", str(path)):
-        return str(path)
-    private = Path(tempfile.gettempdir()) / f"junction-{os.getuid()}"
-    private.mkdir(mode=0o700, exist_ok=True)
-    if private.is_symlink() or private.stat().st_uid != os.getuid():
-        raise ImproperlyConfigured(f"{private} belongs to somebody else. Remove it, or set DATA_DIR to a shorter path of plain letters.")
-    return str(private / f"{sha256(os.fsencode(folder)).hexdigest()[:16]}.sock")
-
-
-def _database(text: str) -> dict[str, Any]:
-    if urlsplit(text).scheme not in ("postgres", "postgresql", "sqlite"):
-        raise ValueError("Write it as postgres://user:password@host:5432/name, or as sqlite:////folder/file.")
-    found: dict[str, Any] = environ.Env.db_url_config(text)
-    return found
-
-
-def _redis(text: str) -> str:
-    if urlsplit(text).scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("Write it as redis://host:6379/0, rediss://… for TLS, or unix:///folder/socket.")
-    return text
-
 
 # --- where data is, who may call ---------------------------------------------------------------------------------------
 
-DATA_DIR = variable("DATA_DIR", str(BASE_DIR / "var"), _data_folder)
-DEBUG = variable("DEBUG", "0", _flag)
+DATA_DIR = variable("DATA_DIR", str(BASE_DIR / "var"), data_folder)
+DEBUG = variable("DEBUG", "0", flag)
 HOST = variable("HOST", "127.0.0.1", str)
-PORT = variable("PORT", "8000", _port)
+PORT = variable("PORT", "8000", port)
 # Without PUBLIC_URL: this machine, or the one address that the server listens on.
 _listens = "localhost" if HOST in {"127.0.0.1", "::1", "0.0.0.0", "::"} else HOST  # noqa: S104 - compared, not bound
-PUBLIC_URL = variable("PUBLIC_URL", f"http://{f'[{_listens}]' if ':' in _listens else _listens}:{PORT}", _url)
+PUBLIC_URL = variable("PUBLIC_URL", f"http://{f'[{_listens}]' if ':' in _listens else _listens}:{PORT}", origin)
 PUBLIC_URL_IS_SET = bool(os.environ.get("PUBLIC_URL"))
 EGRESS_ALLOW = variable("EGRESS_ALLOW", "", parse_networks)
 
@@ -164,7 +52,7 @@ if PUBLIC_URL.startswith("https://"):
 # --- database and broker ------------------------------------------------------------------------------------------------
 
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": variable("DATABASE_URL", "", _database)
+    "default": variable("DATABASE_URL", "", database)
     if os.environ.get("DATABASE_URL")
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "junction.sqlite3"}
 }
@@ -180,48 +68,49 @@ else:
 DATABASES["default"]["CONN_MAX_AGE"] = 60  # seconds that a thread keeps its connection
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-VALKEY_SOCKET = _socket_in(DATA_DIR)
-REDIS_URL = variable("REDIS_URL", f"unix://{VALKEY_SOCKET}", _redis)
+VALKEY_SOCKET = socket_in(DATA_DIR)
+REDIS_URL = variable("REDIS_URL", f"unix://{VALKEY_SOCKET}", redis)
 BROKER_IS_EMBEDDED = not os.environ.get("REDIS_URL")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "junction"}}
 
 # --- network out (connections/transport/) -------------------------------------------------------------------------------
 
-EGRESS_CONNECT_TIMEOUT = variable("EGRESS_CONNECT_TIMEOUT", "10", _seconds)
-EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", _seconds)
-EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", _seconds)
+EGRESS_CONNECT_TIMEOUT = variable("EGRESS_CONNECT_TIMEOUT", "10", seconds)
+EGRESS_READ_TIMEOUT = variable("EGRESS_READ_TIMEOUT", "30", seconds)
+EGRESS_TOTAL_TIMEOUT = variable("EGRESS_TOTAL_TIMEOUT", "60", seconds)
 EGRESS_MAX_BYTES = 32 * 1024 * 1024  # of one answer, after decompression; the largest page that a run keeps in memory
-PROXY_SECONDS = variable("PROXY_SECONDS", "600", _seconds)  # for the body of an answer that passes through (connections/api/proxy.py)
+PROXY_SECONDS = variable("PROXY_SECONDS", "600", seconds)  # for the body of an answer that passes through (connections/api/proxy.py)
 
 # Through this proxy everything goes out, by CONNECT, unless a connection names its own. http://user:password@host:3128; empty: none.
-EGRESS_PROXY = variable("EGRESS_PROXY", "", _proxy)
+EGRESS_PROXY = variable("EGRESS_PROXY", "", proxy)
 # The proxy resolves names, and keeps Junction out of private networks itself. Otherwise Junction resolves and checks, and the proxy gets
 # an address.
-EGRESS_PROXY_RESOLVES = variable("EGRESS_PROXY_RESOLVES", "0", _flag)
+EGRESS_PROXY_RESOLVES = variable("EGRESS_PROXY_RESOLVES", "0", flag)
 
 # --- connections --------------------------------------------------------------------------------------------------------
 
 # How often each connection that works or fails is tested again, seconds, spread evenly; 0: never.
-HEALTH_CHECK_SECONDS = variable("HEALTH_CHECK_SECONDS", "3600", _count(0, 30 * 24 * 3600))
+HEALTH_CHECK_SECONDS = variable("HEALTH_CHECK_SECONDS", "3600", count(0, 30 * 24 * 3600))
 # For how long the request log keeps what was sent and answered; 0: nothing is written down.
-REQUEST_LOG_DAYS = variable("REQUEST_LOG_DAYS", "7", _count(0, 3650))
+REQUEST_LOG_DAYS = variable("REQUEST_LOG_DAYS", "7", count(0, 3650))
 
 # --- webhooks (connections/webhooks/, connections/deliveries/) -------------------------------------------------------------
 
 # For how long what arrived and what was delivered is kept, days.
-WEBHOOK_KEEP_DAYS = variable("WEBHOOK_KEEP_DAYS", "30", _count(1, 3650))
+WEBHOOK_KEEP_DAYS = variable("WEBHOOK_KEEP_DAYS", "30", count(1, 3650))
 
 # Bytes of one message that is taken. GitHub sends 25 MB at most, most vendors a few kilobytes.
-WEBHOOK_MAX_BYTES = variable("WEBHOOK_MAX_BYTES", str(5 * 1024 * 1024), _count(1024, 64 * 1024 * 1024))
+WEBHOOK_MAX_BYTES = variable("WEBHOOK_MAX_BYTES", str(5 * 1024 * 1024), count(1024, 64 * 1024 * 1024))
 
 # --- authorization in the browser (connections/tokens/authorization.py) ----------------------------------------------------------
 
 # How long somebody may take on a vendor's page, until the answer is no longer accepted.
-AUTHORIZATION_SECONDS = variable("AUTHORIZATION_SECONDS", "600", _seconds)
+AUTHORIZATION_SECONDS = variable("AUTHORIZATION_SECONDS", "600", seconds)
 # Is sent a POST when a connection has to be authorized again; empty: nobody. It passes the same guard as calls to vendors.
-AUTHORIZATION_WEBHOOK_URL = variable("AUTHORIZATION_WEBHOOK_URL", "", _webhook)
+AUTHORIZATION_WEBHOOK_URL = variable("AUTHORIZATION_WEBHOOK_URL", "", url)
+AUTHORIZATION_WEBHOOK_SECRETS = variable("AUTHORIZATION_WEBHOOK_SECRET", "", parse_signing_secrets)  # sign it; empty: it is not signed
 # Whoever made the connection gets a mail as well. smtp+tls://user:password@host:587; empty: no mail is sent.
-_mail = variable("EMAIL_URL", "", _mail_server)
+_mail = variable("EMAIL_URL", "", mail_server)
 MAIL_IS_SET = bool(_mail)
 EMAIL_HOST, EMAIL_PORT = _mail.get("EMAIL_HOST", "localhost"), _mail.get("EMAIL_PORT") or 25
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_USER") or "", _mail.get("EMAIL_HOST_PASSWORD") or ""
@@ -233,64 +122,64 @@ DEFAULT_FROM_EMAIL = variable("EMAIL_FROM", f"junction@{urlsplit(PUBLIC_URL).hos
 
 # Agents ask for work, and their question is held back until there is some: in so many threads of each web process, which come on top
 # of those for pages. Further agents are told to ask again in two seconds.
-AGENT_HELD_POLLS = variable("AGENT_HELD_POLLS", "4", _count(0, 200))
+AGENT_HELD_POLLS = variable("AGENT_HELD_POLLS", "4", count(0, 200))
 # How long a call waits until an agent takes it; and after how long without a sign of life an agent has lost it.
-AGENT_WAIT_SECONDS = variable("AGENT_WAIT_SECONDS", "15", _seconds)
-AGENT_LEASE_SECONDS = variable("AGENT_LEASE_SECONDS", "15", _seconds)
+AGENT_WAIT_SECONDS = variable("AGENT_WAIT_SECONDS", "15", seconds)
+AGENT_LEASE_SECONDS = variable("AGENT_LEASE_SECONDS", "15", seconds)
 
 # --- import of API documents (actions/importing.py) -----------------------------------------------------------------------
 
 # Bytes of an upload, and of all files of one document unpacked. The largest public documents (Microsoft Graph) have 21 MB.
-IMPORT_MAX_BYTES = variable("IMPORT_MAX_BYTES", str(32 * 1024 * 1024), _count(1024, 512 * 1024 * 1024))
+IMPORT_MAX_BYTES = variable("IMPORT_MAX_BYTES", str(32 * 1024 * 1024), count(1024, 512 * 1024 * 1024))
 # Microsoft Graph has 11,000 operations, its beta 22,000; more is no API that a person can choose from.
-IMPORT_MAX_OPERATIONS = variable("IMPORT_MAX_OPERATIONS", "25000", _count(1, 1_000_000))
+IMPORT_MAX_OPERATIONS = variable("IMPORT_MAX_OPERATIONS", "25000", count(1, 1_000_000))
 # Levels of nesting. Real documents stay under 60; Python's own readers fail near 1,000.
-IMPORT_MAX_DEPTH = variable("IMPORT_MAX_DEPTH", "200", _count(10, 900))
+IMPORT_MAX_DEPTH = variable("IMPORT_MAX_DEPTH", "200", count(10, 900))
 # Values that YAML aliases stand for. Real documents stay under 100,000; a document made to exhaust memory has billions.
-IMPORT_MAX_ALIASES = variable("IMPORT_MAX_ALIASES", "1000000", _count(0, 10_000_000))
+IMPORT_MAX_ALIASES = variable("IMPORT_MAX_ALIASES", "1000000", count(0, 10_000_000))
 # Files of one document, in a zip archive too. The largest public one (DigitalOcean) has 2,900.
-IMPORT_MAX_FILES = variable("IMPORT_MAX_FILES", "10000", _count(1, 100_000))
+IMPORT_MAX_FILES = variable("IMPORT_MAX_FILES", "10000", count(1, 100_000))
 # Of reading one document; the largest take some 20 on an ordinary machine.
-IMPORT_SECONDS = variable("IMPORT_SECONDS", "120", _seconds)
+IMPORT_SECONDS = variable("IMPORT_SECONDS", "120", seconds)
 # Of fetching the files that a document at a URL refers to, one after the other, and of looking for the document of a page; what is
 # over is left out and named. The vendor's server is asked for no more than so many files.
-IMPORT_FETCH_SECONDS = variable("IMPORT_FETCH_SECONDS", "60", _seconds)
-IMPORT_FETCH_FILES = variable("IMPORT_FETCH_FILES", "1000", _count(0, 100_000))
+IMPORT_FETCH_SECONDS = variable("IMPORT_FETCH_SECONDS", "60", seconds)
+IMPORT_FETCH_FILES = variable("IMPORT_FETCH_FILES", "1000", count(0, 100_000))
 # The linter of imports: a path or a name on the PATH. By default a `vacuum` on the PATH; `none` means the built-in rules.
 VACUUM = variable("VACUUM", "", str.strip)
-VACUUM_SECONDS = variable("VACUUM_SECONDS", "20", _seconds)  # for one document; beyond it the built-in rules speak
+VACUUM_SECONDS = variable("VACUUM_SECONDS", "20", seconds)  # for one document; beyond it the built-in rules speak
 
 # --- imports (actions/imports.py) ------------------------------------------------------------------------------------
 
 # A document up to this size is read and written within the request, in about a second; a larger one is a worker's work.
 IMPORT_INLINE_BYTES = 256 * 1024
 # A worker that has not reported for so long is taken for dead, and another one goes on. A living one reports three times as often.
-IMPORT_LEASE_SECONDS = variable("IMPORT_LEASE_SECONDS", "30", _seconds)
+IMPORT_LEASE_SECONDS = variable("IMPORT_LEASE_SECONDS", "30", seconds)
 IMPORT_KEEP_HOURS = 24  # for choosing operations, and for coming back to one that failed
 
 # --- runs (actions/runs/) -------------------------------------------------------------------------------------------
 
 # How often beat looks for tokens to renew, seconds; and how many token requests a worker process sends to one host in a second.
-TOKEN_REFRESH_SECONDS = variable("TOKEN_REFRESH_SECONDS", "10", _seconds)
-TOKEN_REQUESTS_PER_SECOND = variable("TOKEN_REQUESTS_PER_SECOND", "100", _seconds)
+TOKEN_REFRESH_SECONDS = variable("TOKEN_REFRESH_SECONDS", "10", seconds)
+TOKEN_REQUESTS_PER_SECOND = variable("TOKEN_REQUESTS_PER_SECOND", "100", seconds)
 
 # A worker that has not saved a page for so long is taken for dead and another one goes on. Longer than one request.
-RUN_LEASE_SECONDS = variable("RUN_LEASE_SECONDS", str(EGRESS_TOTAL_TIMEOUT + 30), _seconds)
-RUN_RECOVER_SECONDS = variable("RUN_RECOVER_SECONDS", "15", _seconds)  # how often beat looks for such runs
+RUN_LEASE_SECONDS = variable("RUN_LEASE_SECONDS", str(EGRESS_TOTAL_TIMEOUT + 30), seconds)
+RUN_RECOVER_SECONDS = variable("RUN_RECOVER_SECONDS", "15", seconds)  # how often beat looks for such runs
 # The caps of one run; what ends by one of them is "truncated" and can be resumed once the cap is higher.
-RUN_MAX_PAGES = variable("RUN_MAX_PAGES", "100000", _count(1, 10_000_000))
-RUN_MAX_RECORDS = variable("RUN_MAX_RECORDS", "50000000", _count(1, 10**10))
-RUN_MAX_BYTES = variable("RUN_MAX_BYTES", str(4 * 1024**3), _count(1024, 2**45))  # of records, uncompressed
-RUN_MAX_SECONDS = variable("RUN_MAX_SECONDS", str(24 * 3600), _seconds)  # since its start or resumption, waits included
+RUN_MAX_PAGES = variable("RUN_MAX_PAGES", "100000", count(1, 10_000_000))
+RUN_MAX_RECORDS = variable("RUN_MAX_RECORDS", "50000000", count(1, 10**10))
+RUN_MAX_BYTES = variable("RUN_MAX_BYTES", str(4 * 1024**3), count(1024, 2**45))  # of records, uncompressed
+RUN_MAX_SECONDS = variable("RUN_MAX_SECONDS", str(24 * 3600), seconds)  # since its start or resumption, waits included
 # The guards against endless lists: how many pages may repeat the content, or all ids, of an earlier one before the run ends as "loop".
 # A page that is to be asked for a second time always ends it.
-RUN_REPEATED_PAGES = variable("RUN_REPEATED_PAGES", "1", _count(1, 1000))
-RUN_REPEATED_IDS = variable("RUN_REPEATED_IDS", "2", _count(1, 1000))
+RUN_REPEATED_PAGES = variable("RUN_REPEATED_PAGES", "1", count(1, 1000))
+RUN_REPEATED_IDS = variable("RUN_REPEATED_IDS", "2", count(1, 1000))
 # Where the records of runs lie: file:///folder, or s3://bucket/prefix with the address of the service where that is not Amazon's.
-RESULTS_S3_ENDPOINT = variable("RESULTS_S3_ENDPOINT", "", _webhook)
+RESULTS_S3_ENDPOINT = variable("RESULTS_S3_ENDPOINT", "", url)
 RESULTS_S3_REGION = variable("RESULTS_S3_REGION", "", str.strip)
 # Whether each page is on the disk itself before it counts as stored. It costs a third of the speed and is for power cuts only.
-RESULTS_FSYNC = variable("RESULTS_FSYNC", "1", _flag)
+RESULTS_FSYNC = variable("RESULTS_FSYNC", "1", flag)
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nothing is kept there
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -301,8 +190,8 @@ STORAGES: dict[str, dict[str, Any]] = {
     ),
 }
 # How long records are kept after a run has ended, and how much of them in all, compressed; the ledger stays. 0: no limit.
-RESULTS_KEEP_DAYS = variable("RESULTS_KEEP_DAYS", "0", _count(0, 36_500))
-RESULTS_MAX_BYTES = variable("RESULTS_MAX_BYTES", "0", _count(0, 2**60))
+RESULTS_KEEP_DAYS = variable("RESULTS_KEEP_DAYS", "0", count(0, 36_500))
+RESULTS_MAX_BYTES = variable("RESULTS_MAX_BYTES", "0", count(0, 2**60))
 RUN_PARK_SECONDS = 15  # a longer wait for the vendor frees the worker; the run is taken up again after it
 RUN_PREFETCH_BYTES = 64 * 1024 * 1024  # of answers that one run may hold ahead of the page that it stores
 
@@ -346,6 +235,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "integrations.middleware.NotAllowedMiddleware",
     "integrations.api.middleware.RateLimitMiddleware",
     "integrations.api.middleware.IdempotencyMiddleware",
 ]
@@ -450,14 +340,22 @@ SPECTACULAR_SETTINGS = {
         "TokenState": ["active", "expired"],
         "PrincipalType": ["user", "team", "organization"],
         "RunState": ["queued", "running", "waiting", "finished"],
+        "ConnectionMode": ["cloud", "on-premise"],
+        "IntegrationMode": ["per-user", "shared"],
+        "SharingPolicy": ["allow", "ask", "deny"],
+        "RequestSource": ["run", "test", "check", "proxy", "token", "trial", "other"],
+        "MappingSource": ["typed", "list", "action"],
+        "EventState": ["waiting", "done", "failed", "ignored"],
+        "EventVerdict": ["verified", "unchecked", "rejected"],
+        "DeliveryState": "connections.models.Delivery.State",
     },
 }
 # Whether a change to a definition, a connection or an organization has to name the ETag that it was made for (428 without).
-API_REQUIRE_IF_MATCH = variable("API_REQUIRE_IF_MATCH", "0", _flag)
+API_REQUIRE_IF_MATCH = variable("API_REQUIRE_IF_MATCH", "0", flag)
 # Requests of one token, application and user, or session in a minute; 0: as many as they like.
-API_REQUESTS_PER_MINUTE = variable("API_REQUESTS_PER_MINUTE", "6000", _count(0, 10_000_000))
+API_REQUESTS_PER_MINUTE = variable("API_REQUESTS_PER_MINUTE", "6000", count(0, 10_000_000))
 # How long the answer to a POST with an Idempotency-Key is kept.
-IDEMPOTENCY_HOURS = variable("IDEMPOTENCY_HOURS", "24", _count(1, 720))
+IDEMPOTENCY_HOURS = variable("IDEMPOTENCY_HOURS", "24", count(1, 720))
 
 OAUTH2_PROVIDER = {
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,

@@ -244,7 +244,7 @@ class Worker(ThreadWorker):
                 goes_on = self.handle(client)
                 if not client.parser.unreader.buf.getbuffer().nbytes:  # what came together with this request
                     break
-        except Exception:
+        except Exception:  # whatever it was: the thread that it ends would be missing for all others
             self.log.exception("A connection ended by a fault of the web server.")
             goes_on = False
         if goes_on:
@@ -268,7 +268,7 @@ class Worker(ThreadWorker):
             finally:
                 if hasattr(pieces, "close"):
                     pieces.close()
-        except Exception as error:
+        except Exception as error:  # whatever the application raised; gunicorn answers and logs it while nothing has been sent
             if not response.headers_sent:
                 raise
             _break_off(conn.sock, framed=response.chunked or response.response_length is not None)

@@ -31,7 +31,7 @@ def account_of(client: Client) -> dict[str, str | None]:
     uri = asked.uri or _of_ping(client.definition.ping)
     try:
         base = client.base
-        url = f"{base.rstrip('/')}/{client.rendered_url(uri).lstrip('/')}" if uri else base
+        url = f"{base.rstrip('/')}/{client.placeholders.in_url(uri).lstrip('/')}" if uri else base
         answer = client.send(Outgoing("GET", url, client.headers), base=base)
     except TransportError as error:
         raise CallError(client.redact(error.message)) from None

@@ -21,22 +21,21 @@ from connections.answers.outcomes import Outcome, Reading
 from connections.answers.rules import Rules, rules_of, said_in
 from connections.auth import Credentials, scheme_of
 from connections.callers import Caller, reads_caller
-from connections.destinations import base_of, lacks
+from connections.destinations import lacks
 from connections.exchange import Additions, Answer, Outgoing, with_query, without_query
 from connections.journal import DEBUG_BYTES, KEPT_BYTES, Entry, Journal, entry_of
 from connections.models import Connection
 from connections.network import Network
-from connections.redaction import holds, redact
+from connections.placeholders import Placeholders
 from connections.retries import CallError, repeated
 from connections.secrets import SecretError
 from connections.tokens import stores
 from connections.tokens.answers import Token, TokenError, signals
-from connections.tokens.grants import Held, Issuer, secrets_in
+from connections.tokens.grants import Held, Issuer
 from connections.transport import Digest, Exchange, Streamed, Transport, TransportError
-from connections.values import of_request, values_of
+from connections.values import of_request
 from integrations import expressions
 from integrations.definition import Definition, DigestAuth, TokenPart
-from integrations.definition.parts import CONTROL
 from integrations.operation import Operation
 
 T = TypeVar("T")
@@ -60,8 +59,14 @@ class Client:
         transport: Transport | None = None,
     ) -> None:
         self.definition = definition
-        # Looked up here: the threads that fetch pages have no connection to the database.
-        self._of_caller = caller.values() if caller and reads_caller(definition) else {}
+        self.placeholders = Placeholders(
+            definition,
+            credentials,
+            settings,
+            # Looked up here: the threads that fetch pages have no connection to the database.
+            of_caller=caller.values() if caller and reads_caller(definition) else {},
+            fetch_token=self._token,
+        )
         self.issuer = Issuer(definition, credentials, settings, redirect_uri(), route, network or Network())
         self._credentials = credentials
         self._settings = settings
@@ -84,15 +89,9 @@ class Client:
         self.journal = Journal()
         self._connection: Connection | None = None
         self._log: Callable[[list[Entry]], None] | None = None
-        self._secrets: list[str] = []
         self._digest = (
             Digest(credentials.get("username", ""), credentials.get("password", "")) if isinstance(definition.auth, DigestAuth) else None
         )
-        self._held = Held()
-        # What comes out the same for every request is made once.
-        self._same = not self._scheme.needs_token and not self._digest and not expressions.varies(definition.for_calls())
-        self._made: dict[str, Any] = {}
-        self._learn()
 
     def __enter__(self) -> Self:
         return self
@@ -120,77 +119,27 @@ class Client:
             # A test shows what it sent, whether or not it is logged.
             self.journal.is_read = bool(django_settings.REQUEST_LOG_DAYS) or label.source != "run"
 
-    def _once(self, name: str, make: Callable[[], T]) -> T:
-        if not self._same:
-            return make()
-        if name not in self._made:
-            self._made[name] = make()
-        made: T = self._made[name]
-        return made
-
     @property
     def base(self) -> str:
         """The base URI of this connection. Where it comes with a token, one is fetched. Raises `CallError`."""
-        return self._once("base", self._base)
-
-    def _base(self) -> str:
-        if not (self.definition.host_at_connect or self.definition.has_placeholders):
-            return self.definition.api_base_uri
-        try:
-            return base_of(self.definition, self._url_values())
-        except expressions.MissingValue as error:
-            if not self._scheme.needs_token or self._held.value:
-                raise CallError(lacks(error)) from None
-        self._token()
-        try:
-            return base_of(self.definition, self._url_values())
-        except expressions.MissingValue as error:
-            raise CallError(lacks(error)) from None
+        return self.placeholders.base
 
     @property
     def headers(self) -> list[tuple[str, str]]:
         """The headers that go along with every request, their placeholders filled in. Raises `CallError`."""
-        return self._once("headers", self._headers)
-
-    def _headers(self) -> list[tuple[str, str]]:
-        return [(name, value) for name, value in self.filled_headers(self.definition.headers).items() if value]
-
-    def filled_headers(self, texts: Mapping[str, str]) -> dict[str, str]:
-        """Headers by name with their placeholders filled in. Raises `CallError`, also for a value that is more than one line."""
-        found = self.filled(texts)
-        for name, value in found.items():
-            if CONTROL.search(value):
-                raise CallError(f"What would be sent in the header {name} holds a line break or another control character. Correct it.")
-        return found
-
-    def rendered_url(self, text: str) -> str:
-        """A URL or a part of one with its placeholders filled in. Raises `CallError`."""
-        try:
-            return expressions.render_url(text, self._url_values())
-        except expressions.MissingValue as error:
-            raise CallError(lacks(error)) from None
-        except ValueError as error:
-            raise CallError(self.redact(str(error))) from None
-
-    def filled_document(self, document: Any) -> Any:
-        """JSON values with the placeholders in their texts filled in. Raises `CallError`."""
-        try:
-            return expressions.render_all(document, self._values(**self._of_caller))
-        except expressions.MissingValue as error:
-            raise CallError(lacks(error)) from None
+        return self.placeholders.headers
 
     @property
     def values(self) -> dict[str, Any]:
         """What placeholders of an operation read, an access token included. Raises `CallError`."""
         self._token()
-        return self._values(**self._of_caller)
+        return self.placeholders.values()
 
     def use(self, store: stores.TokenStore) -> None:
         """Take the tokens from a store."""
         self._store = store
         with suppress(SecretError):  # said when a token is needed
-            self._held = store.held()
-        self._learn()
+            self.placeholders.hold(store.held())
 
     def keep_to(self, gate: rates.Gate) -> None:
         """Have every call of this client pass a gate that others share."""
@@ -206,22 +155,18 @@ class Client:
             network=self.issuer.own_network,
             route=self.issuer.route,
         )
-        twin._of_caller = self._of_caller
-        twin._held, twin._gate, twin._through, twin.journal = self._held, self._gate, through, self.journal
-        twin._learn()
+        twin.placeholders.of_caller = self.placeholders.of_caller
+        twin.placeholders.hold(self.placeholders.held)
+        twin._gate, twin._through, twin.journal = self._gate, through, self.journal
         return twin
 
     def entry_of(self, exchange: Exchange, *, answer_size: int) -> Entry:
         """An exchange of `open` as the request log keeps it; of its answer's `answer_size` bytes the body is the beginning."""
-        return entry_of(exchange, self._secrets, keeps=self.journal.keeps_bytes, answer_size=answer_size)
+        return entry_of(exchange, self.placeholders.secrets, keeps=self.journal.keeps_bytes, answer_size=answer_size)
 
     def redact(self, text: str) -> str:
         """The text without this connection's secrets."""
-        return redact(text, self._secrets)
-
-    def holds_secret(self, text: str) -> bool:
-        """Whether one of this connection's secrets stands in the text, in whatever form."""
-        return holds(text, self._secrets)
+        return self.placeholders.redact(text)
 
     def renew_token(self) -> None:
         """Fetch a new token now, because somebody asks for it. Raises `CallError`."""
@@ -232,7 +177,7 @@ class Client:
     def renewed(self, *, rejected: str = "") -> Held:
         """The token to use and what came with it; one that is equal to `rejected` is renewed. Raises `CallError`."""
         self._token(rejected=rejected)
-        return self._held
+        return self.placeholders.held
 
     def bare(self, url: str) -> str:
         """A URL as it may be kept: without the parameters that hold this connection's secrets; `send` adds them again."""
@@ -331,7 +276,7 @@ class Client:
 
     def _completed(self, outgoing: Outgoing) -> Outgoing:
         """With the integration's parameters, where the request has none of that name."""
-        query = self._once("query", lambda: self.filled(self.definition.query))
+        query = self.placeholders.query
         if not query:
             return outgoing
         present = {name for name, _ in parse_qsl(urlsplit(outgoing.url).query, keep_blank_values=True)}
@@ -341,52 +286,25 @@ class Client:
     def _additions(self, outgoing: Outgoing) -> Additions:
         if outgoing.bare:
             return Additions()
-        return self._once("additions", lambda: self._new_additions(outgoing))
+        if self._digest:  # another answer to every challenge
+            return self._new_additions(outgoing)
+        return self.placeholders.once("additions", lambda: self._new_additions(outgoing))
 
     def _new_additions(self, outgoing: Outgoing) -> Additions:
         route = self.issuer.route
         if route and route.credential:
             return Additions(headers=[(MARK, route.credential)])
-        values = self._values(request=of_request(outgoing), **self._of_caller)
+        held, values = self.placeholders.held, self.placeholders.values(request=of_request(outgoing))
         try:
-            added = self._scheme.apply(self._credentials, token=self._held.value, values=values)
+            added = self._scheme.apply(self._credentials, token=held.value, values=values)
         except expressions.MissingValue as error:
             raise CallError(lacks(error)) from None
         except ValueError as error:
             raise CallError(self.redact(str(error))) from None
-        added.cookies.extend(self._held.cookies.items())
+        added.cookies.extend(held.cookies.items())
         if self._digest and (header := self._digest.header(outgoing.method, outgoing.url)):
             added.headers.append(("Authorization", header))
         return added
-
-    def _url_values(self) -> dict[str, Any]:
-        """What placeholders of base and ping URLs read: of the caller only who it is at the vendor, which its owner has mapped."""
-        return self._values(mapping=self._of_caller.get("mapping", {}))
-
-    def _values(self, **more: Any) -> dict[str, Any]:
-        held = self._held
-        found = values_of(self.definition, self._credentials, self._settings, kept=held.kept, **more)
-        if self._scheme.needs_token:
-            found["token"] = held.value
-            found["oauth"] = {"token": {"access_token": held.value, **held.kept}}
-            if held.scheme:
-                found["tokenScheme"] = held.scheme
-        return found
-
-    def filled(self, texts: Mapping[str, str]) -> dict[str, str]:
-        """Texts by name with their placeholders filled in. Raises `CallError`."""
-        if not texts:
-            return {}
-        try:
-            values = self._values(**self._of_caller)
-            if self._scheme.needs_token and not self._held.value and any("token" in path for path in expressions.paths_of(dict(texts))):
-                self._token()
-                values = self._values(**self._of_caller)
-            return {name: expressions.render(text, values) for name, text in texts.items()}
-        except expressions.MissingValue as error:
-            raise CallError(lacks(error)) from None
-        except ValueError as error:
-            raise CallError(self.redact(str(error))) from None
 
     def _rejects(self, answer: Answer, rules: Rules) -> bool:
         """Whether an answer says that the token is no longer accepted."""
@@ -416,32 +334,28 @@ class Client:
         """The token to use, fetched or renewed if need be; "" for a method without tokens. Raises `CallError`."""
         if not self._scheme.needs_token:
             return ""
-        if not rejected and not reason and self._held.fresh(datetime.now(UTC)):
-            return self._held.value  # a walk over many pages need not look into the database for each
+        held = self.placeholders.held
+        if not rejected and not reason and held.fresh(datetime.now(UTC)):
+            return held.value  # a walk over many pages need not look into the database for each
+        why = reason or ("rejected" if rejected else "needed")
         try:
-            self._held = self._through(
-                lambda: self._store.renew(
-                    self._obtain,
-                    rejected=rejected,
-                    reason=reason or ("rejected" if rejected else "needed"),
-                )
-            )
+            held = self._through(lambda: self._store.renew(self._obtain, rejected=rejected, reason=why))
         except TransportError as error:
             raise CallError(f"No access token could be fetched. {error.message}", blame=error.blame, cause=error.cause) from None
         except TokenError as error:
             raise CallError(self.redact(error.message), blame="you" if error.permanent else "vendor", cause="token") from None
         except SecretError as error:
             raise CallError(str(error)) from None
-        self._learn()
-        return self._held.value
+        self.placeholders.hold(held)
+        return held.value
 
     def _obtain(self, held: Held) -> Token:
         if self._shares_transport:  # which cannot say whose exchange it was
             with Transport() as own:
-                learned = list(self._secrets)
+                learned = list(self.placeholders.secrets)
                 own.observe = partial(self._observed, learned=learned)
                 return self.issuer.obtain(held, own, secrets=learned)
-        self._learned = list(self._secrets)
+        self._learned = list(self.placeholders.secrets)
         try:
             return self.issuer.obtain(held, self._transport, secrets=self._learned)
         finally:
@@ -450,13 +364,7 @@ class Client:
     def _observed(self, exchange: Exchange, *, learned: list[str] | None = None) -> None:
         """Take an exchange down. One for a token shares the list of what must not be shown with whoever fetches it, which grows."""
         learned = self._learned if learned is None else learned
-        self.journal.add(exchange, self._secrets if learned is None else learned, for_token=learned is not None)
-
-    def _learn(self) -> None:
-        """Know what has to be hidden."""
-        values = values_of(self.definition, self._credentials, self._settings, kept=self._held.kept)
-        found = secrets_in(values, self._held, self.definition, self._credentials)
-        self._secrets = list(dict.fromkeys([*self._secrets, *found]))
+        self.journal.add(exchange, self.placeholders.secrets if learned is None else learned, for_token=learned is not None)
 
     def _what_it_said(self, answer: Answer) -> str:
         """The vendor's own message, if its answer holds one in a usual place."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from connections.models import Connection
 from connections.network_settings import options_of
 from connections.rates import DEFAULT_CONCURRENCY, Level, Slots
-from integrations.permissions import is_uuid
+from integrations.permissions import by_id
 from integrations.refusals import Invalid
 
 FIELD: Final = "sharesLimitOf"  # its name in JSON and in forms
@@ -17,7 +17,7 @@ def found(value: Any) -> Connection | None:
     """The connection of this id, None for nothing. Raises `Invalid`. Whether it may be borrowed from is said by `check`."""
     if value in (None, ""):
         return None
-    row = Connection.objects.filter(pk=value).first() if is_uuid(value) else None
+    row = by_id(Connection.objects.all(), value)
     if row is None:
         raise Invalid({FIELD: ["There is no such connection. Choose one of your organization."]})
     return row

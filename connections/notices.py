@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from smtplib import SMTPException
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.mail import send_mail
 from django.urls import reverse
+from django.utils import timezone
 
+from connections.deliveries import signing
 from connections.exchange import Outgoing, TransportError
 from connections.models import Connection
 from connections.transport import Transport
@@ -46,10 +48,11 @@ def _by_webhook(connection: Connection, message: str) -> bool:
         "message": message,
         "url": _address(connection),
     }
+    body, headers = json.dumps(content).encode(), [("Content-Type", JSON_TYPE)]
+    if secrets := settings.AUTHORIZATION_WEBHOOK_SECRETS:
+        headers += signing.headers(f"msg_{uuid4().hex}", timezone.now(), body, secrets)
     with Transport() as transport:
-        answer = transport.send(
-            Outgoing("POST", settings.AUTHORIZATION_WEBHOOK_URL, [("Content-Type", JSON_TYPE)], json.dumps(content).encode())
-        )
+        answer = transport.send(Outgoing("POST", settings.AUTHORIZATION_WEBHOOK_URL, headers, body))
     if answer.status >= 400:
         logger.warning("The webhook for connections that need to be authorized answered %s.", answer.status)
     return answer.status < 400

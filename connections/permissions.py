@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from connections.models import Agent, AgentInstance, Connection, WebhookEndpoint, WebhookEvent
-from integrations.permissions import is_uuid
+from integrations.permissions import by_id_or_404
 
 
 def connection_for(user: Any, key: Any, *, use: bool = False, delete: bool = False) -> Connection:
@@ -16,9 +16,7 @@ def connection_for(user: Any, key: Any, *, use: bool = False, delete: bool = Fal
     may delete.
     """
     rows = Connection.objects.visible_to(user).select_related("integration", "organization", "credential", "agent", "owner", "revision")
-    found = rows.filter(pk=key).first() if is_uuid(key) else None
-    if found is None:
-        raise Http404
+    found = by_id_or_404(rows, key)
     if use and not may_use(user, found):
         raise PermissionDenied
     if delete and not may_delete(user, found):
@@ -37,9 +35,7 @@ def may_use(user: Any, connection: Connection) -> bool:
 
 def agent_for(user: Any, key: Any, *, manage: bool = False) -> Agent:
     """The agent that the user sees; with `manage` one that the user may change. Strangers get 404, lower roles 403."""
-    found = Agent.objects.visible_to(user).select_related("organization").filter(pk=key).first() if is_uuid(key) else None
-    if found is None:
-        raise Http404
+    found = by_id_or_404(Agent.objects.visible_to(user).select_related("organization"), key)
     if manage and not Agent.objects.manageable_by(user).filter(pk=found.pk).exists():
         raise PermissionDenied
     return found
@@ -47,9 +43,7 @@ def agent_for(user: Any, key: Any, *, manage: bool = False) -> Agent:
 
 def instance_for(user: Any, key: Any) -> AgentInstance:
     """A machine of an agent that the user may change."""
-    found = AgentInstance.objects.select_related("agent__organization").filter(pk=key).first() if is_uuid(key) else None
-    if found is None:
-        raise Http404
+    found = by_id_or_404(AgentInstance.objects.select_related("agent__organization"), key)
     agent_for(user, found.agent_id, manage=True)
     return found
 
@@ -69,8 +63,6 @@ def webhook_event_for(user: Any, key: Any) -> WebhookEvent:
     rows = WebhookEvent.objects.select_related(
         "endpoint__connection__integration", "endpoint__connection__organization", "endpoint__forward_to"
     )
-    found = rows.filter(pk=key).first() if is_uuid(key) else None
-    if found is None:
-        raise Http404
+    found = by_id_or_404(rows, key)
     connection_for(user, found.endpoint.connection_id, use=True)
     return found

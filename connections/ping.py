@@ -62,14 +62,14 @@ def ping(client: Client) -> TestResult:
 
 def _once(client: Client, request: Ping, uri: str) -> TestResult:
     try:
-        base = client.rendered_url(request.base_uri) if request.base_uri else client.base
-        url = _join(base, client.rendered_url(uri) if uri else "")
-        own = client.filled_headers(request.headers)
+        base = client.placeholders.in_url(request.base_uri) if request.base_uri else client.base
+        url = _join(base, client.placeholders.in_url(uri) if uri else "")
+        own = client.placeholders.in_headers(request.headers)
         headers = [pair for pair in client.headers if pair[0].lower() not in {name.lower() for name in own}] + list(own.items())
         body = None
         if request.body is not None:
             kind = bodies.TYPES[client.definition.media_types.request or "json"]
-            encoded = bodies.encode(client.filled_document(request.body), kind, {})
+            encoded = bodies.encode(client.placeholders.in_document(request.body), kind, {})
             body = encoded.content
             headers += [] if any(name.lower() == "content-type" for name, _ in headers) else [("Content-Type", encoded.content_type)]
         answer = client.send(Outgoing(request.method, url, headers, body), base=base)

@@ -14,6 +14,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from connections import trimming
 from connections.journal import Entry
 from connections.models import Connection, LoggedRequest
 from connections.redaction import MASK
@@ -78,12 +79,7 @@ def is_debugged(connection: Connection) -> bool:
 def trim() -> int:
     """Forget what is older than REQUEST_LOG_DAYS; how many rows went."""
     edge = timezone.now() - timedelta(days=settings.REQUEST_LOG_DAYS)
-    gone = 0
-    while True:
-        old = list(LoggedRequest.objects.filter(at__lt=edge).order_by("at").values_list("pk", flat=True)[:_AT_ONCE])
-        if not old:
-            return gone
-        gone += LoggedRequest.objects.filter(pk__in=old).delete()[0]
+    return trimming.trim(LoggedRequest.objects.filter(at__lt=edge), by="at", at_once=_AT_ONCE)
 
 
 def narrowed(rows: QuerySet[LoggedRequest], given: dict[str, Any]) -> QuerySet[LoggedRequest]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django import forms
+from django.forms.utils import pretty_name
 from pydantic.alias_generators import to_camel
 
 from integrations.refusals import Invalid, Refusal
@@ -16,6 +17,13 @@ class RefusableForm(forms.Form):
 
     json_names: ClassVar[dict[str, str]] = {}
     json_prefix: ClassVar[str] = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            # Django says of every field that it is required; where nothing better is said, it is said of which.
+            if field.error_messages.get("required") == forms.Field.default_error_messages["required"]:
+                field.error_messages["required"] = _missing(field, str(field.label or pretty_name(name)))
 
     def _post_clean(self) -> None:
         """After all cleaning: what came as JSON, or through a widget of ours, may hold what no database takes."""
@@ -41,3 +49,12 @@ class RefusableForm(forms.Form):
             if where == at or where.startswith(f"{at}."):
                 return name
         return None
+
+
+def _missing(field: forms.Field, label: str) -> str:
+    match field:
+        case forms.MultipleChoiceField():
+            return "Choose at least one."
+        case forms.ChoiceField() | forms.ModelChoiceField():
+            return "Choose one."
+    return f"{label} is missing."

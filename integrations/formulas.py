@@ -83,7 +83,7 @@ def evaluate(source: str, values: Any) -> Any:
         found = compiled.evaluate(values, {})
     except (ValueError, TimeoutError, RecursionError, ArithmeticError, MemoryError, jsonata.JException) as error:
         raise FormulaError(f"The expression {source[:80]} cannot be evaluated: {_said(error)}.") from None
-    except Exception as error:
+    except Exception as error:  # an expression is anybody's text, and the library raises whatever Python does; the cause goes along
         raise FormulaError(f"The expression {source[:80]} cannot be evaluated: {_said(error)}.") from error
     return _plain(found)
 

@@ -29,7 +29,7 @@ def why_not(integration: Integration, organization: Organization, user: User | N
         return f"{integration.organization} keeps it for itself."
     asked = request_of(integration, organization)
     if asked is None:
-        return f"{integration.organization} wants to be asked first. Send a request from the page of the integration."
+        return f"{integration.organization} wants to be asked first. Ask on the page of the integration; an admin there decides."
     if asked.state == InstallRequest.State.OPEN:
         return f"The request to {integration.organization} waits for an answer."
     said = f" They said: {asked.answer}" if asked.answer else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
@@ -94,3 +94,18 @@ class DisabledMiddleware:
         if not isinstance(exception, Disabled):
             return None
         return render(request, "integrations/disabled.html", {"reason": exception.message}, status=403)
+
+
+class NotAllowedMiddleware:
+    """Django answers a page that only takes forms, asked for by its address, with nothing at all; a person reads a sentence."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not isinstance(response, HttpResponseNotAllowed) or request.method != "GET" or not request.accepts("text/html"):
+            return response
+        page = render(request, "405.html", status=405)
+        page["Allow"] = response["Allow"]
+        return page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from integrations.definition import JSON_TYPE, ErrorRules, Pagination, Part, Path, RateLimit, Template
 from integrations.definition.tokens import JsonTemplate, documents
@@ -27,7 +27,7 @@ class Parameter(Part):
     place: Annotated[Literal["path", "query", "header", "cookie", "input"], Field(alias="in")] = "query"
     type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
     items: Literal["", "string", "integer", "number", "boolean", "array", "object"] = ""
-    required: bool = False
+    required: Annotated[bool, Field(validate_default=True)] = False
     default: Any = None
     enum: list[Any] = Field(default_factory=list)
     format: Annotated[str, Field(max_length=100)] = ""
@@ -37,11 +37,10 @@ class Parameter(Part):
     content_type: Annotated[str, Field(max_length=200)] = ""
     allow_reserved: bool = False
 
-    @model_validator(mode="after")
-    def _path_is_required(self) -> Parameter:
-        if self.place == "path" and not self.required:
-            object.__setattr__(self, "required", True)
-        return self
+    @field_validator("required")
+    @classmethod
+    def _path_is_required(cls, value: bool, info: ValidationInfo) -> bool:
+        return value or info.data.get("place") == "path"
 
 
 class FieldEncoding(Part):
@@ -127,6 +126,8 @@ class Operation(Part):
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> Operation:
+        if len({one.name.lower() for one in self.parameters}) == len(self.parameters):
+            return self
         places = [(one.place, one.name.lower() if one.place == "header" else one.name) for one in self.parameters]
         if len(set(places)) < len(places):
             twice = next(one for n, one in enumerate(self.parameters) if places[n] in places[:n])

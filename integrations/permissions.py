@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 from rest_framework.request import Request
 
 from integrations.models import InstallRequest, Integration, Organization, Role, User
 from integrations.refusals import Disabled, Invalid
+
+M = TypeVar("M", bound=Model)
 
 
 def signed_in(request: HttpRequest | Request) -> User:
@@ -24,6 +27,19 @@ def is_uuid(text: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def by_id(rows: QuerySet[M], key: Any) -> M | None:
+    """The one of these rows that has this id; None for any other, and for what is no id."""
+    return rows.filter(pk=key).first() if is_uuid(key) else None
+
+
+def by_id_or_404(rows: QuerySet[M], key: Any) -> M:
+    """The same for rows that the user sees: what is not among them does not exist."""
+    found = by_id(rows, key)
+    if found is None:
+        raise Http404
+    return found
 
 
 def integration_for(user: Any, key: str, *, edit: bool = False, share: bool = False, delete: bool = False) -> Integration:
@@ -68,9 +84,7 @@ def check_builder(organization: Organization) -> None:
 def request_for(user: Any, key: Any) -> InstallRequest:
     """The request that the user may decide on; who sees it and may not gets 403, strangers 404."""
     seen = InstallRequest.objects.visible_to(user).select_related("integration__organization", "organization")
-    found = seen.filter(pk=key).first() if is_uuid(key) else None
-    if found is None:
-        raise Http404
+    found = by_id_or_404(seen, key)
     if not InstallRequest.objects.decidable_by(user).filter(pk=found.pk).exists():
         raise PermissionDenied
     return found

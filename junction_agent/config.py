@@ -42,7 +42,9 @@ def load(path: Path) -> Config:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}). docs/agent.md shows what to write there.") from None
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}). The page Agents of Junction shows what to write there, with the code to enrol."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
     _known(found, _TOP, "the file")

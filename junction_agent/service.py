@@ -165,7 +165,7 @@ class Agent:
             self._stop.set()
         except LineError as error:
             logger.warning("The answer to a request could not be sent to Junction. %s", error)
-        except Exception:
+        except Exception:  # whatever it was: Junction must not wait for an answer that never comes
             logger.exception("A request ended by a fault of the agent.")
             with suppress(LineError, Gone, Revoked):
                 self._fail(

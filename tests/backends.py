@@ -141,7 +141,7 @@ def forget_limits() -> None:
             client.delete(key)
 
 
-def eventually(call: Callable[[], T], *, seconds: float = 60) -> T:
+def eventually(call: Callable[[], T], *, seconds: float = 300) -> T:
     """Repeat a call until it gives something true, and give that; an AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := call()):

@@ -26,7 +26,7 @@ from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role
 from integrations.organizations import environments
-from integrations.permissions import integration_for, is_uuid, organization_for, signed_in
+from integrations.permissions import by_id, integration_for, is_uuid, organization_for, signed_in
 from integrations.refusals import Invalid, check_known
 
 ORGANIZATION = OpenApiParameter("organization", str, description="Id or slug; by default the caller's topmost one")
@@ -173,7 +173,7 @@ def _named(integration: Integration, organization: Organization, key: Any) -> Co
     if key in (None, ""):
         return None
     rows = Connection.objects.filter(integration=integration, organization__in=organization.ancestor_ids)
-    found = rows.select_related("organization", "integration").filter(pk=key).first() if is_uuid(key) else None
+    found = by_id(rows.select_related("organization", "integration"), key)
     if found is None:
         raise Invalid({"connection": [f"{organization} and the organizations above have no such connection. Send its id."]})
     return found

@@ -26,7 +26,7 @@ from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Organization, Role
-from integrations.permissions import integration_for, is_uuid, organization_for, signed_in
+from integrations.permissions import by_id, integration_for, is_uuid, organization_for, signed_in
 from integrations.refusals import Invalid, check_known
 
 _SETTINGS = {"organization", "source", "connection", "action", "inputs", "valuePath", "labelPath", "options"}
@@ -250,7 +250,7 @@ def _connection(mapping: Mapping, key: Any) -> Connection | None:
     if key in (None, ""):
         return None
     rows = Connection.objects.filter(organization=mapping.organization, integration=mapping.integration)
-    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    found = by_id(rows, key)
     if found is None:
         raise Invalid({"connection": [f"{mapping.organization} has no such connection to {mapping.integration}. Send its id."]})
     return found

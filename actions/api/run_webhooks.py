@@ -23,7 +23,7 @@ from integrations.api.payloads import ANYTHING, FLAG, TEXT, checked
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Role
-from integrations.permissions import is_uuid, organization_for, signed_in
+from integrations.permissions import by_id, organization_for, signed_in
 from integrations.refusals import Invalid
 
 _FIELDS = {
@@ -262,7 +262,7 @@ def _row(model: Any, user: Any, key: Any, field: str) -> Any:
     """The row of an id. What the user may not see is answered as what does not exist."""
     if key is None:
         return None
-    found = model.objects.visible_to(user).filter(pk=key).first() if is_uuid(key) else None
+    found = by_id(model.objects.visible_to(user), key)
     if found is None:
         raise Invalid({field: [f"There is no such {field} that you may see."]})
     return found

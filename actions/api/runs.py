@@ -30,7 +30,7 @@ from integrations.api.listing import Choice, Exactly, Filters, Order
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization, Role, User
-from integrations.permissions import is_uuid, organization_for, running_for, signed_in
+from integrations.permissions import by_id, is_uuid, organization_for, running_for, signed_in
 from integrations.refusals import Conflict, Invalid, check_known
 
 _ACCEPTED = {
@@ -148,7 +148,7 @@ class RunsView(APIView):
         organization may."""
         key, named = payload.get("connection"), payload.get("organization")
         rows = Connection.objects.select_related("integration", "organization", "revision")
-        found = rows.filter(pk=key).first() if key is not None and is_uuid(key) else None
+        found = by_id(rows, key)
         uid = str(payload.get("action") or "")
         action = Action.objects.visible_to(user).filter(uid=uid) if is_uuid(uid) else Action.objects.none()
         integration = found.integration if found else Integration.objects.filter(revisions__actions__in=action).first()

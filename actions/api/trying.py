@@ -25,7 +25,7 @@ from integrations.definition import LARGEST_PAGE_SIZE, PAGINATION, Definition, P
 from integrations.definition import problems as sentences_of
 from integrations.models import Integration
 from integrations.operation import Operation
-from integrations.permissions import integration_for, is_uuid, signed_in
+from integrations.permissions import by_id, integration_for, is_uuid, signed_in
 from integrations.refusals import Invalid, Refusal
 
 _FIELDS = {"action", "path", "inputs", "pagination", "pageSize", "connection", "credentials", "settings"}
@@ -152,7 +152,7 @@ def _client(request: Request, integration: Integration, definition: Definition, 
             caller=Caller(integration.organization, signed_in(request)),
         )
     rows = Connection.objects.usable_by(request.user).filter(integration=integration).select_related("credential", "integration")
-    found = rows.filter(pk=key).first() if is_uuid(key) else None
+    found = by_id(rows, key)
     if found is None:
         raise Invalid({"connection": ["There is no such connection of this integration that you may use. Send its id, or credentials."]})
     return trials.draft_client(connection=found, definition=definition, user=signed_in(request))

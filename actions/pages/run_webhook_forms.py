@@ -55,9 +55,7 @@ class RunWebhookForm(RefusableForm):
         self.integrations = {str(one.pk): one for one in integrations}
         self.schedules = {str(one.pk): one for one in schedules}
         self._field("integration").choices = [("", "Every integration"), *((key, str(one)) for key, one in self.integrations.items())]
-        shown = (
-            (key, f"{one} ({one.organization})" if one.organization != organization else str(one)) for key, one in self.schedules.items()
-        )
+        shown = [(key, _told_apart(one, organization)) for key, one in self.schedules.items()]
         self._field("schedule").choices = [("", "Whoever starts them"), *shown]
         if not self.schedules:
             del self.fields["schedule"]
@@ -83,3 +81,9 @@ class RunWebhookForm(RefusableForm):
             "schedule": self.schedules.get(given.get("schedule", "")),
         }
         return found | ({"is_enabled": given["is_enabled"]} if "is_enabled" in given else {})
+
+
+def _told_apart(schedule: Schedule, here: Organization) -> str:
+    """A schedule with its rhythm, since many have the name of their action; with its organization where that is another one."""
+    parts = [schedule.timing.in_words, *([str(schedule.organization)] if schedule.organization != here else [])]
+    return f"{schedule} ({', '.join(parts)})"

@@ -23,7 +23,7 @@ from connections.models import Connection
 from connections.pages import has_several, organizations_at
 from integrations.models import Integration, Organization
 from integrations.paging import page_of
-from integrations.permissions import integration_for, is_uuid, may_run, signed_in
+from integrations.permissions import by_id, integration_for, may_run, signed_in
 from integrations.refusals import Refusal
 
 PER_PAGE: Final = 25
@@ -214,7 +214,7 @@ def mapped_organizations(organization: Organization, integration: Integration) -
 
 def _earlier(request: HttpRequest, action: Action) -> Run | None:
     key = request.GET.get("from", "")
-    found = Run.objects.visible_to(request.user).filter(pk=key).first() if is_uuid(key) else None
+    found = by_id(Run.objects.visible_to(request.user), key)
     return found if found and found.action.uid == action.uid else None
 
 

@@ -12,7 +12,6 @@ from actions.pages.run_forms import RunForm
 from actions.schedules.timing import LONGEST_MINUTES, Timing
 
 RHYTHMS: Final = (("every", "Every so many minutes"), ("cron", "By a cron expression"))
-OWN: Final = ("name", "rhythm", "everyMinutes", "cron", "timezone")
 
 
 class ScheduleForm(RunForm):

@@ -42,9 +42,9 @@ class _Counting(Strategy[P]):
         if more:
             return None
         if total is not None and received >= total:
-            return End("total", True, f"All {total} records that the server counts were received.")
+            return End("total", True, f"All {total:,} records that the server counts were received.")
         if "pages" in counted and token["number"] >= counted["pages"]:
-            return self._end(counted, "total", f"All {counted['pages']} pages that the server counts were received.")
+            return self._end(counted, "total", f"All {counted['pages']:,} pages that the server counts were received.")
         is_short = page.count < largest and total is None and "pages" not in counted
         if is_short and (more is False or self._setting("short_page_ends")):
             return self._end(counted, "short_page", f"The last page was short: {page.count} records after pages of {largest}.")

@@ -29,7 +29,7 @@ class Following(Strategy[P]):
         if following is None:
             return self._end_without(counted, sure=not (more and self._flag_is_declared))
         if "pages" in counted and token["number"] >= counted["pages"]:
-            return self._end(counted, "total", f"All {counted['pages']} pages that the server counts were received.")
+            return self._end(counted, "total", f"All {counted['pages']:,} pages that the server counts were received.")
         return Next({**counted, **following})
 
     @abstractmethod

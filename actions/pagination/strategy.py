@@ -194,7 +194,7 @@ class Strategy(ABC, Generic[P]):
     def _end(self, counted: Token, reason: str, message: str, *, sure: bool = True) -> End:
         received, total = counted["received"], counted["total"]
         if total is not None and received < total:
-            return End(reason, False, f"{message} But the server named a total of {total} records, and {received} were received.")
+            return End(reason, False, f"{message} But the server named a total of {total:,} records, and {received:,} were received.")
         return End(reason, sure, message)
 
     def _end_by_status(self, token: Token, page: PageSeen) -> End:
@@ -204,7 +204,7 @@ class Strategy(ABC, Generic[P]):
         declared = page.status in (self._setting("end_statuses") or ())
         if page.status == 400 and received >= 1000 and received % 1000 == 0 and not declared:
             # Search servers refuse to go on after 1,000 or 10,000 records, whatever there is.
-            return End("past_end", False, f"{message} After exactly {received} records this may also be a limit of the server.")
+            return End("past_end", False, f"{message} After exactly {received:,} records this may also be a limit of the server.")
         return self._end(token, "past_end", message)
 
     def _setting(self, name: str) -> Any:

@@ -25,7 +25,7 @@ from actions.runs.pages import Row, insert
 
 HOLD_SECONDS: Final = 0.1  # that a page waits at most while others come
 HOLD_PAGES: Final = 1000
-HOLD_BYTES: Final = 32 * 1024 * 1024  # of records that are on their way into the storage
+HOLD_BYTES: Final = 8 * 1024 * 1024  # of records that are on their way into the storage
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class ActionForm(RefusableForm):
     path = forms.CharField(
         widget=text(placeholder="/users/{id}"),
         help_text="Relative to the base URI. What changes from call to call stands in braces.",
-        error_messages={"required": "Enter the path, for example /users/{id}. / calls the base URI itself."},
+        error_messages={"required": "Enter the path, for example /users/{id}. A single slash calls the base URI itself."},
     )
     key = forms.CharField(
         required=False, widget=text(), help_text="By this name other systems know the action. Leave it empty and it is made of the name."

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_POST
 from connections.agents import jobs, services
 from connections.models import AgentInstance
 from connections.secrets import SecretError, open_sealed
-from integrations.permissions import is_uuid
+from integrations.permissions import by_id
 from integrations.refusals import Refusal
 from junction_agent import protocol
 
@@ -76,7 +76,7 @@ def _known(request: HttpRequest) -> tuple[AgentInstance, bytes]:
     if not _fits(request, MAX_BYTES):
         raise _Unknown(413, "too large")
     key, moment, nonce = (request.headers.get(name, "") for name in (protocol.INSTANCE, protocol.TIME, protocol.NONCE))
-    instance = AgentInstance.objects.select_related("agent").filter(pk=key).first() if is_uuid(key) else None
+    instance = by_id(AgentInstance.objects.select_related("agent"), key)
     if instance is None or not moment.isdecimal() or not 16 <= len(nonce) <= 64:
         raise _Unknown(401, "unknown")
     text = protocol.question(path=request.path, instance=key, time=moment, nonce=nonce, body=request.body)

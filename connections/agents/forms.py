@@ -44,10 +44,6 @@ class WayFields(forms.Form):
         )
 
     @property
-    def way_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in WAY_FIELDS]
-
-    @property
     def way(self) -> dict[str, Any]:
         """What was entered; nothing where the form came without it."""
         if self.add_prefix("mode") not in self.data:

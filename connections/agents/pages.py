@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -80,7 +81,10 @@ def agent_code(request: HttpRequest, pk: Any) -> HttpResponse:
     """Make an enrolment code and show it, once."""
     agent = agent_for(request.user, pk, manage=True)
     row, code = services.new_code(agent=agent, user=signed_in(request))
-    return render(request, "agents/code.html", {"agent": agent, "code": code, "row": row, "server": settings.PUBLIC_URL})
+    only_here = urlsplit(settings.PUBLIC_URL).hostname in ("localhost", "127.0.0.1", "::1")
+    return render(
+        request, "agents/code.html", {"agent": agent, "code": code, "row": row, "server": settings.PUBLIC_URL, "only_here": only_here}
+    )
 
 
 @require_POST

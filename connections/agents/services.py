@@ -19,7 +19,7 @@ from connections.retries import CallError
 from connections.secrets import open_sealed, seal
 from integrations import audit
 from integrations.models import Organization, User
-from integrations.permissions import is_uuid
+from integrations.permissions import by_id
 from integrations.refusals import Conflict, Invalid, Refusal
 from integrations.storable import mended
 from junction_agent import protocol
@@ -144,7 +144,7 @@ def note_seen(*, instance: AgentInstance, said: dict[str, Any]) -> None:
 
 def usable(organization: Organization, key: Any) -> Agent:
     """The agent with this id that connections of the organization may use. Raises `Invalid`."""
-    found = Agent.objects.usable_in(organization).filter(pk=key).first() if is_uuid(key) else None
+    found = by_id(Agent.objects.usable_in(organization), key)
     if found is None:
         raise Invalid({"agent": ["There is no such agent that this organization may use. Choose one of the list."]})
     return found

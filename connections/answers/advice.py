@@ -54,7 +54,7 @@ ADVICE: Final[dict[str, str]] = {
     # What the vendor answered.
     "400": "Compare method, path, parameters and body of the test with the vendor's documentation.",
     "401": "Enter the credentials again, without blanks round them. If they are right, the integration may send them in another place than the vendor wants.",
-    "403": "The account is known but may not do this. Give it the permission or scope at the vendor, or allow Junction's address there.",
+    "403": "Give the account the permission or scope at the vendor. If it has both, the vendor may refuse Junction's address: allow it there.",
     "404": "The path of the test does not exist below the base URI. Look for a version such as /v1 that is missing or there twice.",
     "405": "Choose the method for the test that the vendor's documentation names for this path.",
     "406": "Set an Accept header, or another format for answers, as the vendor's documentation says.",

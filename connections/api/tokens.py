@@ -26,6 +26,7 @@ from connections.models import Connection, TokenEvent
 from connections.permissions import connection_for
 from connections.tokens import authorization, upkeep
 from integrations.api.listing import PAGING
+from integrations.api.payloads import text_in
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Integration, Organization
@@ -89,9 +90,9 @@ class ConnectView(APIView):
             authorization.exchange(
                 connection=connection,
                 code=given["code"],
-                verifier=_text(payload, "codeVerifier"),
+                verifier=text_in(payload, "codeVerifier"),
                 answer=_callback(payload),
-                redirect=_text(payload, "redirectUri") or redirect_uri(),
+                redirect=text_in(payload, "redirectUri") or redirect_uri(),
             )
         elif given:
             upkeep.adopt(connection=connection, given=given)
@@ -192,7 +193,7 @@ def _default(request: Request, integration: Integration, organization: Organizat
 
 def _named(request: Request, integration: Integration, organization: Organization, payload: dict[str, Any]) -> Connection | None:
     """The connection that a body means: the named one, else the default. Credentials that come along are saved to it."""
-    name = _text(payload, "name")
+    name = text_in(payload, "name")
     rows = Connection.objects.belonging_to(signed_in(request), integration).filter(organization=organization, environment=PRODUCTION)
     found = rows.filter(name=name).first() if name else _default(request, integration, organization)
     if found and (payload.get("credentials") or payload.get("settings")):
@@ -205,7 +206,7 @@ def _make(request: Request, integration: Integration, organization: Organization
         organization=organization,
         user=signed_in(request),
         integration=integration,
-        name=_text(payload, "name") or integration.name,
+        name=text_in(payload, "name") or integration.name,
         credentials=payload.get("credentials") or {},
         settings=payload.get("settings") or {},
     )
@@ -220,7 +221,7 @@ def _given(payload: dict[str, Any]) -> dict[str, Any]:
     for field, name in (("accessToken", "access_token"), ("refreshToken", "refresh_token"), ("expiresIn", "expires_in")):
         if payload.get(field) is not None:
             whole[name] = payload[field]
-    code = _text(payload, "code")
+    code = text_in(payload, "code")
     if code and whole:
         raise Invalid({"code": ["Send a code or tokens, not both."]})
     return {"code": code} if code else whole
@@ -232,12 +233,3 @@ def _callback(payload: dict[str, Any]) -> dict[str, str]:
     if not isinstance(given, dict):
         raise Invalid({"callback": ["Enter an object."]})
     return {str(name): str(value) for name, value in given.items()}
-
-
-def _text(payload: dict[str, Any], name: str) -> str:
-    value = payload.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise Invalid({name: ["Enter text."]})
-    return value.strip()

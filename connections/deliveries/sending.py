@@ -21,6 +21,7 @@ from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from connections import trimming
 from connections.deliveries import signing, targets
 from connections.exchange import Headers, Outgoing, TransportError
 from connections.models import Delivery, DeliveryAttempt, DeliveryTarget
@@ -121,14 +122,8 @@ def attempt(delivery_id: UUID) -> DeliveryAttempt | None:
 
 def trim(before: datetime) -> int:
     """Forget deliveries that ended before a moment; how many."""
-    gone = 0
-    while True:
-        rows = Delivery.objects.filter(created_at__lt=before).exclude(state=Delivery.State.WAITING)
-        old = list(rows.order_by("created_at").values_list("pk", flat=True)[:AT_ONCE])
-        if not old:
-            return gone
-        Delivery.objects.filter(pk__in=old).delete()
-        gone += len(old)
+    ended = Delivery.objects.filter(created_at__lt=before).exclude(state=Delivery.State.WAITING)
+    return trimming.trim(ended, by="created_at", at_once=AT_ONCE)
 
 
 def _end(delivery: Delivery, until: datetime, state: Delivery.State, message: str) -> None:

@@ -36,10 +36,6 @@ class Suggestion:
     score: int
     options: tuple[int, ...]
 
-    @property
-    def is_clear(self) -> bool:
-        return len(self.options) == 1
-
 
 def folded(text: str) -> str:
     """The text without case and accents, blanks made one: what a search compares."""

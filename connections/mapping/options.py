@@ -90,7 +90,7 @@ def replace(mapping: Mapping, pairs: Iterable[Pair], *, only_if: dict[str, Any] 
                 MappingOption.objects.bulk_create(waiting)
                 waiting = []
         MappingOption.objects.bulk_create(waiting)
-    except BaseException:
+    except BaseException:  # also the end of the process: half a batch would stay. It is raised again, and logged with the task or request
         MappingOption.objects.filter(mapping=mapping, batch=batch).delete()
         raise
     new = {"batch": batch, "option_count": len(seen), "refreshed_at": timezone.now(), **changes}

@@ -275,12 +275,12 @@ class _Children:
         if row.organization:
             if found := self._by_slug.get(row.organization.lower()):
                 return found
-            raise ValueError(f"There is no organization {row.organization[:80]} below {self._owner}. Use its slug, as the export has it.")
+            raise ValueError(f"There is no organization “{row.organization[:80]}” below {self._owner}. Use its slug, as the export has it.")
         several = self._by_name.get(row.name.casefold(), [])
         if not row.name:
             raise ValueError("The line names no organization.")
         if not several:
-            raise ValueError(f"There is no organization named {row.name[:80]} below {self._owner}.")
+            raise ValueError(f"There is no organization named “{row.name[:80]}” below {self._owner}.")
         if len(several) > 1:
             raise ValueError(f"{len(several)} organizations are named {row.name[:80]}. Add a column organization with the slug.")
         return several[0]

@@ -69,7 +69,7 @@ class Route:
 
     def returned(self, pairs: Pairs) -> Pairs:
         """Headers of an answer without this connection's secrets: some vendors repeat a key in the address of a redirect."""
-        if not self.client.holds_secret("\n".join(value for _, value in pairs)):
+        if not self.client.placeholders.holds_secret("\n".join(value for _, value in pairs)):
             return pairs
         return [(name, self.cleaned(value)) for name, value in pairs]
 
@@ -77,7 +77,7 @@ class Route:
         """Whether an answer's body holds one of this connection's secrets, or may hold one because it cannot be looked through."""
         plain = beginning(body, encoding, _LOOKED_THROUGH)
         unread = len(plain) >= _LOOKED_THROUGH or (not plain and bool(body))
-        return unread or self.client.holds_secret(plain.decode("utf-8", "replace"))
+        return unread or self.client.placeholders.holds_secret(plain.decode("utf-8", "replace"))
 
     def cleaned(self, text: str) -> str:
         """A text of an answer's head without this connection's secrets, in characters that a head may hold."""

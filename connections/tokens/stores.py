@@ -145,7 +145,7 @@ class StoredTokens:
             if isinstance(error, TransportError):
                 raise
             raise TokenError(message, error=error.error, permanent=error.permanent, revoked=error.revoked) from None
-        except BaseException:
+        except BaseException:  # also the end of the process: until its lease ran out nobody could renew. It is raised again
             # Nothing is known of the answer; the journal row stays and says so.
             rows.release(row, holder)
             raise

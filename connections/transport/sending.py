@@ -157,7 +157,7 @@ class Transport:
                 if kept is None or not unanswered or outgoing.method not in _SAFE:
                     raise
                 kept = None
-            except BaseException:
+            except BaseException:  # also what `wait` raises and the end of the process: nobody else closes it. It is raised again
                 sock.close()
                 raise
             else:

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from connections import trimming
 from connections.deliveries import sending
 from connections.exchange import Headers
 from connections.models import Delivery, WebhookEndpoint, WebhookEvent
@@ -94,14 +95,8 @@ def hand_out() -> int:
 
 def trim(before: datetime) -> int:
     """Forget events that arrived before a moment; how many."""
-    gone = 0
-    while True:
-        rows = WebhookEvent.objects.filter(at__lt=before).exclude(state=WebhookEvent.State.WAITING)
-        old = list(rows.order_by("at").values_list("pk", flat=True)[:AT_ONCE])
-        if not old:
-            return gone
-        WebhookEvent.objects.filter(pk__in=old).delete()
-        gone += len(old)
+    ended = WebhookEvent.objects.filter(at__lt=before).exclude(state=WebhookEvent.State.WAITING)
+    return trimming.trim(ended, by="at", at_once=AT_ONCE)
 
 
 def fits(event_type: str, types: Sequence[str]) -> bool:

@@ -17,7 +17,7 @@ from integrations.access import applications, tokens
 from integrations.access.forms import ApplicationForm, TokenForm
 from integrations.access.scopes import SCOPES
 from integrations.models import PersonalToken
-from integrations.permissions import signed_in
+from integrations.permissions import by_id_or_404, signed_in
 from integrations.refusals import Refusal
 
 REFUSED = 422
@@ -62,9 +62,7 @@ def token_new(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def token_revoke(request: HttpRequest, pk: Any) -> HttpResponse:
-    found = PersonalToken.objects.visible_to(request.user).filter(pk=pk).first()
-    if found is None:
-        raise Http404
+    found = by_id_or_404(PersonalToken.objects.visible_to(request.user), pk)
     tokens.revoke(token=found)
     messages.success(request, f"{found.name} is revoked. Whatever used it is locked out from now on.")
     return redirect("access")

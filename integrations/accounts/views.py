@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash, views
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -16,7 +16,7 @@ from integrations.accounts.attempts import SENTENCE, Attempts
 from integrations.accounts.forms import NewPasswordForm, ProfileForm, SignInForm
 from integrations.middleware import SESSION_KEY
 from integrations.models import Membership, Organization, User
-from integrations.permissions import is_uuid
+from integrations.permissions import by_id_or_404
 
 
 class SignInView(views.LoginView):
@@ -64,9 +64,7 @@ def account(request: HttpRequest) -> HttpResponse:
 def switch_organization(request: HttpRequest) -> HttpResponse:
     """Work in the name of another organization from now on. One that the user does not see does not exist."""
     key = request.POST.get("organization", "")
-    organization = Organization.objects.visible_to(request.user).filter(pk=key).first() if is_uuid(key) else None
-    if organization is None:
-        raise Http404
+    organization = by_id_or_404(Organization.objects.visible_to(request.user), key)
     request.session[SESSION_KEY] = str(organization.pk)
     target = request.POST.get("next", "")
     here = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure())

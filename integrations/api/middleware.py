@@ -66,7 +66,7 @@ class IdempotencyMiddleware:
         secret = bool(getattr(view, "gives_secrets", False))
         try:
             response = view_func(request, *args, **kwargs)
-        except BaseException:
+        except BaseException:  # also the end of the process: there is no answer to keep, so the key may be used again. Django logs it
             row.delete()
             raise
         if isinstance(response, Response) and not response.is_rendered:

@@ -33,3 +33,13 @@ def checked(payload: dict[str, Any], fields: Mapping[str, Kind]) -> dict[str, An
     if errors:
         raise Invalid(errors)
     return payload
+
+
+def text_in(payload: dict[str, Any], name: str) -> str:
+    """A field's text without blanks round it, "" where it is left out or null. Raises `Invalid`."""
+    value = payload.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Invalid({name: [TEXT.sentence]})
+    return value.strip()

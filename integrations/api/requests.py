@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from config.hal import link, paged
 from integrations import installing
 from integrations.api.listing import Choice, Filters, Order
+from integrations.api.payloads import text_in
 from integrations.api.schema import DecisionRequest, InstallRequestCollection, InstallRequestDocument, InstallRequestRequest, problems
 from integrations.api.views import json_object
 from integrations.models import InstallRequest, Role
@@ -64,7 +65,9 @@ class AskView(APIView):
         integration = integration_for(request.user, key)
         payload = json_object(request)
         organization = organization_for(request.user, Role.OPERATOR, str(payload.get("organization") or "") or None)
-        asked = installing.ask(integration=integration, organization=organization, user=signed_in(request), reason=_text(payload, "reason"))
+        asked = installing.ask(
+            integration=integration, organization=organization, user=signed_in(request), reason=text_in(payload, "reason")
+        )
         return Response(represent(asked), status=201)
 
 
@@ -81,12 +84,5 @@ class DecisionView(APIView):
         payload = json_object(request)
         if not isinstance(payload.get("approve"), bool):
             raise Invalid({"approve": ["Enter true or false."]})
-        decided = installing.decide(request=asked, approve=payload["approve"], user=signed_in(request), answer=_text(payload, "answer"))
+        decided = installing.decide(request=asked, approve=payload["approve"], user=signed_in(request), answer=text_in(payload, "answer"))
         return Response(represent(decided))
-
-
-def _text(payload: dict[str, Any], name: str) -> str:
-    value = payload.get(name) or ""
-    if not isinstance(value, str):
-        raise Invalid({name: ["Enter text."]})
-    return value

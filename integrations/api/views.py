@@ -23,6 +23,7 @@ from integrations import icons, services
 from integrations.api import conditions, definitions, representation
 from integrations.api.listing import MAX_TEXT, Choice, Filters, Flag, Order, Search
 from integrations.api.parsing import StrictJSONParser
+from integrations.api.payloads import text_in
 from integrations.api.schema import IntegrationCollection, IntegrationDocument, IntegrationRequest, NewIntegrationRequest, problems
 from integrations.definition import Definition
 from integrations.models import Integration, Role, look_up_revisions
@@ -113,9 +114,9 @@ class IntegrationsView(APIView):
                 organization=organization,
                 user=signed_in(request),
                 name=name,
-                description=_text(payload, "description"),
+                description=text_in(payload, "description"),
                 type=kind,
-                category=_text(payload, "category"),
+                category=text_in(payload, "category"),
                 extra=kept,
                 **definitions.sharing_of(payload),
                 id=UUID(str(payload["id"])) if payload.get("id") else None,
@@ -155,7 +156,7 @@ class IntegrationView(APIView):
         integration = integration_for(request.user, key, edit=True)
         with transaction.atomic():
             _unchanged(request, integration)
-            details: dict[str, Any] = {name: _text(payload, name) for name in definitions.DETAIL_FIELDS if name in payload}
+            details: dict[str, Any] = {name: text_in(payload, name) for name in definitions.DETAIL_FIELDS if name in payload}
             kept = definitions.kept_of(payload)
             details |= definitions.sharing_of(payload)
             if kept:
@@ -266,7 +267,7 @@ def icon_response(integration: Integration) -> HttpResponse:
 
 def _named(payload: dict[str, Any]) -> tuple[str, str]:
     """Name and type of a new integration, which has to have both. Raises `Invalid`."""
-    name, kind = _text(payload, "name"), _text(payload, "type")
+    name, kind = text_in(payload, "name"), text_in(payload, "type")
     errors: dict[str, list[str]] = {}
     try:
         name = services.check_name(name)
@@ -287,15 +288,6 @@ def _apply(integration: Integration, payload: dict[str, Any]) -> None:
     secrets = definitions.secrets_of(payload)
     if secrets:
         secrets_given.send(Integration, integration=integration, secrets=secrets)
-
-
-def _text(payload: dict[str, Any], name: str) -> str:
-    value = payload.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise Invalid({name: ["Enter text."]})
-    return value.strip()
 
 
 def _key_of(value: Any) -> str | None:

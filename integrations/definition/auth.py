@@ -28,7 +28,6 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 JSON_TYPE = "application/json"
 QUERY_TYPE = "query"  # everything in the URL, the body empty
 
-GRANT_TYPES = ("client_credentials", "authorization_code", "refresh_token", "password", "jwt_bearer", "none")
 CLIENT_AUTHENTICATIONS = ("basic", "body", "none", "private_key_jwt", "tls")
 
 

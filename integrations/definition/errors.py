@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import regex
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from integrations.definition.parts import Part, Path, Template, choice
+from integrations.definition.parts import Part, Path, Pattern, Template, choice
 from integrations.definition.statuses import StatusPatterns
 
 Value = Annotated[str, Field(max_length=500)]
@@ -31,20 +30,11 @@ class ErrorRule(Part):
     statuses: StatusPatterns = Field(default_factory=list)
     path: Path = ""
     values: list[Value] = Field(default_factory=list, max_length=100)
-    pattern: Annotated[str, Field(max_length=500)] = ""
+    pattern: Pattern = ""
     outcome: Annotated[OutcomeName, BeforeValidator(_word)] = "fail"
     message: Template = ""
     message_path: Path = ""
     blame: Annotated[Literal["", "you", "us", "vendor"], BeforeValidator(choice)] = ""
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str) -> str:
-        try:
-            regex.compile(value)
-        except (regex.error, RecursionError):
-            raise ValueError(f"The pattern {value[:80]} is not a regular expression.") from None
-        return value
 
     @model_validator(mode="after")
     def _says_when(self) -> ErrorRule:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar
 
+import regex
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -172,6 +173,16 @@ def _header_templates(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+def pattern(value: str) -> str:
+    """A regular expression; "" is none."""
+    try:
+        regex.compile(value)
+    except (regex.error, RecursionError):
+        raise ValueError(f"The pattern {value[:80]} is not a regular expression.") from None
+    return value
+
+
+Pattern = Annotated[str, Field(max_length=500), AfterValidator(pattern)]
 Template = Annotated[str, Field(max_length=5000), BeforeValidator(lambda v: template(v) if isinstance(v, str) else v)]
 Formula = Annotated[str, Field(max_length=4000), BeforeValidator(lambda v: formula(v) if isinstance(v, str) else v)]
 UrlTemplate = Annotated[str, Field(max_length=2000), BeforeValidator(lambda v: url_template(v.strip()) if isinstance(v, str) else v)]

@@ -14,7 +14,8 @@ servers.py     base URI                       security.py    authentication
 drafts.py      paths -> drafts                operations.py  drafts -> operations
 repair.py      the import doctor              schema_repair.py its part for schemas of bodies
 paging.py      pagination                     answers.py     results, links, cursors
-positions.py   line and column                findings.py    findings and repairs
+positions.py   line and column                printed_json.py those of large JSON
+findings.py    findings and repairs
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from integrations.definition import Auth, Definition, Pagination
 from integrations.openapi import lint, operations, paging, ping, positions, repair, security, servers, structure, swagger2
@@ -37,6 +38,8 @@ from integrations.openapi.references import References
 from integrations.operation import Operation
 
 __all__ = ["DocumentError", "Finding", "Imported", "Limits", "Linter", "Load", "Repair", "Unavailable", "describes_api", "read"]
+
+_Row = TypeVar("_Row", Finding, Repair)
 
 
 @dataclass
@@ -117,15 +120,20 @@ def _read(
     imported.linter = spoke
     report.close()
     if document.is_swagger:
-        imported.findings = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.findings]
-        imported.repairs = [replace(row, pointer=swagger2.original_pointer(row.pointer)) for row in report.repairs]
-    if len(document.source) <= positions.MAX_LOCATED:
-        imported.findings = _located(imported.findings, document.text)
+        imported.findings = [_in_original(row) for row in report.findings]
+        imported.repairs = [_in_original(row) for row in report.repairs]
+    imported.findings = _located(imported.findings, document.source)
     return imported
 
 
-def _located(findings: list[Finding], text: str) -> list[Finding]:
-    places = positions.locate(text, {finding.pointer for finding in findings if finding.pointer})
+def _in_original(row: _Row) -> _Row:
+    """A row of a converted document with its place in the uploaded one."""
+    place = swagger2.original_pointer(row.pointer)
+    return row if place == row.pointer else replace(row, pointer=place)
+
+
+def _located(findings: list[Finding], source: str | bytes) -> list[Finding]:
+    places = positions.locate(source, {finding.pointer for finding in findings if finding.pointer})
     return [
         replace(finding, line=places[finding.pointer][0], column=places[finding.pointer][1]) if finding.pointer in places else finding
         for finding in findings
@@ -169,7 +177,7 @@ def _operations(three: dict[str, Any], references: References, limits: Limits, r
     for operation, answer in operations.read(three, references, limits, report):
         limits.check_time()
         found.append(operation)
-        suggestions.append(paging.suggest(operation, answer.headers, answer.maxima))
+        suggestions.append(paging.suggest(operation, answer.headers, answer.maxima, answer.fields))
     if not found and references.files.missing:
         raise DocumentError(
             f"No operation can be read: the document refers to files that are missing ({listed(references.files.missing)}). "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 # Names without case and punctuation, as `plain` gives them.
@@ -25,10 +25,10 @@ _ASIDE = frozenset({
     "errors", "error", "warnings", "messages", "links", "link", "included", "meta", "facets", "aggregations", "expand", "sort",
     "sorts", "fields", "columns",
 })  # fmt: skip
-_RESULTS = (
+_RESULTS = {name: rank for rank, name in enumerate((
     "data", "items", "results", "records", "values", "value", "entries", "list", "content", "rows", "objects", "resources",
     "elements", "result", "collection", "hits",
-)  # fmt: skip
+), 1)}  # fmt: skip
 _MAX_FIELDS = 400
 
 
@@ -39,6 +39,28 @@ class Fields:
     scalars: list[tuple[tuple[str, ...], dict[str, Any]]] = field(default_factory=list)
     arrays: list[tuple[tuple[str, ...], dict[str, Any]]] = field(default_factory=list)
 
+    @cached_property
+    def lists(self) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+        """The lists that may be the results."""
+        return [(names, node) for names, node in self.arrays if _ASIDE.isdisjoint(map(plain, names))]
+
+    @cached_property
+    def named(self) -> list[tuple[str, tuple[str, ...], dict[str, Any]]]:
+        """The scalars after their plain names."""
+        return [(plain(names[-1]), names, node) for names, node in self.scalars]
+
+
+class Known:
+    """The fields of answers that several operations have, each found once."""
+
+    def __init__(self) -> None:
+        self._fields: dict[int, tuple[dict[str, Any], Fields]] = {}  # by id of the schema; with it, so that it is not given to another
+
+    def fields_of(self, schema: dict[str, Any]) -> Fields:
+        if id(schema) not in self._fields:
+            self._fields[id(schema)] = schema, fields_of(schema)
+        return self._fields[id(schema)][1]
+
 
 @lru_cache(maxsize=4096)
 def plain(name: str) -> str:
@@ -48,6 +70,8 @@ def plain(name: str) -> str:
 
 def _kind(schema: dict[str, Any]) -> str:
     kind = schema.get("type")
+    if kind.__class__ is str and kind:
+        return str(kind)
     if isinstance(kind, list):
         kind = next((item for item in kind if item != "null"), "")
     if isinstance(kind, str) and kind:
@@ -91,7 +115,7 @@ def results_key(schema: dict[str, Any], fields: Fields, path: str) -> str | None
     """The path to the list of results: `$` for a list at the top, else the likeliest list; None if there is none or no telling."""
     if _kind(_variant(schema)) == "array":
         return "$"
-    candidates = [(names, node) for names, node in fields.arrays if not {plain(name) for name in names} & _ASIDE]
+    candidates = fields.lists
     if not candidates:
         return None
     segments = [plain(part) for part in path.split("/") if part and "{" not in part]
@@ -100,7 +124,7 @@ def results_key(schema: dict[str, Any], fields: Fields, path: str) -> str | None
     def rank(candidate: tuple[tuple[str, ...], dict[str, Any]]) -> tuple[int, int, int]:
         names, node = candidate
         last = plain(names[-1])
-        known = 0 if last == noun and len(names) <= 2 else _RESULTS.index(last) + 1 if last in _RESULTS else 99
+        known = 0 if last == noun and len(names) <= 2 else _RESULTS.get(last, 99)
         items = node.get("items")
         scalar = 0 if isinstance(items, dict) and _kind(_variant(items)) in ("object", "") else 1
         return (len(names), known, scalar)
@@ -119,7 +143,7 @@ def results_keys(schema: dict[str, Any], path: str) -> list[str]:
     fields = fields_of(schema)
     best = results_key(schema, fields, path)
     found = [best] if best else []
-    found += [_joined(names) for names, _ in fields.arrays if not {plain(name) for name in names} & _ASIDE]
+    found += [_joined(names) for names, _ in fields.lists]
     return list(dict.fromkeys(found))[:10]
 
 
@@ -137,8 +161,8 @@ def _is_url(node: dict[str, Any], names: tuple[str, ...]) -> bool:
 
 def next_link(fields: Fields, *, cursor: bool) -> str:
     """The path to the URL of the next page, "" if there is none. A bare `next` beside a cursor parameter is a cursor, unless it says URL."""
-    for names, node in fields.scalars:
-        last = plain(names[-1])
+    for plain_name, names, node in fields.named:
+        last = plain_name
         if last == "href" and len(names) > 1:
             last = plain(names[-2])
         if last not in _LINK_FIELDS or _kind(node) not in ("string", ""):
@@ -151,8 +175,8 @@ def next_link(fields: Fields, *, cursor: bool) -> str:
 
 def cursor_field(fields: Fields) -> str:
     """The path to the cursor of the next page, "" if there is none."""
-    for names, node in fields.scalars:
-        if plain(names[-1]) in _CURSOR_FIELDS and _kind(node) in ("string", "integer", "number", "") and not _is_url(node, names):
+    for last, names, node in fields.named:
+        if last in _CURSOR_FIELDS and _kind(node) in ("string", "integer", "number", "") and not _is_url(node, names):
             return _joined(names)
     return ""
 

@@ -66,7 +66,8 @@ def content(data: bytes, limits: Limits, report: Report) -> tuple[Any, str | byt
 
 def _strict(data: bytes, limits: Limits, report: Report) -> tuple[Any, bytes]:
     """What `content` gives, for JSON without a doubt. Raises Doubt."""
-    _check_values(strict_json.most_values(data), limits)
+    if strict_json.may_hold_more(data, limits.max_values):
+        raise DocumentError(_too_many(limits))
     numbered = strict_json.numbered(data)
     root = strict_json.load(data, numbered)
     written = strict_json.compact(root, limits.max_depth)
@@ -77,11 +78,8 @@ def _strict(data: bytes, limits: Limits, report: Report) -> tuple[Any, bytes]:
     return root, data
 
 
-def _check_values(count: int, limits: Limits) -> None:
-    if count > limits.max_values:
-        raise DocumentError(
-            f"The file holds more than {limits.max_values:,} values, which no API description does. Remove the parts that you do not need and try again."
-        )
+def _too_many(limits: Limits) -> str:
+    return f"The file holds more than {limits.max_values:,} values, which no API description does. Remove the parts that you do not need and try again."
 
 
 def decode(data: bytes, report: Report) -> str:
@@ -119,7 +117,8 @@ def _values(text: str, start: str, limits: Limits, report: Report) -> tuple[Any,
     if start[0] == '"' and isinstance(inside := _lenient_json(text), str):
         return inside, text
     if start[0] in "{[":
-        _check_values(sum(map(text.count, ",[{")), limits)
+        if sum(map(text.count, ",[{")) > limits.max_values:
+            raise DocumentError(_too_many(limits))
         root = _lenient_json(text)
         if root is not None:
             _check_depth(root, limits)

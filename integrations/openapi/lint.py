@@ -89,7 +89,7 @@ def _operations(root: dict[str, Any], report: Report) -> None:
     if not isinstance(paths, dict) or not paths:
         _breach(rules.NO_PATHS, "/paths", "The document has no paths, so there is nothing to call.", report)
         return
-    first: dict[str, str] = {}
+    first: dict[str, tuple[str, str]] = {}
     for path, item in paths.items():
         if path.startswith("x-"):
             continue
@@ -107,10 +107,12 @@ def _operations(root: dict[str, Any], report: Report) -> None:
                     report,
                 )
             elif str(operation_id) in first:
-                message = f"The operationId {shortened(str(operation_id), 100)} belongs to {first[str(operation_id)]} already."
+                other, its_path = first[str(operation_id)]
+                owner = f"{other.upper()} {shortened(its_path, 200)}"
+                message = f"The operationId {shortened(str(operation_id), 100)} belongs to {owner} already."
                 _breach(rules.OPERATION_ID_UNIQUE, pointer("paths", path, method, "operationId"), message, report)
             else:
-                first[str(operation_id)] = f"{method.upper()} {shortened(path, 200)}"
+                first[str(operation_id)] = method, path
 
 
 def _without_quiet_paths(root: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from integrations.openapi.findings import shortened
 from integrations.openapi.references import References
@@ -25,7 +26,8 @@ _NESTING = frozenset(INSIDE)
 SCHEMA = (dict, bool)
 
 
-class Known(NamedTuple):
+@dataclass(slots=True)
+class Known:
     """What is known of a schema wherever it stands. The node is kept, so that its id is not given to another.
 
     `schema` is what the one reference `ref` of the node led to, the node itself if it has none ("" then), and None if there is more to

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from integrations.definition import FORM_TYPE, JSON_TYPE
-from integrations.openapi import drafts, paging, repair
+from integrations.openapi import answers, drafts, paging, repair, strict_json
 from integrations.openapi.drafts import SPECIFIC, Draft
 from integrations.openapi.findings import Change, Report, plain_text, pointer, shortened
 from integrations.openapi.limits import Limits
@@ -26,36 +25,39 @@ from integrations.operation import TYPES, Body, FieldEncoding, Operation, Parame
 
 _STYLES = ("simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject")
 _FORM_STYLES = ("form", "spaceDelimited", "pipeDelimited", "deepObject")
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])")  # where a word ends inside an identifier
-_NO_WORD = re.compile(r"[\W_]+")
+# A word of an identifier: letters and digits up to where another one starts, as in user|Groups, HTTP|Server and user|2.
+_WORD = re.compile(r"(?:[A-Z0-9](?![A-Z][a-z])|[^\W_a-zA-Z0-9]|[a-z]++(?![A-Z0-9]))*+(?:[a-z]+|[A-Z0-9])?")
 _MAX_BODY_VALUES = 1500  # a form that a person fills in is smaller; deeper levels are edited as JSON
 _MAX_RESPONSE_VALUES = 250  # enough to name the columns of a table and to find the list of results
 _MIN_VALUES = 25
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Answer:
-    """The answer of a successful call: its JSON schema as the document has it, the names of its headers in lower case, and the largest
-    values that its query parameters allow.
+    """The answer of a successful call: its JSON schema as the document has it, the names of its headers in lower case, the largest values
+    that its query parameters allow, and the fields of the answer to a GET.
     """
 
     schema: Any
     where: str
     headers: frozenset[str]
     maxima: dict[str, int]
+    fields: answers.Fields | None = None
 
 
 def read(document: dict[str, Any], references: References, limits: Limits, report: Report) -> Iterator[tuple[Operation, Answer]]:
     """Every operation with the answer that it promises, in the order of the document."""
     nodes = Nodes(references)
-    schemas, bodies = Schemas(nodes), Schemas(nodes)  # those of bodies are mended
-    keys, parameters, doctor = repair.Keys(report), _Parameters(schemas, report), SchemaDoctor(report)
     found = list(drafts.read(document, references, limits, report))
+    share = limits.max_schema_values // max(len(found), 1)
+    schemas = Schemas(nodes, _budget(share // 2, _MAX_RESPONSE_VALUES))
+    bodies = Schemas(nodes, _budget(share, _MAX_BODY_VALUES))  # these are mended
+    keys, parameters, doctor = repair.Keys(report), _Parameters(schemas, report), SchemaDoctor(report)
+    fields = answers.Known()
     for draft in found:
         draft.reserved_key = keys.reserve(draft.raw.get("operationId"))
         draft.name = _name(draft)
     names = Counter(draft.name for draft in found)
-    share = limits.max_schema_values // max(len(found), 1)
     made: dict[str, Operation] = {}
     for draft in found:
         key = keys.settle(draft.reserved_key, draft.raw.get("operationId"), draft.method, draft.path, draft.where)
@@ -63,7 +65,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
         if names[name] > 1:
             name = f"{shortened(name, 100)} ({draft.method} {shortened(draft.path, 90)})"
         try:
-            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, schemas, bodies, share, report)
+            operation, answer = _operation(draft, {"key": key, "name": shortened(name, 200)}, parameters, schemas, bodies, fields, report)
         except ValidationError as error:
             sentence = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
             report.find(
@@ -77,7 +79,7 @@ def read(document: dict[str, Any], references: References, limits: Limits, repor
     for row in report.repairs:
         row.changes[:] = [change for found in row.changes for change in parameters.settled(found, made)]
     doctor.name_changes((operation.key, operation.body.schema_) for operation in made.values() if operation.body)
-    held = (schema for draft in found if draft.where in made for schema in _held(draft, made[draft.where]))
+    held = [schema for draft in found if draft.where in made for schema in _held(draft, made[draft.where])]
     references.doctor.settle(references.root, held, schemas.alone)
 
 
@@ -100,45 +102,34 @@ def _name(draft: Draft) -> str:
 
 def humanised(identifier: str) -> str:
     """An identifier in words: listUserGroups, list_user_groups and list-userGroups all become "List user groups"."""
-    spaced = _HUMP.sub(" ", identifier[:400].replace("OAuth", "Oauth"))
-    words = [word if word.isupper() and len(word) > 1 else word.lower() for word in _NO_WORD.split(spaced) if word]
+    found = _WORD.findall(identifier[:400].replace("OAuth", "Oauth"))
+    words = [word if word.isupper() and len(word) > 1 else word.lower() for word in found if word]
     text = " ".join(words)
     return shortened(text[:1].upper() + text[1:], 200)
 
 
 def _operation(
-    draft: Draft, known: dict[str, str], parameters: _Parameters, schemas: Schemas, bodies: Schemas, share: int, report: Report
+    draft: Draft, known: dict[str, str], parameters: _Parameters, schemas: Schemas, bodies: Schemas, fields: answers.Known, report: Report
 ) -> tuple[Operation, Answer]:
     """The operation of a draft with `known` key and name, and its answer. Raises pydantic's ValidationError if it cannot be expressed."""
     raw = draft.raw
-    answer = _answer(draft, schemas.nodes.references)
+    answer = _answer(draft, parameters.maxima(draft), schemas.nodes.references)
     response = None
     if isinstance(answer.schema, dict) and answer.schema:
-        response = draft.schemas["response"] = schemas.schema(answer.schema, answer.where, _budget(share // 2, _MAX_RESPONSE_VALUES))
+        response = draft.schemas["response"] = schemas.schema(answer.schema, answer.where)
+        answer.fields = fields.fields_of(response) if draft.method == "GET" else None
     operation = Operation(
         **known,
         description=repair.operation_described(raw, known["name"], draft.method, draft.path, draft.where, report),
         method=draft.method,
         path=draft.path,
         parameters=parameters.of(draft),
-        body=_body(draft, bodies, _budget(share, _MAX_BODY_VALUES), report),
+        body=_body(draft, bodies, report),
         response_schema=response or None,
         tags=[str(tag) for tag in raw["tags"] if isinstance(tag, str | int)][:50] if isinstance(raw.get("tags"), list) else [],
         deprecated=raw.get("deprecated") is True,
     )
     return operation, answer
-
-
-def _maxima(draft: Draft, references: References) -> dict[str, int]:
-    found = {}
-    for parameter in draft.parameters:
-        if parameter["in"] != "query":
-            continue
-        schema = references.resolve(parameter.get("schema"), draft.where)
-        most = schema.get("maximum") if isinstance(schema, dict) else None
-        if most is not None and isinstance(most, int | float) and not isinstance(most, bool) and 0 < most < 1e9:
-            found[parameter["name"]] = int(most)
-    return found
 
 
 def _budget(share: int, most: int) -> int:
@@ -154,11 +145,22 @@ class _Parameters:
     def __init__(self, schemas: Schemas, report: Report) -> None:
         self.schemas, self.report = schemas, report
         self._made: dict[bytes, Parameter] = {}
-        self._met: dict[int, tuple[dict[str, Any], Parameter]] = {}  # by id; with what has it, so that it is not given to another
+        # By id, each with what has it, so that it is not given to another:
+        self._met: dict[int, tuple[dict[str, Any], Parameter]] = {}
+        self._lists: dict[int, tuple[list[dict[str, Any]], list[Parameter]]] = {}
+        self._maxima: dict[int, tuple[list[dict[str, Any]], dict[str, int]]] = {}
 
     def of(self, draft: Draft) -> list[Parameter]:
-        found = (self._one(raw, draft.where) for raw in draft.parameters)
-        return [parameter for parameter in found if parameter]
+        return [parameter for raws in draft.parameters for parameter in self._list(raws, draft.where)]
+
+    def maxima(self, draft: Draft) -> dict[str, int]:
+        """The largest values that the query parameters of an operation allow, by their names."""
+        found: dict[str, int] = {}
+        for raws in draft.parameters:
+            if id(raws) not in self._maxima:
+                self._maxima[id(raws)] = raws, dict(_maxima(raws, self.schemas.nodes.references, draft.where))
+            found |= self._maxima[id(raws)][1]
+        return found
 
     def settled(self, change: Change, made: dict[str, Operation]) -> Iterator[Change]:
         """The change with the key of its action, and its parameters as the action has them; nothing if that is impossible."""
@@ -174,13 +176,18 @@ class _Parameters:
                 return
         yield Change(made[change.action].key, change.part, *values)
 
+    def _list(self, raws: list[dict[str, Any]], where: str) -> list[Parameter]:
+        if met := self._lists.get(id(raws)):
+            return met[1]
+        found = [parameter for parameter in (self._one(raw, where) for raw in raws) if parameter]
+        if all(id(raw) in self._met for raw in raws):  # else the next operation says so, too
+            self._lists[id(raws)] = raws, found
+        return found
+
     def _one(self, raw: dict[str, Any], where: str) -> Parameter | None:
         if met := self._met.get(id(raw)):
             return met[1]
-        try:
-            words = orjson.dumps(raw)
-        except orjson.JSONEncodeError:  # a number of more than 64 bits, which JSON allows
-            words = repr(raw).encode("utf-8", "backslashreplace")
+        words = strict_json.words(raw)
         made = self._made.get(words)
         if made is None:
             try:
@@ -189,6 +196,15 @@ class _Parameters:
                 return _simplified(raw, where, self.report)
         self._met[id(raw)] = (raw, made)
         return made
+
+
+def _maxima(raws: list[dict[str, Any]], references: References, where: str) -> Iterator[tuple[str, int]]:
+    for raw in raws:
+        if raw["in"] == "query":
+            schema = references.resolve(raw.get("schema"), where)
+            most = schema.get("maximum") if isinstance(schema, dict) else None
+            if most is not None and isinstance(most, int | float) and not isinstance(most, bool) and 0 < most < 1e9:
+                yield raw["name"], int(most)
 
 
 def _parameter(raw: dict[str, Any], schemas: Schemas, where: str) -> Parameter:
@@ -305,7 +321,7 @@ def _sends_nothing(method: str, schema: dict[str, Any]) -> bool:
     return method in ("GET", "HEAD", "DELETE") and schema.get("type") == "object" and not schema.get("properties")
 
 
-def _body(draft: Draft, schemas: Schemas, values: int, report: Report) -> Body | None:
+def _body(draft: Draft, schemas: Schemas, report: Report) -> Body | None:
     raw, where = draft.raw.get("requestBody"), f"{draft.where}/requestBody"
     resolved = schemas.nodes.references.resolve(raw, where)
     if not isinstance(resolved, dict):
@@ -317,9 +333,10 @@ def _body(draft: Draft, schemas: Schemas, values: int, report: Report) -> Body |
         report.repair("request-body", where, None, JSON_TYPE, "The body has no media type; it was taken as JSON.")
         return Body(required=required, description=description)
     media_type = min((str(key) for key in content), key=_rank)  # min keeps the document's order among equals
-    media = schemas.nodes.references.resolve(content[media_type], pointer("content", media_type, base=where))
+    place = pointer("content", media_type, base=where)
+    media = schemas.nodes.references.resolve(content[media_type], place)
     declared = media.get("schema") if isinstance(media, dict) else None
-    schema = schemas.schema(declared, pointer("content", media_type, "schema", base=where), values) if isinstance(declared, dict) else {}
+    schema = schemas.schema(declared, f"{place}/schema") if isinstance(declared, dict) else {}
     if not required and _sends_nothing(draft.method, schema):
         return None
     draft.schemas["body"] = schema
@@ -352,14 +369,14 @@ def _encodings(media: Any) -> dict[str, FieldEncoding]:
     return found
 
 
-def _answer(draft: Draft, references: References) -> Answer:
+def _answer(draft: Draft, maxima: dict[str, int], references: References) -> Answer:
     """The first 2xx answer with JSON, else the first 2xx, else the default answer."""
-    responses, where, maxima = draft.raw.get("responses"), draft.where, _maxima(draft, references)
+    responses, where = draft.raw.get("responses"), draft.where
     if not isinstance(responses, dict):
         return Answer(None, where, frozenset(), maxima)
     ranged = frozenset({paging.CONTENT_RANGE}) if "206" in responses else frozenset()  # RFC 9110, 15.3.7
     codes = sorted((code for code in responses if code[:1] == "2"), key=str.upper) or [code for code in responses if code == "default"]
-    best = Answer(None, where, frozenset(), maxima)
+    best = None
     for code in codes:
         place = pointer("responses", code, base=where)
         response = references.resolve(responses[code], place)
@@ -374,6 +391,6 @@ def _answer(draft: Draft, references: References) -> Answer:
             media = references.resolve(content[media_type], place)
             if is_json(media_type) and isinstance(media, dict) and isinstance(media.get("schema"), dict):
                 return Answer(media["schema"], pointer("content", media_type, "schema", base=place), names, maxima)
-        if names and not best.headers:
+        if names and not best:
             best = Answer(None, place, names, maxima)
-    return best
+    return best or Answer(None, where, frozenset(), maxima)

@@ -67,21 +67,26 @@ class Suggestion:
         own = self.pagination.model_dump(exclude_defaults=True, exclude={"results_key", "default_page_size", "default_page_limit"})
         return (("type", self.pagination.type), *sorted(own.items()))
 
+    @cached_property
+    def part(self) -> PaginationSuggestion:
+        """The suggestion as operations have it."""
+        return PaginationSuggestion(pagination=self.pagination, score=self.score * 10, evidence=shortened(self.evidence, 2000))
 
-def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int]) -> Suggestion | None:
-    """How this operation pages, None without evidence. `maxima` are the largest values of its query parameters.
+
+def suggest(operation: Operation, headers: frozenset[str], maxima: dict[str, int], fields: answers.Fields | None) -> Suggestion | None:
+    """How this operation pages, None without evidence. `maxima` are the largest values of its query parameters, `fields` those of its answer.
 
     Only a GET whose answer has one recognisable list can be paged through.
     """
-    return next(iter(ranked(operation, headers, maxima)), None) if operation.method == "GET" else None
+    return next(iter(ranked(operation, headers, maxima, fields)), None) if operation.method == "GET" else None
 
 
-def ranked(operation: Operation, headers: frozenset[str], maxima: dict[str, int]) -> list[Suggestion]:
-    """All ways in which this operation may page, the likeliest first."""
+def ranked(operation: Operation, headers: frozenset[str], maxima: dict[str, int], fields: answers.Fields | None = None) -> list[Suggestion]:
+    """All ways in which this operation may page, the likeliest first. `fields` are those of its answer, where they are known."""
     schema = operation.response_schema
     if not schema:
         return []
-    fields = answers.fields_of(schema)
+    fields = fields or answers.fields_of(schema)
     results = answers.results_key(schema, fields, operation.path)
     if results is None:
         return []
@@ -244,7 +249,7 @@ def _page_size(size: Parameter | None, maxima: dict[str, int]) -> int:
 
 
 def settle(operations: list[Operation], suggestions: list[Suggestion | None], report: Report) -> Pagination:
-    """Mark operations as paginated and return the commonest pagination, the default of the integration.
+    """Mark the operations of the list as paginated and return the commonest pagination, the default of the integration.
 
     An operation keeps a pagination or results key of its own only where it differs from that default.
     """
@@ -257,17 +262,15 @@ def settle(operations: list[Operation], suggestions: list[Suggestion | None], re
     key = Counter(suggestion.pagination.results_key for suggestion in alike).most_common(1)[0][0]
     size = Counter(getattr(suggestion.pagination, "default_page_size", DEFAULT_PAGE_SIZE) for suggestion in alike).most_common(1)[0][0]
     default = alike[0].pagination.model_copy(update={"results_key": key, "default_page_size": size})
-    for operation, suggestion in zip(operations, suggestions, strict=True):
+    for n, (operation, suggestion) in enumerate(zip(operations, suggestions, strict=True)):
         if suggestion is None:
             continue
-        operation.paginated = True
-        operation.suggestion = PaginationSuggestion(
-            pagination=suggestion.pagination, score=suggestion.score * 10, evidence=shortened(suggestion.evidence, 2000)
-        )
+        said: dict[str, Any] = {"paginated": True, "suggestion": suggestion.part}
         if suggestion.shape != shape:
-            operation.pagination = suggestion.pagination.model_copy()  # operations share the suggestion
+            said["pagination"] = suggestion.pagination.model_copy()  # operations share the suggestion
         if suggestion.pagination.results_key != key:
-            operation.results_key = suggestion.pagination.results_key
+            said["results_key"] = suggestion.pagination.results_key
+        operations[n] = operation.model_copy(update=said)
     best = max(alike, key=lambda suggestion: suggestion.score)
     message = (
         f"{len(found)} operations look paginated, {len(alike)} of them by type {default.type}: "

@@ -8,10 +8,11 @@ from typing import Any
 
 import yaml
 
+from integrations.openapi import printed_json
 from integrations.openapi.findings import pointer
 
-# The text is read a second time, at about 20 MB a second; for larger documents the pointers have to do.
-MAX_LOCATED = 4_000_000
+# Up to so many characters the text is read a second time; of larger documents what is printed in lines can be found.
+MAX_READ = 4_000_000
 
 
 class Branch:
@@ -24,24 +25,29 @@ class Branch:
         self.position: tuple[int, int] | None = None
 
 
-def locate(text: str, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
+def locate(source: str | bytes, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
     """The position of each pointer, counted from 1: that of its key, or of the nearest thing above that exists.
 
-    JSON is read as the YAML that it is. Pointers that cannot be located are left out.
+    `source` is the document as it was uploaded; bytes are UTF-8. JSON is read as the YAML that it is. Pointers that cannot be located are
+    left out: those of a large document that is YAML, or JSON in few lines.
     """
-    if len(text) > MAX_LOCATED:
-        return {}
     wanted = Branch()
     split = {pointer: [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]] for pointer in pointers}
     for tokens in split.values():
         branch = wanted
         for token in tokens:
             branch = branch.below.setdefault(token, Branch())
-    with suppress(yaml.YAMLError):  # what was met before the fault is known all the same
-        _mark(text, wanted)
+    if len(source) > MAX_READ:
+        data = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
+        for part, line, column in printed_json.find(data, wanted):
+            part.position = (line, column)
+    else:
+        with suppress(yaml.YAMLError):  # what was met before the fault is known all the same
+            _mark(source if isinstance(source, str) else source.decode("utf-8-sig"), wanted)
     found = {}
     for place, tokens in split.items():
-        branch, position = wanted, None
+        branch = wanted
+        position: tuple[int, int] | None = None
         for token in tokens:
             branch = branch.below[token]
             if branch.position is None:
@@ -58,7 +64,7 @@ def pointers_at(text: str, places: Collection[tuple[int, int]]) -> dict[tuple[in
     Where an item and its first key start together, it is that of the key.
     """
     found: dict[tuple[int, int], str] = {}
-    if not places or len(text) > MAX_LOCATED:
+    if not places or len(text) > MAX_READ:
         return found
     trail: list[list[Any]] = []  # of each open object or list: whether it is an object, the present token, whether a key was read
     with suppress(yaml.YAMLError):

@@ -6,9 +6,10 @@ operations are there: only then is it known in which actions it ended up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from integrations.openapi.findings import MAX_CHANGES, Change, Repair, Report, pointer, shortened
@@ -18,7 +19,8 @@ _MAX_NODES = 2_000_000  # of the document, when the places of references are loo
 Keys = tuple[Any, ...]  # that lead to a schema, the innermost first: ("name", ("properties", ()))
 
 
-class Held(NamedTuple):
+@dataclass(slots=True)
+class Held:
     """A schema that an action holds: the action's key, its place there, the schema, and what it was before its outermost object was copied."""
 
     action: str
@@ -56,7 +58,8 @@ class _Mend:
                 return f"What stands beside the reference {self.ref} counts for nothing before OpenAPI 3.1; it was kept all the same."
 
 
-class Mended(NamedTuple):
+@dataclass(slots=True)
+class Mended:
     """A schema that was made with a repair: the repair, the node of the document, the schema, and the keys that lead to it from the schema
     around it, the innermost first: `("name", ("properties", ()))`.
     """
@@ -67,22 +70,17 @@ class Mended(NamedTuple):
     trail: Keys
 
 
-class Inside(NamedTuple):
+@dataclass(slots=True)
+class Inside:
     """What was mended inside a schema that others share, and the keys that lead to it from the schema around it."""
 
     mended: list[Mended | Inside]
     trail: Keys
 
 
-class _Hit(NamedTuple):
-    """What a repair changed: the changes of its row, the schema, its pointer within the schema around it, and there the pointers, before
-    and after. The pointer "" is the schema itself, whose `after` depends on the action.
-    """
-
-    listed: list[Change]
-    made: dict[str, Any]
-    place: str
-    changes: list[tuple[str, Any, Any]]
+# What a repair changed in a schema: the changes of its row, the pointer within the schema around it, what was there before and is there
+# after. The last is the schema itself where all of it was changed: its `after` depends on the action.
+_Hit = tuple[list[Change], str, Any, Any, dict[str, Any] | None]
 
 
 class ReferenceDoctor:
@@ -138,7 +136,7 @@ class ReferenceDoctor:
         """Note a reference that leads to itself by other references, with nothing at its end."""
         self._mends.setdefault(("circular-references", ref), _Mend("circular-references", {"$ref": ref}, node, where, False, "removed"))
 
-    def settle(self, root: dict[str, Any], schemas: Iterable[Held], alone: Callable[[str], dict[str, Any]]) -> None:
+    def settle(self, root: dict[str, Any], schemas: list[Held], alone: Callable[[str], dict[str, Any]]) -> None:
         """Write the rows, each with what undoing it changes. `alone` gives the schema that a reference leads to by itself."""
         if not self._mends:
             return
@@ -150,21 +148,24 @@ class ReferenceDoctor:
             if row:
                 rows[id(mend)] = row
         hits = _Hits(rows, alone)
-        looked: dict[tuple[int, str], list[_Hit]] = {}  # by schema, which several actions may share, and its place in them
+        holding = Counter((id(held.original), held.place) for held in schemas)  # several actions may hold the same schema
+        looked = {known: _inside(known[1], hits.of(self._held.get(known[0], (None, []))[1])) for known in holding}
+        sizes: Counter[int] = Counter()  # of the lists of changes: what is too long to be undone is not written down
+        for known, found in looked.items():
+            for listed, *_ in found:
+                sizes[id(listed)] += holding[known]
+        for known, found in looked.items():
+            looked[known] = [hit for hit in found if sizes[id(hit[0])] <= MAX_CHANGES]
         for held in schemas:
-            known = (id(held.original), held.place)
-            if known not in looked:
-                _, mended = self._held.get(id(held.original), (None, []))
-                looked[known] = [hit._replace(place=held.place + hit.place) for hit in hits.of(mended)]
-            for listed, made, place, changes in looked[known]:
-                if len(listed) > MAX_CHANGES:
-                    continue
-                for part, before, after in changes:
-                    if part:
-                        listed.append(Change(held.action, place + part, before, after))
-                    else:
-                        whole = held.schema if made is held.original else after
-                        listed.append(Change(held.action, place, before, whole or (None if place == "/responseSchema" else {})))
+            for listed, where, before, after, made in looked[id(held.original), held.place]:
+                if made is not None:
+                    after = (held.schema if made is held.original else after) or (None if where == "/responseSchema" else {})  # noqa: PLW2901
+                listed.append(Change(held.action, where, before, after))
+
+
+def _inside(place: str, hits: list[_Hit]) -> list[_Hit]:
+    """The same changes seen from a schema further out, in which the schema that was changed stands at `place`."""
+    return [(listed, place + inner, before, after, made) for listed, inner, before, after, made in hits]
 
 
 class _Hits:
@@ -174,6 +175,7 @@ class _Hits:
         self.rows, self.alone = rows, alone
         self._beside: dict[int, list[tuple[str, Any, Any]]] = {}  # by the id of a repair
         self._shared: dict[int, list[_Hit]] = {}  # by the id of what was mended inside a schema that others share
+        self._known: dict[int, str] = {}  # the pointers of keys that lead to several schemas, by their id
 
     def of(self, mended: list[Mended | Inside]) -> list[_Hit]:
         found: list[_Hit] = []
@@ -182,19 +184,28 @@ class _Hits:
                 if id(one.mended) not in self._shared:
                     self._shared[id(one.mended)] = self.of(one.mended)
                 if shared := self._shared[id(one.mended)]:
-                    place = _place(one.trail)
-                    found += [_Hit(listed, made, place + inner, changes) for listed, made, inner, changes in shared]
-            elif id(one.mend) in self.rows and (hit := self._hit(one)).changes:
-                found.append(hit)
+                    found += _inside(self._place(one.trail), shared)
+            elif id(one.mend) in self.rows:
+                found += self._hits(one)
         return found
 
-    def _hit(self, mended: Mended) -> _Hit:
+    def _hits(self, mended: Mended) -> list[_Hit]:
         """What a repair changed in a schema: the whole of it; of siblings each of them."""
-        mend, node, made, trail = mended
-        listed, place = self.rows[id(mend)].changes, _place(trail)
-        if mend.kind != "no-$ref-siblings" or node is not mend.node:
-            return _Hit(listed, made, place, [("", node, made)])
-        return _Hit(listed, made, place, self._beside_of(mend, made))
+        mend, made = mended.mend, mended.made
+        listed, place = self.rows[id(mend)].changes, self._place(mended.trail)
+        if mend.kind != "no-$ref-siblings" or mended.node is not mend.node:
+            return [(listed, place, mended.node, made, made)]
+        return [(listed, place + part, before, after, None) for part, before, after in self._beside_of(mend, made)]
+
+    def _place(self, trail: Keys) -> str:
+        """The pointer that keys make; those further out are the same for many."""
+        if not trail:
+            return ""
+        token, around = trail
+        place = self._known.get(id(around))
+        if place is None:
+            place = self._known[id(around)] = self._place(around)
+        return _step(place, token)
 
     def _beside_of(self, mend: _Mend, made: dict[str, Any]) -> list[tuple[str, Any, Any]]:
         """What stood beside a reference and changed something in the schema that was made of it: pointers, what would be there without it,
@@ -219,11 +230,11 @@ def _places(root: dict[str, Any], wanted: set[int]) -> dict[int, str]:
     stack.sort(key=lambda entry: entry[1][0] != "paths")
     while stack and len(found) < len(wanted) and len(seen) < _MAX_NODES:
         node, trail = stack.pop()
-        if id(node) in seen:
+        if (key := id(node)) in seen:
             continue
-        seen.add(id(node))
-        if id(node) in wanted:
-            found[id(node)] = _place(trail)
+        seen.add(key)
+        if key in wanted:
+            found[key] = _place(trail)
         for token, child in node.items() if node.__class__ is dict else enumerate(node):
             if ((kind := child.__class__) is dict or kind is list) and child:
                 stack.append((child, (token, trail)))
@@ -232,8 +243,9 @@ def _places(root: dict[str, Any], wanted: set[int]) -> dict[int, str]:
 
 def _place(trail: Keys) -> str:
     """The pointer that keys make."""
-    place = ""
-    while trail:
-        token, trail = trail
-        place = f"/{token}{place}" if token.__class__ is int or token.isalnum() else pointer(token) + place
-    return place
+    return _step(_place(trail[1]), trail[0]) if trail else ""
+
+
+def _step(place: str, token: Any) -> str:
+    """A pointer with one more token; most need no escaping."""
+    return f"{place}/{token}" if token.__class__ is int or token.isalnum() else pointer(token, base=place)

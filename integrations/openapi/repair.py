@@ -23,6 +23,7 @@ _BODIES = {"body": "body", "formdata": "formData", "form": "formData"}
 # Header parameters with these names shall be ignored, says OpenAPI 3.
 _RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 _MAX_KEY = 200
+_MAX_NAME = 200  # of a parameter
 _IN_BRACES = re.compile(r"\{([^{}/]*)\}")
 _TIDY = re.compile(r"/(?!/)(?:[^\s\x00-\x1f{}#?]|\{[\w.-]+\})*")  # a path as nearly all are: nothing to mend
 
@@ -76,6 +77,23 @@ def _from_query(name: str, value: str) -> Raw:
     return {"name": name, "in": "query", "required": True, "schema": {"type": "string", "default": value, "enum": [value]}}
 
 
+def is_tidy(parameter: Raw) -> bool:
+    """Whether a parameter has a name and a place outside of the body, so that `named_and_placed` has nothing to mend."""
+    name, place = parameter.get("name"), parameter.get("in")
+    return (
+        isinstance(name, str)
+        and 0 < len(name) <= _MAX_NAME
+        and name == name.strip()
+        and place in PLACES
+        and (place != "header" or name.lower() not in _RESERVED_HEADERS)
+    )
+
+
+def place_and_name(parameter: Raw) -> tuple[str, str]:
+    """What two parameters of an operation may not have in common; headers are told apart without regard to case."""
+    return parameter["in"], parameter["name"].lower() if parameter["in"] == "header" else parameter["name"]
+
+
 def named_and_placed(parameter: Raw, path: str, where: str, operation: str, report: Report) -> Raw | None:
     """The parameter at the pointer `where` with a name and a place, or None if it cannot be sent; `operation` is that of its operation."""
     name, place = parameter.get("name"), parameter.get("in")
@@ -85,13 +103,13 @@ def named_and_placed(parameter: Raw, path: str, where: str, operation: str, repo
     if not name:
         report.repair("operation-parameters", where, parameter, "removed", "A parameter without a name cannot be sent; it was left out.")
         return None
-    if len(name) > 200:
+    if len(name) > _MAX_NAME:
         report.find(
             "error",
             "operation-parameters",
             where,
             f"The parameter {shortened(name, 60)} has a name of {len(name)} characters.",
-            "Shorten it to 200.",
+            f"Shorten it to {_MAX_NAME}.",
         )
         return None
     known = str(place).strip().lower() if isinstance(place, str) else ""
@@ -147,7 +165,7 @@ def without_credential(operations: list[Operation], auth: Auth, report: Report) 
     place, name = auth.api_key_location, auth.api_key_name.lower()
     count = 0
     for operation in operations:
-        kept = [parameter for parameter in operation.parameters if (parameter.place, parameter.name.lower()) != (place, name)]
+        kept = [parameter for parameter in operation.parameters if parameter.name.lower() != name or parameter.place != place]
         if len(kept) < len(operation.parameters):
             operation.parameters = kept
             count += 1
@@ -164,7 +182,7 @@ def once(parameters: list[tuple[str, Raw]], report: Report) -> list[tuple[str, R
     """Each parameter once by place and name (headers without regard to case): the last declaration counts, in the first's place."""
     found: dict[tuple[str, str], tuple[str, Raw]] = {}
     for where, parameter in parameters:
-        key = (parameter["in"], parameter["name"].lower() if parameter["in"] == "header" else parameter["name"])
+        key = place_and_name(parameter)
         if key in found and found[key][0].rpartition("/")[0] == where.rpartition("/")[0]:
             message = f"The parameter {shortened(parameter['name'], 60)} is declared twice; the last one was taken."
             report.repair("operation-parameters", where, found[key][1], parameter, message)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from integrations.openapi.findings import shortened
 from integrations.openapi.nodes import LIST, MAP, SCHEMA, Known, Nodes, copy_kept, lay
@@ -23,19 +24,20 @@ _MAX_LOOK = 40  # levels that are looked into to find out whether something is w
 
 
 class Schemas:
-    """The schemas of one document, for one purpose: those that are made here share their parts.
+    """The schemas of one document, for one purpose: those that are made here share their parts, and have about `values` values at most.
 
     Schemas that are a bare reference are expanded once and shared by all operations that use them.
     """
 
-    def __init__(self, nodes: Nodes) -> None:
-        self.nodes = nodes
+    def __init__(self, nodes: Nodes, values: int) -> None:
+        self.nodes, self.values = nodes, values
         self._made: dict[tuple[str, int], dict[str, Any]] = {}
         self._alone: dict[str, dict[str, Any]] = {}
         self._wholes: dict[int, _Inside | None] = {}  # by the id of the schema
 
-    def schema(self, node: dict[str, Any], pointer: str, values: int) -> dict[str, Any]:
-        """A schema that stands for itself: references resolved, allOf merged, at most about `values` values; {} accepts anything."""
+    def schema(self, node: dict[str, Any], pointer: str, values: int = 0) -> dict[str, Any]:
+        """A schema that stands for itself: references resolved, allOf merged, with at most about so many values; {} accepts anything."""
+        values = values or self.values
         if ref := _bare_reference(node):
             key = (ref, values)
             if key not in self._made:
@@ -72,7 +74,7 @@ class Schemas:
         return self._wholes[key]
 
     def _look_into(self, known: Known, pointer: str, levels: int) -> _Inside | None:
-        doctor = self.nodes.doctor
+        nodes, doctor = self.nodes, self.nodes.doctor
         parts: dict[str, Any] = {}
         size, height = 0, 1
         mended: list[Mended | Inside] = []
@@ -81,8 +83,8 @@ class Schemas:
             for name, child in children:
                 if child.__class__ is not dict:
                     return None  # null and true: looked at where they stand
-                one = self.nodes.known(child, pointer)
-                place, trail = one.kept, (key, ()) if name is None else (name, (key, ()))
+                one = nodes.met.get(id(child)) or nodes.known(child, pointer)
+                place = one.kept
                 size += 1
                 if one.inside:
                     inside = self.whole(one, pointer, levels - 1)
@@ -91,15 +93,19 @@ class Schemas:
                     place = {**place, **inside.parts}
                     size, height = size + inside.size, max(height, inside.height + 1)
                     if inside.mended:
-                        mended.append(Inside(inside.mended, trail))
+                        mended.append(Inside(inside.mended, _keys(key, name)))
                 if size > _MAX_WHOLE:
                     return None
                 if id(child) in doctor.flawed:
-                    mended += doctor.made(child, child, place, trail)
+                    mended += doctor.made(child, child, place, _keys(key, name))
                 made[name] = place
             parts[key] = made if key in MAP else list(made.values()) if key in LIST else made[None]
         parts |= {key: known.schema[key] for key in known.inside if known.schema[key].__class__ is bool}  # type: ignore[index]
         return _Inside(parts, size, height, mended)
+
+
+def _keys(key: str, name: Any) -> Keys:
+    return (key, ()) if name is None else (name, (key, ()))
 
 
 def _children(known: Known) -> Iterator[tuple[str, Iterable[tuple[Any, Any]]]]:
@@ -117,7 +123,8 @@ def _children(known: Known) -> Iterator[tuple[str, Iterable[tuple[Any, Any]]]]:
             yield key, [(None, value)]
 
 
-class _Inside(NamedTuple):
+@dataclass(slots=True)
+class _Inside:
     """What stands inside a schema, by its keys: every schema of which it is a part shares it. `size` is the number of schemas in it, `height`
     how many of them lie in each other at most.
     """
@@ -128,21 +135,16 @@ class _Inside(NamedTuple):
     mended: list[Mended | Inside]
 
 
-class _Trail:
-    """The references that led to a schema, as a list from the innermost outwards; shared between siblings."""
+# The references that led to a schema, from the innermost outwards; shared between siblings.
+_Trail = tuple[str, Any] | None
 
-    __slots__ = ("outer", "ref")
 
-    def __init__(self, ref: str, outer: _Trail | None) -> None:
-        self.ref, self.outer = ref, outer
-
-    @staticmethod
-    def holds(trail: _Trail | None, ref: str) -> bool:
-        while trail is not None:
-            if trail.ref == ref:
-                return True
-            trail = trail.outer
-        return False
+def _holds(trail: _Trail, ref: str) -> bool:
+    while trail is not None:
+        if trail[0] == ref:
+            return True
+        trail = trail[1]
+    return False
 
 
 class _Expansion:
@@ -153,31 +155,31 @@ class _Expansion:
     def __init__(self, schemas: Schemas, values: int) -> None:
         self.schemas, self.nodes, self.doctor = schemas, schemas.nodes, schemas.nodes.doctor
         self.left = values
-        # Entries: a schema, what it becomes, the references on the way there, its level, and the keys that lead to it.
-        self.queue: deque[tuple[Any, dict[str, Any], _Trail | None, int, Keys]] = deque()
+        # Entries: what is known of a schema, what it becomes, the references on the way there, its level, and the keys that lead to it.
+        self.queue: deque[tuple[Known, dict[str, Any], _Trail, int, Keys]] = deque()
         self.flawed = self.doctor.flawed
         self.mended: list[Mended | Inside] = []
 
     def run(self, node: Any, pointer: str) -> dict[str, Any]:
         self.pointer = pointer
         result: dict[str, Any] = {}
-        self.queue.append((node, result, None, 0, ()))
+        self.queue.append((self.nodes.known(node, pointer), result, None, 0, ()))
         while self.queue:
             self._expand(*self.queue.popleft())
         self.doctor.hold(result, self.mended)
         return result
 
-    def _expand(self, node: Any, out: dict[str, Any], trail: _Trail | None, level: int, keys: Keys) -> None:
-        """Fill `out` with the schema `node`."""
-        known = self.nodes.known(node, self.pointer)
+    def _expand(self, known: Known, out: dict[str, Any], trail: _Trail, level: int, keys: Keys) -> None:
+        """Fill `out` with a schema."""
+        node = known.node
         if id(node) in self.flawed:
             self._mend(node, out, keys)
-        if known.schema is not None and not (known.ref and _Trail.holds(trail, known.ref)):
+        if known.schema is not None and not (known.ref and _holds(trail, known.ref)):
             merged, inside = known.schema, known.inside
             out.update(known.kept)
             if inside and self._share(known, out, level, keys):
                 return
-            trail = _Trail(known.ref, trail) if known.ref else trail
+            trail = (known.ref, trail) if known.ref else trail
         else:
             merged, trail, circle = self._merged(node, trail, out, keys)
             if circle:
@@ -209,7 +211,7 @@ class _Expansion:
         self.mended += self.doctor.made(node, node, made, keys)
 
     def _children(
-        self, merged: dict[str, Any], inside: tuple[str, ...], out: dict[str, Any], trail: _Trail | None, level: int, keys: Keys
+        self, merged: dict[str, Any], inside: tuple[str, ...], out: dict[str, Any], trail: _Trail, level: int, keys: Keys
     ) -> None:
         for key in inside:
             value = merged[key]
@@ -228,7 +230,7 @@ class _Expansion:
             elif isinstance(value, dict):
                 out[key] = self._later(value, trail, level, (key, keys))
 
-    def _properties(self, schemas: dict[str, Any], trail: _Trail | None, level: int, keys: Keys) -> dict[str, Any]:
+    def _properties(self, schemas: dict[str, Any], trail: _Trail, level: int, keys: Keys) -> dict[str, Any]:
         """What `_later` gives for each schema under its name, in one loop: most schemas are properties."""
         known_nodes, flawed = self.nodes.met, self.flawed
         made: dict[str, Any] = {}
@@ -238,7 +240,7 @@ class _Expansion:
                 if known.inside:
                     place: dict[str, Any] = {}
                     made[name] = place
-                    self.queue.append((child, place, trail, level, (name, keys)))
+                    self.queue.append((known, place, trail, level, (name, keys)))
                 else:
                     made[name] = known.kept
                     if id(child) in flawed:
@@ -253,7 +255,7 @@ class _Expansion:
         self.nodes.references.report.repair("schema-null", self.pointer, None, {}, message)
         return {}
 
-    def _later(self, child: Any, trail: _Trail | None, level: int, keys: Keys) -> dict[str, Any]:
+    def _later(self, child: Any, trail: _Trail, level: int, keys: Keys) -> dict[str, Any]:
         self.left -= 1
         known = self.nodes.met.get(id(child)) or self.nodes.known(child, self.pointer)
         if not known.inside:
@@ -261,10 +263,10 @@ class _Expansion:
                 self._mend(child, known.kept, keys)
             return known.kept
         place: dict[str, Any] = {}
-        self.queue.append((child, place, trail, level, keys))
+        self.queue.append((known, place, trail, level, keys))
         return place
 
-    def _merged(self, node: Any, trail: _Trail | None, out: dict[str, Any], keys: Keys) -> tuple[dict[str, Any], _Trail | None, str]:
+    def _merged(self, node: Any, trail: _Trail, out: dict[str, Any], keys: Keys) -> tuple[dict[str, Any], _Trail, str]:
         """The schema with its reference followed and its allOf merged; the references on the way; the reference that closes a circle.
 
         It becomes the schema `out`.
@@ -279,10 +281,10 @@ class _Expansion:
             ref = part.get("$ref")
             if isinstance(ref, str):
                 chain += 1
-                if _Trail.holds(trail, ref) or chain > MAX_CHAIN:
+                if _holds(trail, ref) or chain > MAX_CHAIN:
                     circle = ref
                 else:
-                    trail = _Trail(ref, trail)
+                    trail = (ref, trail)
                     target = self.nodes.references.target(ref, self.pointer)
                     if part is not node:
                         self.doctor.look(part, target, self.pointer, is_schema=True)

@@ -7,6 +7,7 @@ settled on the bytes here, and what raises one is left to the tolerant readers.
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from typing import Any
 
@@ -15,6 +16,7 @@ import orjson
 _CONTROL = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _DELETE = b"\x7f"  # the one of them that JSON does not forbid
 _VALUES = b",[{"
+_PIECE = 65_536
 # U+0080 to U+009F, U+FFFE and U+FFFF. One by one they are found five times faster than together.
 _LONGER_CONTROL = (
     (b"\xc2", re.compile(b"\xc2[\x80-\x84\x86-\x9f]")),
@@ -58,9 +60,16 @@ def _holds_longer_control(data: bytes) -> bool:
     return any(start in data and control.search(data) for start, control in _LONGER_CONTROL)
 
 
-def most_values(data: bytes) -> int:
-    """The most values that JSON can hold, by its commas and brackets."""
-    return len(data) - len(data.translate(None, _VALUES))
+def may_hold_more(data: bytes, values: int) -> bool:
+    """Whether JSON may hold more values than that, by its commas and brackets.
+
+    A value takes three bytes with at most two of them, `[],`. They are counted piece by piece: a copy of all would be new memory, which
+    takes longer than to count.
+    """
+    if len(data) * 2 <= values * 3:
+        return False
+    pieces = (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
+    return sum(len(piece) - len(piece.translate(None, _VALUES)) for piece in pieces) > values
 
 
 def compact(root: Any, depth: int) -> bytes | None:
@@ -74,6 +83,14 @@ def compact(root: Any, depth: int) -> bytes | None:
         return orjson.dumps(root) if depth < _MAX_NESTED else None
     except orjson.JSONEncodeError:
         return None
+
+
+def words(value: Any) -> bytes:
+    """A value as JSON without blanks, to find it again where a document says the same in other places."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:  # a number of more than 64 bits, which JSON allows
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def may_repeat_keys(data: bytes, written: bytes, numbered: set[bytes]) -> bool:

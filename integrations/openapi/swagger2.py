@@ -10,10 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import orjson
-
-from integrations.openapi import body_parameters
-from integrations.openapi.body_parameters import COLLECTIONS, IN_BODY, texts
+from integrations.openapi import body_parameters, strict_json
+from integrations.openapi.body_parameters import COLLECTIONS, IN_BODY, Placed, texts
 from integrations.openapi.document import METHODS
 from integrations.openapi.findings import Report, pointer
 from integrations.openapi.references import References
@@ -31,7 +29,9 @@ class _Conversion:
         self.root, self.references, self.report = root, references, report
         self.consumes = texts(root.get("consumes"))
         self.produces = texts(root.get("produces"))
-        self._known: dict[bytes, dict[str, Any]] = {}  # parameters that are no lists, by what they say: most are said again and again
+        # Parameters that take no lists, and lists of such, by what they say: most are said again and again.
+        self._known: dict[bytes, dict[str, Any]] = {}
+        self._lists: dict[bytes, list[dict[str, Any]]] = {}
 
     def run(self) -> dict[str, Any]:
         converted: dict[str, Any] = {"openapi": "3.0.3", "info": self.root.get("info"), "servers": self.servers()}
@@ -71,43 +71,43 @@ class _Conversion:
         resolved = self.references.resolve(item, where)
         if not isinstance(resolved, dict):
             return item
-        shared = self.parameters(resolved.get("parameters"), f"{where}/parameters")
-        result: dict[str, Any] = {key: value for key, value in resolved.items() if key.lower() not in METHODS and key != "parameters"}
         # A body that all operations of the path share is declared once, above them.
-        plain = [(place, parameter) for place, parameter in shared if parameter.get("in") not in IN_BODY]
-        if plain:
-            result["parameters"] = [self.parameter(parameter, place) for place, parameter in plain]
-        bodies = [pair for pair in shared if pair[1].get("in") in IN_BODY]
+        plain, bodies = self.parameters(resolved.get("parameters"), where)
+        result: dict[str, Any] = {**resolved, "parameters": plain}
         for method, operation in resolved.items():
             if method.lower() in METHODS:
                 result[method] = self.operation(operation, bodies, f"{where}/{method}")
         return result
 
-    def parameters(self, items: Any, where: str) -> list[tuple[str, dict[str, Any]]]:
-        found = []
-        for n, item in enumerate(items if isinstance(items, list) else ()):
-            place = f"{where}/{n}"
+    def parameters(self, items: Any, where: str) -> tuple[list[dict[str, Any]], Placed]:
+        """The parameters of a list, and apart from them those that belong to a body, as they are and with their pointers."""
+        if not isinstance(items, list):
+            return [], []
+        words = strict_json.words(items)
+        if words in self._lists:
+            return self._lists[words], []
+        found: Placed = []
+        for n, item in enumerate(items):
+            place = f"{where}/parameters/{n}"
             resolved = self.references.resolve(item, place)
             if isinstance(resolved, dict):
                 found.append((place, resolved))
             elif item is None:
                 self.report.repair("operation-parameters", place, None, "removed", "A parameter is empty (null) and was left out.")
-        return found
+        plain = [self.parameter(parameter, place) for place, parameter in found if parameter.get("in") not in IN_BODY]
+        if len(plain) == len(items) and b'"$ref"' not in words and b'"array"' not in words:  # else something may be to be said
+            self._lists[words] = plain
+        return plain, [pair for pair in found if pair[1].get("in") in IN_BODY]
 
-    def operation(self, operation: Any, bodies: list[tuple[str, dict[str, Any]]], where: str) -> Any:
+    def operation(self, operation: Any, bodies: Placed, where: str) -> Any:
         if not isinstance(operation, dict):
             return operation
-        result = {
-            key: value for key, value in operation.items() if key not in ("parameters", "responses", "consumes", "produces", "schemes")
-        }
-        found = self.parameters(operation.get("parameters"), f"{where}/parameters")
+        plain, found = self.parameters(operation.get("parameters"), where)
         if bodies and not any(parameter.get("in") == "body" for _, parameter in found):
             taken = {(str(parameter.get("name")), str(parameter.get("in"))) for _, parameter in found}
             found += [pair for pair in bodies if (str(pair[1].get("name")), str(pair[1].get("in"))) not in taken]
-        plain = [self.parameter(parameter, place) for place, parameter in found if parameter.get("in") not in IN_BODY]
-        if plain:
-            result["parameters"] = plain
-        body = body_parameters.request_body(found, texts(operation.get("consumes")) or self.consumes, where, self.report)
+        result = {**operation, "parameters": plain}
+        body = body_parameters.request_body(found, texts(operation.get("consumes")) or self.consumes, where, self.report) if found else None
         if body:
             result["requestBody"] = body
         if isinstance(operation.get("responses"), dict):
@@ -122,10 +122,7 @@ class _Conversion:
             return old
         if old.get("type") == "array":
             return self._converted(old, where)
-        try:
-            words = orjson.dumps(old)
-        except orjson.JSONEncodeError:  # a number of more than 64 bits, which JSON allows
-            return self._converted(old, where)
+        words = strict_json.words(old)
         if words not in self._known:
             self._known[words] = self._converted(old, where)
         return self._known[words]
@@ -156,12 +153,11 @@ class _Conversion:
         old = response if is_plain else self.references.resolve(response, pointer("responses", code, base=where))
         if not isinstance(old, dict):
             return {}
+        if not isinstance(schema := old.get("schema"), dict):
+            return old
         new: dict[str, Any] = {key: old[key] for key in ("description", "headers") if key in old}
-        if isinstance(old.get("schema"), dict):
-            media = {"schema": old["schema"]}
-            new["content"] = dict.fromkeys(produces or ("application/json",), media)
-        elif "content" in old:
-            new["content"] = old["content"]
+        media = {"schema": schema}
+        new["content"] = dict.fromkeys(produces or ("application/json",), media)
         return new
 
     def scheme(self, old: Any) -> Any:
@@ -178,5 +174,6 @@ class _Conversion:
 
 def original_pointer(place: str) -> str:
     """Where a place of the converted document is in the uploaded one: bodies were parameters, media types stood apart."""
-    place = re.sub(r"^(/paths/[^/]*/[^/]*)/requestBody\b.*", r"\1/parameters", place)
-    return re.sub(r"/content/[^/]*", "", place)
+    if "/requestBody" in place:
+        place = re.sub(r"^(/paths/[^/]*/[^/]*)/requestBody\b.*", r"\1/parameters", place)
+    return re.sub(r"/content/[^/]*", "", place) if "/content/" in place else place

@@ -109,7 +109,6 @@ class _Builder:
         self.stack: list[tuple[Any, Any, int, str | None, Any]] = []
         self.node: Any = None  # the container that is being filled
         self.key: Any = None  # its pending key
-        self.merges: list[tuple[dict[str, Any], Any]] = []
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.values = 0
         self.expanded = 0

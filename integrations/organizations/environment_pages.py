@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
@@ -13,7 +13,7 @@ from integrations.models import Role
 from integrations.organizations import environments
 from integrations.organizations.forms import EnvironmentForm
 from integrations.organizations.pages import show
-from integrations.permissions import organization_named
+from integrations.permissions import by_id_or_404, organization_named
 from integrations.refusals import Refusal
 
 
@@ -35,9 +35,7 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def delete(request: HttpRequest, slug: str, pk: UUID) -> HttpResponse:
     organization = organization_named(request.user, slug, Role.ADMIN)
-    found = organization.environments.select_related("organization").filter(pk=pk).first()
-    if found is None:
-        raise Http404
+    found = by_id_or_404(organization.environments.select_related("organization"), pk)
     try:
         environments.delete(environment=found)
     except Refusal as refusal:

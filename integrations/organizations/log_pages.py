@@ -25,9 +25,7 @@ COLUMNS = ("at", "actor", "organization", "kind", "object", "objectId", "action"
 class LogFilter(forms.Form):
     """What of the log one wants to see; empty fields do not restrict."""
 
-    q = forms.CharField(
-        label="Name of a person or a thing", required=False, max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"})
-    )
+    q = forms.CharField(label="Person or thing", required=False, max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     kind = forms.ChoiceField(label="Kind", required=False, choices=[("", "Everything"), *AuditEntry.Kind.choices])
     since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))

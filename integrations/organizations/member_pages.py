@@ -13,11 +13,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations.middleware import SESSION_KEY
-from integrations.models import Invitation, Membership, Role
+from integrations.models import Membership, Role
 from integrations.organizations import members
 from integrations.organizations.forms import InvitationForm, JoinForm, MemberFieldsForm
 from integrations.organizations.pages import REFUSED, show
-from integrations.permissions import organization_named, signed_in
+from integrations.permissions import by_id_or_404, organization_named, signed_in
 from integrations.refusals import Refusal
 
 
@@ -41,9 +41,7 @@ def invite(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def withdraw(request: HttpRequest, slug: str, pk: UUID) -> HttpResponse:
     organization = organization_named(request.user, slug, Role.ADMIN)
-    invitation = Invitation.objects.filter(organization=organization, pk=pk).first()
-    if invitation is None:
-        raise Http404
+    invitation = by_id_or_404(organization.invitations.all(), pk)
     _said(request, lambda: members.withdraw(invitation=invitation), "The invitation was withdrawn; its link leads nowhere now.")
     return redirect("organization-detail", organization.slug)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from django import forms, template
 from django.template import Context
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import strip_tags
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 from lucide.templatetags.lucide import lucide
@@ -19,6 +21,10 @@ from integrations.widgets import ChoiceCards, DropZone
 
 # What every token has (actions/pagination.py); the rest tells pages apart.
 _COUNTS_OF_TOKENS = frozenset({"number", "size", "received", "largest", "total"})
+
+# Markdown: a link or a picture; emphasis, code, and what begins a heading or a quotation.
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
+_MARKS = re.compile(r"\*\*|__|`|^[ \t]*(?:#{1,6}|>)[ \t]+", re.MULTILINE)
 
 register = template.Library()
 
@@ -125,3 +131,17 @@ def token_text(token: dict[str, Any] | None) -> str:
     told = [f"{name} {value}" for name, value in token.items() if name not in _COUNTS_OF_TOKENS and value not in (None, "")]
     text = ", ".join(told) or "first"
     return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+@register.filter
+def place(pointer: str) -> str:
+    """A JSON pointer as people read it: `/paths/~1users/get` is `paths > /users > get`."""
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    return " > ".join(parts) or "the document"
+
+
+@register.filter
+def plain(text: str) -> str:
+    """A vendor's Markdown without its marks, where a few words of it are shown: links give their text, tags and emphasis go."""
+    text = _LINK.sub(r"\1", strip_tags(text))
+    return _MARKS.sub("", text).strip()

@@ -12,7 +12,7 @@ from integrations.refusals import Invalid, Refusal
 from integrations.wizard.base_forms import StepForm
 from integrations.wizard.inputs import text
 from integrations.wizard.object_rows import RowForm, RowsField, refuse_row
-from integrations.wizard.setting_fields import LinesField, tick
+from integrations.wizard.setting_fields import LinesField, WordsField, tick
 
 FORMATS: Final = {
     "json": "JSON",
@@ -35,30 +35,11 @@ OUTCOMES: Final = {
 BLAME: Final = {"": "By the status", "you": "Whoever runs the action", "us": "Whoever keeps the integration", "vendor": "The vendor"}
 
 
-class StatusesField(forms.CharField):
-    """Statuses, classes and spans, with commas or blanks between them."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, widget=text(placeholder="404, 5xx, 400-403"), **kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(str(item) for item in value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        return str(value or "").replace(",", " ").split()
-
-    def validate(self, value: Any) -> None:
-        """Which ones are statuses is said by the definition."""
-
-    def run_validators(self, value: Any) -> None:
-        """None: the base class has those of a text."""
-
-
 class ErrorRuleRow(RowForm):
     lead = ("statuses", "path", "values", "outcome")
     more = "Pattern, message, whose matter it is …"
     shape = "four"
-    statuses = StatusesField(label="Statuses")
+    statuses = WordsField(label="Statuses", placeholder="404, 5xx, 400-403")
     path = forms.CharField(required=False, label="Path", widget=text(placeholder="error.code"))
     values = LinesField(label="Values, one a line")
     outcome = forms.ChoiceField(required=False, label="Means", choices=list(OUTCOMES.items()))

@@ -188,7 +188,7 @@ class AuthForm(PartForm):
     ping_method = forms.ChoiceField(
         label="Method",
         choices=[(name, name) for name in ("GET", "HEAD", "POST", "PUT")],
-        help_text="GET for most. Choose another one only if nothing that can be read works for every account.",
+        help_text="GET for most.",
     )
     ping_uri = forms.CharField(
         required=False,
@@ -307,7 +307,8 @@ class AuthForm(PartForm):
         return [self._shown(_TEST), self._shown(_VERDICT)]
 
     def _shown(self, group: Group) -> Shown:
-        defaults = self.shown_part(None)
+        plain = Ping()
+        defaults = {**self.shown_part(None), **{f"ping_{name}": getattr(plain, name) for name in Ping.model_fields}}
         used = any(self.initial.get(name) not in ("", None, [], {}, defaults.get(name)) for name in group.fields)
         opened = any(self[name].errors for name in group.fields)
         return Shown(group.title, group.help, " ".join(group.only_for), opened, used, [self._item(name) for name in group.fields])

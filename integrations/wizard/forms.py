@@ -160,12 +160,14 @@ class HostForm(StepForm):
     def shown(self, integration: Integration) -> dict[str, Any]:
         definition = integration.working.definition
         scheme, host, path = _parts(definition)
+        # A new draft says "none" because it has to say something: nobody has chosen yet.
+        is_new = not (integration.working.source or host or definition.host_at_connect) and definition.auth.type == "none"
         return {
             "scheme": scheme,
             "host": host,
             "base_path": path,
             "own_host": definition.host_at_connect,
-            "method": "" if integration.working.auth_undecided else definition.auth.type,
+            "method": "" if is_new or integration.working.auth_undecided else definition.auth.type,
         }
 
     def clean(self) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class WebhooksForm(StepForm):
         required=False,
         label="Expression for other questions",
         widget=lines(),
-        help_text="JSONata over body, query, headers and method. A text goes back as it is; docs/webhooks.md says what else it may give.",
+        help_text="JSONata over body, query, headers and method. A text goes back as it is; an object of the type verify gives the whole answer.",
     )
     transform = forms.CharField(
         required=False,

@@ -19,19 +19,12 @@ from actions.models import Run
 from actions.pagination import strategy_of
 from actions.runs.ahead import foreseen
 from integrations.definition import IndexPagination, LinkPagination, PagePagination, PointerPagination
-from integrations.models import User
-from tests.actions.test_runs import CURSOR, HEADER, INDEX, LINKS, PAGES, Runner
-from tests.cast import MakeConnection, MakeIntegration
+from tests.actions.runner import CURSOR, HEADER, INDEX, LINKS, PAGES, Runner
 from tests.connections.server import Handler, serving
 from tests.vendor.pages import records as vendor_records
 from tests.vendor.server import VendorServer
 
 COUNTED = {"number": 2, "size": 10, "received": 10, "largest": 10, "total": 35}
-
-
-@pytest.fixture
-def runner(vendor: VendorServer, make_integration: MakeIntegration, make_connection: MakeConnection, carol: User) -> Runner:
-    return Runner(vendor, make_integration, make_connection, carol)
 
 
 @pytest.fixture

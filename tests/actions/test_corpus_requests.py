@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from actions.examples import example_inputs
 from actions.requests import build
 from integrations.openapi import read
+from tests.actions.example_inputs import example_inputs
 from tests.integrations.openapi.test_corpus import FOLDER, cases
 
 

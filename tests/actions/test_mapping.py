@@ -274,8 +274,8 @@ def test_csv_with_a_wrong_line_says_which_and_imports_nothing(mapping: Mapping, 
     with pytest.raises(Invalid) as refused:
         tables.import_csv(mapping=mapping, data="\n".join(lines).encode(), user=cast.alice)
     assert refused.value.errors == {
-        "line 3": ["There is no organization nowhere below Managed Services. Use its slug, as the export has it."],
-        "line 4": ["There is no organization stranger below Managed Services. Use its slug, as the export has it."],
+        "line 3": ["There is no organization “nowhere” below Managed Services. Use its slug, as the export has it."],
+        "line 4": ["There is no organization “stranger” below Managed Services. Use its slug, as the export has it."],
         "line 5": ["2 organizations are named Twins. Add a column organization with the slug."],
         "line 6": ["77 is not among the options. Choose one of them, or refresh them if it is new at the vendor."],
         "line 7": ["client-a stands in line 2 already. Keep one of them."],
@@ -508,7 +508,7 @@ def test_page_imports_a_file_and_tells_of_wrong_lines(mapping: Mapping, integrat
     alice = signed_in(cast.alice)
     url = reverse("mapping-import", args=[integration.slug])
     wrong = alice.post(url, {"file": SimpleUploadedFile("m.csv", b"organization,value\nclient-a,1\nnobody,2\n")})
-    assert (wrong.status_code, "Line 3: There is no organization nobody below Managed Services." in text(wrong)) == (422, True)
+    assert (wrong.status_code, "Line 3: There is no organization “nobody” below Managed Services." in text(wrong)) == (422, True)
     right = alice.post(url, {"file": SimpleUploadedFile("m.csv", b"organization,value\nclient-a,1\n")}, follow=True)
     assert "Imported: 1 mapped." in text(right)
 

@@ -183,7 +183,7 @@ ROWS = [
     Row("no list at all", "/faults/quirks/no-such-list", PAGE, 0, "failed", [], "The vendor has nothing at this address (404)."),
     Row("no list is an empty one", "/faults/quirks/no-such-list", {**PAGE, "endStatuses": [404]}, 0, records=[]),
     Row("server refuses after 1,000 records", "/faults/quirks/window", {**INDEX, "pageSizeParam": "limit", "defaultPageSize": 250}, 4, "ambiguous", first(1000),
-        "The server answered page 5 with status 400, as past the end of a list. After exactly 1000 records this may also be a limit of the server."),
+        "The server answered page 5 with status 400, as past the end of a list. After exactly 1,000 records this may also be a limit of the server."),
     Row("server refuses after 1,000 records and is asked anew", "/faults/quirks/window", {**WINDOW, "windowParam": "after"}, 6, records=first(1500)),
     Row("server counts what one query gives and is asked anew", "/faults/quirks/window?counted=1", {**WINDOW, "windowParam": "after"}, 6, records=first(1500)),
     Row("server refuses a page that goes beyond its window", "/faults/quirks/window?strict=1", {**WINDOW, "windowParam": "after", "defaultPageSize": 300}, 5,

@@ -23,25 +23,10 @@ from pytest_django.fixtures import Settings
 from actions import pieces, results, runs
 from actions.models import Page, Run
 from config.storage import results_storage
-from integrations.models import User
-from tests.actions.test_runs import CURSOR, PAGES, Runner
-from tests.cast import MakeConnection, MakeIntegration
+from tests.actions.runner import CURSOR, PAGES, Runner
 from tests.vendor.pages import records as vendor_records
-from tests.vendor.server import VendorServer
 
 BUCKET = "junction-results"
-
-
-@pytest.fixture
-def runner(vendor: VendorServer, make_integration: MakeIntegration, make_connection: MakeConnection, carol: User) -> Runner:
-    return Runner(vendor, make_integration, make_connection, carol)
-
-
-@pytest.fixture
-def browser(carol: User) -> Browser:
-    client = Browser()
-    client.force_login(carol)
-    return client
 
 
 class Service:

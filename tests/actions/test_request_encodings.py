@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from actions.examples import example_inputs
 from actions.requests import build
 from connections.exchange import Outgoing
 from integrations.openapi import read
 from integrations.operation import Operation
+from tests.actions.example_inputs import example_inputs
 from tests.integrations.openapi.documents import openapi
 
 BASE = "https://api.example.com"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.examples import example_inputs
 from actions.requests import InputError, build, input_names
 from connections.exchange import Outgoing
 from integrations.operation import Body, Operation, Parameter
+from tests.actions.example_inputs import example_inputs
 
 BASE = "https://api.example.com/v1"
 LIST, MAP = [3, 4, 5], {"role": "admin", "name": "A b"}

@@ -16,25 +16,11 @@ from actions import pieces, results, retention, runs
 from actions.models import Run
 from config.storage import results_storage
 from connections.tokens import upkeep
-from integrations.models import AuditEntry, User
+from integrations.models import AuditEntry
 from integrations.refusals import Conflict
-from tests.actions.test_runs import PAGES, Runner
+from tests.actions.runner import PAGES, Runner
 from tests.backends import Worker, eventually
-from tests.cast import MakeConnection, MakeIntegration
 from tests.vendor.pages import records as vendor_records
-from tests.vendor.server import VendorServer
-
-
-@pytest.fixture
-def runner(vendor: VendorServer, make_integration: MakeIntegration, make_connection: MakeConnection, carol: User) -> Runner:
-    return Runner(vendor, make_integration, make_connection, carol)
-
-
-@pytest.fixture
-def browser(carol: User) -> Browser:
-    client = Browser()
-    client.force_login(carol)
-    return client
 
 
 def runs_of_ages(runner: Runner, *days: int) -> list[Run]:

@@ -11,23 +11,10 @@ from django.test import Client as Browser
 
 from actions import ledger, runs
 from integrations.models import User
-from tests.actions.test_runs import NONE, PAGES, Runner
+from tests.actions.runner import NONE, PAGES, Runner
 from tests.cast import MakeConnection, MakeIntegration
 from tests.pages import text
 from tests.vendor.server import VendorServer
-
-
-@pytest.fixture
-def runner(vendor: VendorServer, make_integration: MakeIntegration, make_connection: MakeConnection, carol: User) -> Runner:
-    return Runner(vendor, make_integration, make_connection, carol)
-
-
-@pytest.fixture
-def browser(carol: User) -> Browser:
-    client = Browser()
-    client.force_login(carol)
-    return client
-
 
 RULE = [{"statuses": ["404"], "outcome": "fail", "message": "The plan ended.", "blame": "vendor"}]
 

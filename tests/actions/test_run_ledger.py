@@ -19,24 +19,9 @@ from actions.models import Page, Run
 from actions.pages.results import figures
 from integrations.models import User
 from integrations.refusals import Conflict
-from tests.actions.test_runs import CURSOR, INDEX, NONE, PAGES, Runner
-from tests.cast import MakeConnection, MakeIntegration
+from tests.actions.runner import CURSOR, INDEX, NONE, PAGES, Runner
 from tests.connections.server import Handler, serving
 from tests.vendor.pages import records as vendor_records
-from tests.vendor.server import VendorServer
-
-
-@pytest.fixture
-def runner(vendor: VendorServer, make_integration: MakeIntegration, make_connection: MakeConnection, carol: User) -> Runner:
-    return Runner(vendor, make_integration, make_connection, carol)
-
-
-@pytest.fixture
-def browser(carol: User) -> Browser:
-    client = Browser()
-    client.force_login(carol)
-    return client
-
 
 # --- ledger ---
 

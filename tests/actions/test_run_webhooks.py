@@ -140,6 +140,8 @@ def test_webhook_of_one_integration_or_one_schedule_hears_of_that_only(
         inputs={"total": 3}, name="Nightly",
     )  # fmt: skip
     of_integration, _ = hook(cast, integration=connection.integration)
+    offered = signed_in(cast.carol, cast.client_a).get("/runs/webhooks/new/").context["form"].fields["schedule"].choices
+    assert [label for _, label in offered] == ["Whoever starts them", "Nightly (every hour)"]
     of_schedule, _ = hook(cast, schedule=made)
     ran(other, cast.carol)
     ran(connection, cast.carol, total=1)

@@ -10,49 +10,11 @@ from django.utils import timezone
 
 from actions import results, runs
 from actions.models import Page, Run
-from integrations.models import User
 from integrations.refusals import Conflict, Invalid
-from tests.cast import MakeConnection, MakeIntegration, action_of, action_values
+from tests.actions.runner import CURSOR, HEADER, INDEX, LINKS, NONE, PAGES, Runner
+from tests.cast import MakeConnection, MakeIntegration, action_of
 from tests.vendor.pages import records as vendor_records
 from tests.vendor.server import VendorServer
-
-PAGES = {"type": "page", "resultsKey": "items", "pageParam": "page", "pageSizeParam": "page_size"}
-INDEX = {"type": "index", "resultsKey": "results", "indexParam": "offset", "pageSizeParam": "limit"}
-CURSOR = {"type": "pointer", "resultsKey": "data", "afterParam": "cursor", "pointerPath": "$.next_cursor", "pageSizeParam": "limit"}
-LINKS = {"type": "link", "resultsKey": "data", "nextLinkLocation": "body", "nextPageKey": "links.next", "pageSizeParam": "per_page"}
-HEADER = {"type": "link", "resultsKey": "$", "nextLinkLocation": "header", "pageSizeParam": "per_page"}
-NONE = {"type": "none"}
-
-
-class Runner:
-    """Runs one action of a fresh integration to its end, in this process."""
-
-    def __init__(self, vendor: VendorServer, make_integration: MakeIntegration, make_connection: MakeConnection, user: User) -> None:
-        self.vendor, self.user = vendor, user
-        self.make_integration, self.make_connection = make_integration, make_connection
-
-    def start(
-        self, path: str, pagination: dict[str, Any], *, inputs: dict[str, Any] | None = None, max_pages: int | None = None, **options: Any
-    ) -> Run:
-        action = action_values(path=path, paginated=pagination["type"] != "none", **options.pop("action", {}))
-        integration = self.make_integration(
-            base_uri=self.vendor.url, pagination=pagination, actions=[action], **options.pop("integration", {})
-        )
-        connection = self.make_connection(integration, credentials=options.pop("credentials", None), limits=options.pop("limits", None))
-        return runs.start(
-            action=action_of(integration), connection=connection, user=self.user, inputs=inputs or {}, max_pages=max_pages, **options
-        )
-
-    def run(self, path: str, pagination: dict[str, Any], **options: Any) -> Run:
-        run = self.start(path, pagination, **options)
-        runs.execute(run.pk)
-        run.refresh_from_db()
-        return run
-
-
-@pytest.fixture
-def runner(vendor: VendorServer, make_integration: MakeIntegration, make_connection: MakeConnection, carol: User) -> Runner:
-    return Runner(vendor, make_integration, make_connection, carol)
 
 
 @pytest.mark.parametrize(

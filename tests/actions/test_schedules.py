@@ -324,7 +324,7 @@ def test_beat_and_a_worker_run_it_again_and_again(worker: Worker, schedule: Sche
     ]
     beat = subprocess.Popen(command, cwd=ROOT, env=environment_of_processes())
     try:
-        eventually(lambda: Run.objects.filter(verdict="complete").count() >= 2, seconds=120)
+        eventually(lambda: Run.objects.filter(verdict="complete").count() >= 2)
     finally:
         stop(beat)
     assert {run.record_count for run in Run.objects.filter(verdict="complete")} == {30}

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from actions import results, runs
 from actions.models import Run
 from integrations.models import User
-from tests.actions.test_runs import PAGES
+from tests.actions.runner import PAGES
 from tests.backends import Worker, eventually
 from tests.cast import MakeConnection, MakeIntegration, action_of, action_values
 from tests.vendor.server import VendorServer
@@ -67,7 +67,7 @@ def test_run_survives_workers_that_are_killed(
             worker.start()
         else:
             worker.kill_children()
-    eventually(lambda: now().is_finished or (runs.recover() and False), seconds=300)
+    eventually(lambda: now().is_finished or (runs.recover() and False))
     run.refresh_from_db()
     note = f"seed {seed}, kills at pages {reached}: {run.message}"
     assert (run.verdict, run.page_count, run.record_count) == ("complete", TOTAL // 100, TOTAL), note

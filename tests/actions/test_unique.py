@@ -12,19 +12,12 @@ from django.test import Client as Browser
 from actions import results, runs
 from actions.models import Run
 from actions.runs.unique import Unique
-from integrations.models import User
-from tests.actions.test_runs import INDEX, PAGES, Runner
-from tests.cast import MakeConnection, MakeIntegration, action_of
+from tests.actions.runner import INDEX, PAGES, Runner
+from tests.cast import action_of
 from tests.connections.server import Handler, serving
 from tests.vendor.pages import records as vendor_records
-from tests.vendor.server import VendorServer
 
 CURSOR = {"type": "pointer", "resultsKey": "items", "afterParam": "after", "pointerPath": "next", "uniqueBy": "id"}
-
-
-@pytest.fixture
-def runner(vendor: VendorServer, make_integration: MakeIntegration, make_connection: MakeConnection, carol: User) -> Runner:
-    return Runner(vendor, make_integration, make_connection, carol)
 
 
 def overlapping(handler: Handler) -> None:
@@ -125,13 +118,6 @@ def test_page_and_ledger_say_what_was_dropped(runner: Runner, browser: Browser) 
     assert [line["dropped"] for line in browser.get(f"/api/runs/{run.pk}/ledger").json()["pages"]] == [0, 1, 1]
     form = browser.get(f"/integrations/{run.connection.integration.slug}/actions/{run.action.uid}/run/").content.decode()
     assert 'name="uniqueBy" value="id"' in form
-
-
-@pytest.fixture
-def browser(carol: User) -> Browser:
-    client = Browser()
-    client.force_login(carol)
-    return client
 
 
 @pytest.mark.parametrize(

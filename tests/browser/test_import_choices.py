@@ -16,7 +16,7 @@ def test_a_way_to_authenticate_is_chosen_and_fills_the_form(page: Page, sign_in:
     integration = drafted(cast, components={"securitySchemes": SCHEMES}, security=[])
     sign_in(cast.bob)
     page.goto(f"/integrations/{integration.slug}/edit/auth/")
-    page.get_by_role("button", name="Use login: OAuth 2.0").last.click()
+    page.get_by_role("button", name="Use this: login, OAuth 2.0").last.click()
     expect(page.get_by_label("Authorization URL")).to_have_value("https://auth.example.com/agree")
     expect(page.get_by_label("Access token URL")).to_have_value("https://auth.example.com/token")
     expect(page.locator("#document-choices").get_by_text("Chosen")).to_have_count(1)

@@ -17,7 +17,7 @@ def test_template_is_found_and_becomes_a_draft(page: Page, sign_in: SignIn, bob:
     sign_in(bob)
     page.goto("/integrations/new/")
     page.get_by_role("link", name="start from a template").click()
-    tiles = page.get_by_role("list").filter(has=page.get_by_role("heading", level=3)).get_by_role("listitem")
+    tiles = page.get_by_role("list").filter(has=page.get_by_role("heading", level=2)).get_by_role("listitem")
     expect(tiles).to_have_count(2)
 
     page.get_by_label("Category").select_option("crm")

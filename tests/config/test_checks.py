@@ -35,3 +35,12 @@ def test_public_url_warns_when_it_is_not_set(settings: Settings) -> None:
     assert ids(checks.public_url(None)) == ["junction.W002"]
     settings.PUBLIC_URL_IS_SET = True
     assert checks.public_url(None) == []
+
+
+def test_authorization_webhook_warns_when_what_it_sends_is_not_signed(settings: Settings) -> None:
+    settings.AUTHORIZATION_WEBHOOK_URL = "https://hooks.example.com/junction"
+    assert ids(checks.authorization_webhook(None)) == ["junction.W003"]
+    settings.AUTHORIZATION_WEBHOOK_SECRETS = ("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",)
+    assert checks.authorization_webhook(None) == []
+    settings.AUTHORIZATION_WEBHOOK_URL, settings.AUTHORIZATION_WEBHOOK_SECRETS = "", ()
+    assert checks.authorization_webhook(None) == []

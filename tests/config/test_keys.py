@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config.keys import local_secret, parse_keys
+from config.keys import local_secret, parse_keys, parse_signing_secrets
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 
@@ -41,3 +41,14 @@ def test_parse_keys_says_what_is_wrong(text: str, sentence: str) -> None:
     with pytest.raises(ValueError) as caught:
         parse_keys(text)
     assert str(caught.value) == sentence
+
+
+def test_parse_signing_secrets_takes_those_of_standard_webhooks_and_no_others() -> None:
+    short, long = (f"whsec_{base64.b64encode(bytes(size)).decode()}" for size in (24, 64))
+    assert parse_signing_secrets(f"{short}, {long},") == (short, long)
+    assert parse_signing_secrets("") == ()
+    too_short, too_long = (f"whsec_{base64.b64encode(bytes(size)).decode()}" for size in (23, 65))
+    for wrong in (too_short, too_long, KEY, "whsec_%%%", f"{short},x"):
+        with pytest.raises(ValueError) as caught:
+            parse_signing_secrets(wrong)
+        assert str(caught.value) == 'Write whsec_ and 24 to 64 bytes in base64. Make one with: echo "whsec_$(openssl rand -base64 32)"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -56,6 +57,18 @@ def fresh(connection: Connection) -> Connection:
     return Connection.objects.select_related("credential", "integration", "organization").get(pk=connection.pk)
 
 
+@contextmanager
+def being_renewed(row: Connection, issuer: Issuer) -> Iterator[None]:
+    """While a worker renews the connection's second token, for which the vendor takes a second."""
+    make_due(row)
+    issuer.delay = (1.0, 1.0)
+    renewing = in_thread(renewals.renew_batch, [row.pk])
+    eventually(lambda: asked(issuer) == 2)
+    yield
+    assert renewing.result() == {"renewed": 1}
+    issuer.delay = (0.0, 0.0)
+
+
 def call(connection: Connection) -> int:
     row = fresh(connection)
     with client_for(row, definition_of(row.integration)) as client:
@@ -101,13 +114,8 @@ def asked(issuer: Issuer) -> int:
 def test_saving_a_connection_while_its_token_is_renewed_keeps_the_grant(issuer: Issuer, connect: Any, what: dict[str, Any]) -> None:
     [row] = connect()
     assert call(row) == 200
-    make_due(row)
-    issuer.delay = (1.0, 1.0)
-    renewing = in_thread(renewals.renew_batch, [row.pk])
-    eventually(lambda: asked(issuer) == 2)
-    services.change(connection=fresh(row), **what)
-    assert renewing.result() == {"renewed": 1}
-    issuer.delay = (0.0, 0.0)
+    with being_renewed(row, issuer):
+        services.change(connection=fresh(row), **what)
     make_due(row)
     assert (call(row), issuer.reused, outcomes(row)) == (200, 0, ["renewed", "renewed", "renewed"])
 
@@ -120,28 +128,18 @@ def test_new_client_secret_while_a_token_is_renewed_keeps_what_somebody_agreed_t
         make_integration(base_uri=issuer.url, auth=auth), credentials={**CLIENT, "refreshToken": issuer.new_grant("agreed")}
     )
     assert call(row) == 200
+    with being_renewed(row, issuer):
+        services.change(connection=fresh(row), credentials={"clientSecret": "a new one"})
     make_due(row)
-    issuer.delay = (1.0, 1.0)
-    renewing = in_thread(renewals.renew_batch, [row.pk])
-    eventually(lambda: asked(issuer) == 2)
-    services.change(connection=fresh(row), credentials={"clientSecret": "a new one"})
-    assert renewing.result() == {"renewed": 1}
-    make_due(row)
-    issuer.delay = (0.0, 0.0)
     assert (call(row), issuer.reused) == (200, 0)
 
 
 def test_clearing_the_cached_token_while_it_is_renewed_keeps_the_grant(issuer: Issuer, connect: Any) -> None:
     [row] = connect()
     assert call(row) == 200
-    make_due(row)
-    issuer.delay = (1.0, 1.0)
-    renewing = in_thread(renewals.renew_batch, [row.pk])
-    eventually(lambda: asked(issuer) == 2)
-    upkeep.clear(connection=fresh(row))
-    assert renewing.result() == {"renewed": 1}
+    with being_renewed(row, issuer):
+        upkeep.clear(connection=fresh(row))
     assert (call(row), issuer.reused, asked(issuer)) == (200, 0, 2), "the new token is what was fetched meanwhile"
-    issuer.delay = (0.0, 0.0)
     upkeep.clear(connection=fresh(row))
     assert token_rows.held_in(Credential.objects.get(pk=row.pk)).value == ""
     assert (call(row), issuer.reused, asked(issuer)) == (200, 0, 3)
@@ -156,12 +154,8 @@ def test_disconnecting_gives_up_the_token_that_just_comes(
         make_integration(base_uri=issuer.url, auth=auth), credentials={**CLIENT, "refreshToken": issuer.new_grant("agreed")}
     )
     assert call(row) == 200
-    make_due(row)
-    issuer.delay = (1.0, 1.0)
-    renewing = in_thread(renewals.renew_batch, [row.pk])
-    eventually(lambda: asked(issuer) == 2)
-    assert upkeep.disconnect(connection=fresh(row)) == ""
-    assert renewing.result() == {"renewed": 1}
+    with being_renewed(row, issuer):
+        assert upkeep.disconnect(connection=fresh(row)) == ""
     assert issuer.revoked[0] == issuer.grants["agreed"].refresh, "the newest refresh token, not the one that was used up"
     assert token_rows.held_in(Credential.objects.get(pk=row.pk)) == Held()
 

@@ -9,8 +9,10 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 from pytest_django import Settings
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from connections import notices
+from connections.deliveries import signing
 from connections.models import Connection, Credential
 from connections.tokens.grants import Held
 from connections.tokens.rows import kept_columns
@@ -19,6 +21,8 @@ from tests.backends import Worker, eventually
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.connections.test_authorization import CLIENT, agree_auth
 from tests.vendor.server import VendorServer
+
+SIGNATURE = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 run_test.__test__ = False  # type: ignore[attr-defined]  # the service of that name, no test
 
@@ -33,6 +37,7 @@ def test_webhook_gets_the_reason_and_the_way_back(connection: Connection, vendor
     assert notices.tell_authorization_needed(connection.pk, "The grant is gone.") == ["webhook"]
     (request,) = vendor.requests
     assert (request.method, request.header("Content-Type")) == ("POST", "application/json")
+    assert [request.header(name) for name in SIGNATURE] == [None, None, None]
     assert json.loads(request.body) == {
         "event": "connection.authorization_needed",
         "connection": {"id": str(connection.pk), "name": "Main"},
@@ -41,6 +46,20 @@ def test_webhook_gets_the_reason_and_the_way_back(connection: Connection, vendor
         "message": "The grant is gone.",
         "url": settings.PUBLIC_URL + reverse("connection-detail", args=[connection.pk]),
     }
+
+
+def test_webhook_is_signed_by_each_secret_that_is_set(connection: Connection, vendor: VendorServer, settings: Settings) -> None:
+    new, old, other = signing.new_secret(), signing.new_secret(), signing.new_secret()
+    settings.AUTHORIZATION_WEBHOOK_URL, settings.AUTHORIZATION_WEBHOOK_SECRETS = f"{vendor.url}/echo", (new, old)
+    assert [notices.tell_authorization_needed(connection.pk, "The grant is gone: ü.") for _ in range(2)] == [["webhook"], ["webhook"]]
+    first, second = vendor.requests
+    headers = {name: first.header(name) or "" for name in SIGNATURE}
+    for secret in (new, old):
+        assert Webhook(secret).verify(first.body, headers)["message"] == "The grant is gone: ü."
+    for secret, body in ((other, first.body), (new, first.body.replace(b"gone", b"here"))):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify(body, headers)
+    assert first.header("webhook-id") != second.header("webhook-id")
 
 
 def test_whoever_connected_gets_a_mail(connection: Connection, settings: Settings, cast: Cast) -> None:

@@ -425,3 +425,11 @@ def test_placeholder_that_nothing_fills_is_named_before_finalizing(draft: Integr
     ]
     prepared(draft, auth, connection_fields=[{"name": name} for name in ("region", "tenant", "user")])
     assert [gap.field for gap in missing(saved(draft))] == []
+
+
+def test_folded_part_that_holds_nothing_is_not_marked_as_set(cast: Cast, make_integration: MakeIntegration) -> None:
+    plain = make_integration(status="draft", auth={"type": "bearer"})
+    judged = make_integration(name="Judged", status="draft", auth={"type": "bearer"}, ping={"uri": "/me", "successPath": "ok"})
+    pages = [signed_in(cast.bob).get(reverse("wizard-step", args=[one.slug, "auth"])) for one in (plain, judged)]
+    used = [[section.title for section in page.context["form"].test_sections if section.used] for page in pages]
+    assert used == [[], ["How the answer to the test is judged"]]

@@ -119,6 +119,9 @@ def test_api_asks_and_decides(asking: Integration, cast: Cast) -> None:
     assert alice.post(path, {"approve": "yes"}, "application/json").json()["errors"] == [
         {"field": "approve", "message": "Enter true or false."}
     ]
+    assert alice.post(path, {"approve": True, "answer": []}, "application/json").json()["errors"] == [
+        {"field": "answer", "message": "Enter text."}
+    ]
     assert alice.post(path, {"approve": True, "answer": "Welcome"}, "application/json").json()["state"] == "approved"
     listed = {user.username: len(signed_in(user).get("/api/install-requests").json()["_embedded"]["install-request"])
               for user in (cast.alice, cast.carol, cast.dave, cast.eve)}  # fmt: skip

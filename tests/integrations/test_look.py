@@ -10,9 +10,13 @@ import pytest
 from django import forms
 from django.template import Context, Template
 from django.template.loader import get_template
+from django.urls import reverse
 
+from integrations.forms import RefusableForm
 from integrations.templatetags import look
 from integrations.widgets import AffixedInput, Card, ChoiceCards, DropZone
+from tests.cast import Cast, MakeIntegration
+from tests.pages import signed_in, text
 
 
 class SampleForm(forms.Form):
@@ -122,9 +126,52 @@ def test_choice_cards_are_radio_buttons_with_their_reasons() -> None:
     assert "<li>the portal creates keys</li>" in html
 
 
-@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "500"])
+@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "405", "500"])
 def test_error_page_needs_no_request_and_holds_nothing_inline(name: str) -> None:
     page = Elements(get_template(f"{name}.html").render())
     assert [found for tag, found in page.found if tag == "script" and "src" not in found] == []
     assert [found for tag, found in page.found if tag == "style" or "style" in found] == []
     assert len(page.named("h1")) == 1
+
+
+def test_address_that_only_takes_a_form_says_so_and_changes_nothing(cast: Cast, make_integration: MakeIntegration) -> None:
+    browser, address = signed_in(cast.alice), reverse("mapping-import", args=[make_integration().slug])
+    answer = browser.get(address, headers={"Accept": "text/html"})
+    assert (answer.status_code, answer["Allow"], "This is no page" in text(answer)) == (405, "POST", True)
+    assert browser.get(address, headers={"Accept": "application/json"}).content == b""
+
+
+@pytest.mark.parametrize(
+    ("pointer", "said"),
+    [("/paths/~1users~1{id}/get", "paths &gt; /users/{id} &gt; get"), ("/a~0b", "a~b"), ("", "the document")],
+)
+def test_place_in_a_document_is_written_as_people_read_it(pointer: str, said: str) -> None:
+    assert rendered("{{ pointer|place }}", pointer=pointer) == said
+
+
+@pytest.mark.parametrize(
+    ("markdown", "said"),
+    [
+        ("**New here?** See the [guide](https://x.example/a).", "New here? See the guide."),
+        ("# Title\n\nUse `GET`.<br>__Now__", "Title\n\nUse GET.Now"),
+        ("Of 5 * 3 items a_b_c stay.", "Of 5 * 3 items a_b_c stay."),
+    ],
+)
+def test_description_is_shown_without_the_marks_of_markdown(markdown: str, said: str) -> None:
+    assert rendered("{{ markdown|plain }}", markdown=markdown) == said
+
+
+class RequiredForm(RefusableForm):
+    name = forms.CharField(label="Name of the team")
+    access = forms.ChoiceField(choices=[("1", "View")])
+    scopes = forms.MultipleChoiceField(choices=[("a", "A")])
+    path = forms.CharField(error_messages={"required": "Enter the path, for example /users."})
+
+
+def test_field_that_was_left_out_says_which_one_it_is() -> None:
+    assert RequiredForm({}).errors == {
+        "name": ["Name of the team is missing."],
+        "access": ["Choose one."],
+        "scopes": ["Choose at least one."],
+        "path": ["Enter the path, for example /users."],
+    }

@@ -111,6 +111,14 @@ def test_host_with_a_scheme_and_path_says_what_to_enter_and_keeps_the_text(brows
     assert definition(draft).api_base_uri == ""
 
 
+def test_nobody_is_taken_to_have_chosen_no_authentication(browser: Client, draft: Integration) -> None:
+    assert browser.get(url(draft, "host")).context["form"]["method"].value() == ""
+    response = browser.post(url(draft, "host"), {"host": "api.example.com", "scheme": "https"})
+    assert errors(response) == {"method": ["Choose how the API is authenticated against; the vendor's documentation says it."]}
+    browser.post(url(draft, "host"), {"host": "api.example.com", "scheme": "https", "method": "none"})
+    assert browser.get(url(draft, "host")).context["form"]["method"].value() == "none"
+
+
 def test_host_that_connections_bring_leaves_only_the_path(browser: Client, draft: Integration) -> None:
     browser.post(url(draft, "host"), {"own_host": "on", "base_path": "/api", "method": "none", "scheme": "https"})
     assert definition(draft).api_base_uri == "/api"

@@ -24,7 +24,7 @@ from integrations.api.listing import PAGING
 from integrations.api.schema import problems
 from integrations.api.views import json_object
 from integrations.models import Membership, PersonalToken, User
-from integrations.permissions import is_uuid, signed_in
+from integrations.permissions import by_id_or_404, signed_in
 from integrations.refusals import Invalid, check_known
 
 
@@ -266,10 +266,7 @@ def _with_secret(application: Any, secret: str, *, status: int) -> Response:
 
 def _token_for(request: Request, key: str) -> PersonalToken:
     rows = PersonalToken.objects.visible_to(request.user).filter(revoked_at=None)
-    found = rows.filter(pk=key).first() if is_uuid(key) else None
-    if found is None:
-        raise Http404
-    return found
+    return by_id_or_404(rows, key)
 
 
 def _application_for(request: Request, key: str) -> Any:

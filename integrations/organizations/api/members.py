@@ -20,7 +20,7 @@ from integrations.api.views import json_object
 from integrations.models import Invitation, Membership, Role
 from integrations.organizations import members
 from integrations.organizations.api import schema
-from integrations.permissions import organization_named, signed_in
+from integrations.permissions import by_id_or_404, organization_named, signed_in
 
 
 class MemberFilters(Filters):
@@ -114,10 +114,7 @@ class InvitationView(APIView):
     )
     def delete(self, request: Request, key: str, pk: Any) -> Response:
         organization = organization_named(request.user, key, Role.ADMIN)
-        found = Invitation.objects.filter(organization=organization, pk=pk).first()
-        if found is None:
-            raise Http404
-        members.withdraw(invitation=found)
+        members.withdraw(invitation=by_id_or_404(organization.invitations.all(), pk))
         return Response(status=204)
 
 

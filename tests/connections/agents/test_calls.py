@@ -29,7 +29,7 @@ from connections.tokens import upkeep
 from connections.transport import Transport, TransportError
 from integrations.models import Integration
 from integrations.refusals import Invalid
-from tests.actions.test_runs import PAGES
+from tests.actions.runner import PAGES
 from tests.backends import eventually
 from tests.cast import Cast, MakeIntegration, action_of, action_values
 from tests.connections.agents.conftest import MakeMachine

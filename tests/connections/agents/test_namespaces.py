@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 
 from tests.backends import ROOT
+from tests.environment import lacking
 
 TOTAL, SIZE = 16_000, 100
 JUNCTION = "http://10.77.1.1:8000"
@@ -120,7 +121,7 @@ def _bare() -> dict[str, str]:
 @pytest.fixture
 def places(tmp_path: Path) -> Iterator[Namespaces]:
     if shutil.which("ip") is None:
-        pytest.skip("The command ip is not there. Install iproute2.")
+        lacking("The command ip is not there. Install iproute2.")
     if os.geteuid() != 0:
         pytest.skip("Only root can make network namespaces. Run this test as root.")
     made = Namespaces(tmp_path)

@@ -63,9 +63,23 @@ def test_code_is_shown_once_with_the_commands_to_enter(cast: Cast, agent: Agent)
     page = admin(cast).post(reverse("agent-code", args=[agent.pk]))
     code = page.context["code"]
     row = agent.codes.get()
-    assert f"sudo junction-agent enrol {code}" in text(page)
+    assert f"sudo -u junction-agent junction-agent enrol {code}" in text(page)
     assert (code.partition("-")[0], code.partition("-")[2] in row.secret_sealed) == (row.name, False)
     assert code not in text(admin(cast).get(reverse("agent-list")))
+
+
+def test_page_of_the_code_has_the_service_of_the_documentation(cast: Cast, agent: Agent) -> None:
+    unit = (Path(__file__).parents[3] / "docs/agent.md").read_text().partition("```ini\n")[2].partition("   ```")[0]
+    assert " ".join(unit.split()) in text(admin(cast).post(reverse("agent-code", args=[agent.pk])))
+
+
+@pytest.mark.parametrize(("address", "warned"), [("http://localhost:8000", True), ("https://junction.example.com", False)])
+def test_page_of_the_code_says_when_other_machines_cannot_reach_junction(
+    cast: Cast, agent: Agent, settings: Any, address: str, warned: bool
+) -> None:
+    settings.PUBLIC_URL = address
+    page = text(admin(cast).post(reverse("agent-code", args=[agent.pk])))
+    assert (f"Other machines do not reach {address}" in page) == warned
 
 
 def test_agent_is_created_renamed_and_deleted_and_the_log_knows_it(cast: Cast) -> None:

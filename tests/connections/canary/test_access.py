@@ -194,12 +194,13 @@ def test_secrets_of_integrations_and_commands_are_found_nowhere(
     """Defaults that the owner of an integration gives along, over both APIs, rightly and wrongly; and what commands do about secrets."""
     secrets = canary.plant("apiKey", "clientSecret", "webhookSecret", "in the document", "of a connection")
     alice = Caller(cast.alice)
-    for number, more in enumerate(({}, {"apiKey": [secrets["apiKey"]]}, {"unknown": secrets["apiKey"]})):
+    mistakes: list[dict[str, Any]] = [{}, {"apiKey": [secrets["apiKey"]]}, {"unknown": secrets["apiKey"]}]
+    for number, more in enumerate(mistakes):
         values = {"name": f"{HARMLESS} {number}", "type": "custom", "apiBaseUri": "https://api.example.com", "authType": "oauth2", "tokenUri": "https://api.example.com/t",
                   "clientId": "id", "clientSecret": secrets["clientSecret"], "apiKey": secrets["apiKey"], **more}  # fmt: skip
         canary.hear(alice.ask("POST", "integrations", values, Idempotency_Key=f"make-{number}"))
         canary.hear(alice.ask("POST", "integrations", values, Idempotency_Key=f"make-{number}"))
-    truto = {"name": "truto", "config": {"base_url": "https://api.example.com", "credentials": {"oauth2": {"format": "oauth2", "config": {"client": {
+    truto: dict[str, Any] = {"name": "truto", "config": {"base_url": "https://api.example.com", "credentials": {"oauth2": {"format": "oauth2", "config": {"client": {
         "id": "id", "secret": secrets["in the document"]}, "auth": {"tokenHost": "https://api.example.com", "tokenPath": "/t"}}}},
         "webhook": {"signature_verification": {"format": "HMAC-SHA256", "config": {"secret": secrets["webhookSecret"], "algorithm": "sha256", "parts": ["body"]}}}}}  # fmt: skip
     canary.hear(alice.ask("POST", "/integration", truto, Idempotency_Key="truto"))

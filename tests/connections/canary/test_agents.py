@@ -18,6 +18,7 @@ from connections.agents import services as agents
 from connections.agents.ways import Way
 from connections.models import Agent, AgentCode, AgentInstance, Connection, Credential, LoggedRequest
 from connections.secrets import open_sealed
+from integrations.models import Integration
 from tests.api.calls import Caller
 from tests.cast import Cast, MakeIntegration, action_of, action_values
 from tests.connections.agents.conftest import MakeMachine, agent, machine  # noqa: F401 - fixtures
@@ -58,7 +59,7 @@ def vendor() -> Iterator[tuple[Vendor, Any]]:
 
 def connected(cast: Cast, make: MakeIntegration, of: Agent, host: str) -> list[Connection]:
     """Connections through the agent: with credentials of their own, and with those that the agent holds."""
-    actions, made = [action_values(path="/things")], []
+    actions, made = [action_values(path="/things")], list[tuple[Integration, Way, dict[str, Any]]]()
     field = {"connectionFields": [{"name": "field", "type": "password", "required": False}]}
     for name in OWN:
         auth, credentials = definitions(host)[name]

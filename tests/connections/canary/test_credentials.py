@@ -70,7 +70,7 @@ def test_credentials_are_found_nowhere_whatever_the_vendor_answers(
         renewals.renew_batch([row.pk for row in rows])
         seen += list(called(cast, rows, token, mode))
         settle()
-        # What beat does: a refresh whose run was cancelled here is taken up again.
+        # What a cancelled run leaves behind is found by beat, which does not run here.
         eventually(lambda: not mapping_options.recover() and not Mapping.objects.filter(state=Mapping.State.REFRESHING).exists())
         assert found([*seen, *kept_everywhere(), caplog.text.encode(), *said(caplog)], {**SECRETS, "token": token}) == {}, mode
     counts = {model.__name__: model.objects.count() for model in (Schedule, MappingOption, Share, KeptAnswer, LoggedRequest)}

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
@@ -23,8 +24,13 @@ from integrations.models import AuditEntry, KeptAnswer
 from tests.backends import empty_broker
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.connections.canary.conftest import HARMLESS, Canary
-from tests.connections.canary.search import cached, files, found, planted, zstd
+from tests.connections.canary.search import cached, files, found, planted
 from tests.connections.webhooks.senders import opened
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 SECRET: Final = planted("control")
 KEY: Final = "canary-control"  # begins the names of what is planted in the broker and beside files

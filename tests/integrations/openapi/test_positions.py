@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from integrations.openapi import read
+from integrations.openapi import positions, read
 from integrations.openapi.positions import locate, pointers_at
 from tests.integrations.openapi.documents import sample
 
@@ -21,6 +21,50 @@ def test_pointer_to_something_missing_is_located_above_it() -> None:
 
 def test_json_is_located_too() -> None:
     assert locate(json.dumps({"a": {"b": [1, 2]}}, indent=2), ["/a/b/1"]) == {"/a/b/1": (5, 7)}
+
+
+LARGE = {
+    "paths": {
+        "/a/{id}": {"get": {"tags": ["x", "y"], "parameters": [{"name": "id"}, {"name": "q", "schema": {"type": "object"}}]}},
+        "/ä": {"get": {}, "post": {"operationId": "p"}},
+    },
+    "info": {"title": "t"},
+}
+PLACES = ["/paths", "/paths/~1a~1{id}/get/parameters/1/schema/type", "/paths/~1a~1{id}/get/tags/1", "/paths/~1ä/post", "/info/title"]
+
+
+@pytest.mark.parametrize("indent", [1, 2, 4, "\t"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_large_json_in_lines_is_located_without_being_read(
+    indent: int | str, ascii_only: bool, newline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = json.dumps(LARGE, indent=indent, ensure_ascii=ascii_only).replace("\n", newline)
+    read_whole = locate(text, PLACES)
+    monkeypatch.setattr(positions, "MAX_READ", 10)
+    if indent != "\t":  # YAML has no tabs for indentation
+        assert (len(read_whole), locate(text.encode(), PLACES)) == (5, read_whole)
+    assert len(locate(text.encode(), PLACES)) == 5
+
+
+def test_what_large_json_does_not_have_is_located_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions, "MAX_READ", 10)
+    text = json.dumps(LARGE, indent=2)
+    missing = ["/paths/~1a~1{id}/get/operationId", "/paths/~1ä/get/operationId", "/info/version", "/paths/~1a~1{id}/get/parameters/7/in"]
+    above = ["/paths/~1a~1{id}/get", "/paths/~1ä/get", "/info", "/paths/~1a~1{id}/get/parameters"]
+    assert [locate(text, [pointer]).popitem()[1] for pointer in missing] == [locate(text, [pointer])[pointer] for pointer in above]
+
+
+@pytest.mark.parametrize("text", [json.dumps(LARGE), "paths:\n  /a: {}\ninfo: {}\n", "{\n]", ""])
+def test_large_document_that_is_not_printed_in_lines_has_no_positions(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions, "MAX_READ", 0)
+    assert locate(text, PLACES) == {}
+
+
+def test_lists_whose_items_share_lines_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions, "MAX_READ", 0)
+    text = '{\n  "a": [\n    {\n      "b": 1\n    }, {\n      "b": 2\n    }\n  ]\n}\n'
+    assert locate(text, ["/a/0/b", "/a/1/b"]) == {"/a/0/b": (4, 7), "/a/1/b": (2, 3)}
 
 
 def test_fault_of_the_text_keeps_what_was_met_before() -> None:

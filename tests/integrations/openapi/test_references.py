@@ -66,7 +66,7 @@ def test_target_is_reported_once_however_often_it_is_used() -> None:
 
 
 def test_circular_schema_is_cut_where_it_closes() -> None:
-    assert Schemas(Nodes(References(ROOT, Report()))).schema({"$ref": "#/definitions/Node"}, "", 100) == {
+    assert Schemas(Nodes(References(ROOT, Report())), 100).schema({"$ref": "#/definitions/Node"}, "") == {
         "type": "object",
         "required": ["next"],
         "properties": {"next": {"$comment": "Circular: #/definitions/Node is described further up."}, "name": {"type": "string"}},
@@ -74,22 +74,22 @@ def test_circular_schema_is_cut_where_it_closes() -> None:
 
 
 def test_schema_that_is_part_of_itself_keeps_its_other_parts() -> None:
-    schema = Schemas(Nodes(References(ROOT, Report()))).schema({"$ref": "#/definitions/Self"}, "", 100)
+    schema = Schemas(Nodes(References(ROOT, Report())), 100).schema({"$ref": "#/definitions/Self"}, "")
     assert (schema["type"], schema["properties"]) == ("object", {"x": {"type": "string"}})
 
 
 def test_schema_is_cut_by_size_level_by_level() -> None:
     wide = {"type": "object", "properties": {f"p{n}": {"type": "object", "properties": {"deep": {"type": "string"}}} for n in range(10)}}
-    schema = Schemas(Nodes(References({}, Report()))).schema(wide, "", 10)
+    schema = Schemas(Nodes(References({}, Report())), 10).schema(wide, "")
     assert list(schema["properties"]) == [f"p{n}" for n in range(10)]
     assert schema["properties"]["p9"] == {"type": "object", "$comment": "Deeper levels are left out here."}
 
 
 def test_schema_used_by_many_operations_is_expanded_once() -> None:
-    schemas = Schemas(Nodes(References(ROOT, Report())))
+    schemas = Schemas(Nodes(References(ROOT, Report())), 100)
     assert schemas.schema({"$ref": "#/definitions/Node"}, "/a", 100) is schemas.schema({"$ref": "#/definitions/Node"}, "/b", 100)
 
 
 def test_examples_and_extensions_are_left_out_of_schemas() -> None:
     schema = {"type": "string", "examples": ["a"], "example": "b", "x-note": 1, "externalDocs": {}}
-    assert Schemas(Nodes(References({}, Report()))).schema(schema, "", 10) == {"type": "string", "example": "b"}
+    assert Schemas(Nodes(References({}, Report())), 10).schema(schema, "") == {"type": "string", "example": "b"}

@@ -64,3 +64,14 @@ def test_disabled_builder_says_why_and_what_is_published_goes_on_working(
     assert operator.get(reverse("connection-new", args=[integration.slug])).status_code == 200
     started = operator.post("/api/runs", {"action": str(action_of(integration).uid), "connection": str(connection.pk)}, "application/json")
     assert started.status_code in (201, 202)
+
+
+def test_disabled_builder_is_named_where_integrations_would_be(cast: Cast) -> None:
+    tree.change(organization=cast.msp, custom_integrations=False)
+    page = signed_in(cast.bob, cast.msp).get(reverse("integration-list"))
+    assert "the feature preview Custom Integrations is disabled here; an admin can enable it." in text(page)
+    assert f'href="{reverse("feature-preview")}"' in page.content.decode().partition("<main")[2]
+    assert (
+        "Custom Integrations"
+        not in text(signed_in(cast.dave, cast.client_a).get(reverse("integration-list"))).partition("No integrations yet")[2]
+    )
