@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from integrations import addresses
+from integrations import addresses, expressions
 from integrations.openapi.findings import Change, Report, pointer, shortened
 
 _VARIABLE = re.compile(r"\$?\{([^{}]*)\}")
@@ -53,6 +53,7 @@ def base_uri(document: dict[str, Any], *, source_url: str, where: str, plain_htt
         report.repair("server-url", place, resolved, cut, "A base URI has no query and no fragment; they were cut off.")
     try:
         base = addresses.parse_base_uri(cut)
+        expressions.parse(cut)  # what looks like a placeholder must be one
     except ValueError as error:
         report.find("warning", "oas3-api-servers", place, f"The server {shortened(chosen, 200)} cannot be used. {error}", _ASK_HOST)
         return "/"

@@ -78,3 +78,9 @@ def test_servers_of_paths_are_used_where_the_document_has_none_and_named_where_t
 )
 def test_swagger_2_host_base_path_and_schemes_become_the_base_uri(parts: dict[str, Any], expected: str) -> None:
     assert imported({"swagger": "2.0", "paths": {"/a": get()}, **parts}).definition.api_base_uri == expected
+
+
+@pytest.mark.parametrize("url", ["{{https://api.example.com", "https://api.example.com/{{x", "/{{v1"])
+def test_server_with_an_unclosed_placeholder_is_left_out(url: str) -> None:
+    result = imported(openapi({"/a": get()}, servers=[{"url": url}]))
+    assert (result.definition.api_base_uri, rules(result)) == ("/", ["oas3-api-servers"])
