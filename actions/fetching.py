@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from django.conf import settings
 
@@ -61,10 +62,15 @@ def _check(answer: Answer) -> None:
         raise _refused(f"There is nothing at this URL (status {status}). Check its spelling, or look for the link to the document.")
     if status != 200:
         raise _refused(
-            f"The server answered {status} {answer.reason}".strip() + ". Check the URL, or download the document and upload it here."
+            f"The server answered {status} {_phrase(status)}".strip() + ". Check the URL, or download the document and upload it here."
         )
     if not answer.body.strip():
         raise _refused("The server answered with nothing. Check the URL, or download the document and upload it here.")
+
+
+def _phrase(status: int) -> str:
+    """The usual words for a status: a server may repeat there what it was sent, and with it a key of the URL."""
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
 
 
 def _refused(sentence: str) -> Invalid:

@@ -164,7 +164,9 @@ def public_url(url: str) -> str:
     """A URL as people may see it and as it may be kept: without user name, password and fragment, values of secret parameters masked."""
     scheme, mark, rest = url.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    return _url(f"{scheme}{mark}{rest[authority.rfind('@') + 1 :]}" if mark else url, ())
+    # A password with a slash in it, which should have been encoded, seems to end the host.
+    torn = "@" not in authority and not re.fullmatch(r"(\[[\w:.%]*\]|[^:]*)(:\d*)?", authority)
+    return _url(f"{scheme}{mark}{rest[(rest if torn else authority).rfind('@') + 1 :]}" if mark else url, ())
 
 
 def _url(url: str, secrets: Sequence[str]) -> str:

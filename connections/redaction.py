@@ -21,7 +21,7 @@ _ENDS = re.compile(r"\r?\n|\\r?\\n|\\n")
 def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret of SHORTEST or more characters replaced by MASK.
 
-    Found are the secret itself, its URL-encoded, JSON- and HTML-escaped and Base64 forms, and Base64 of a longer text that
+    Found are the secret itself, its URL-encoded (once or twice), JSON- and HTML-escaped and Base64 forms, and Base64 of a longer text that
     contains it, as `user:password` in an Authorization header.
     """
     found = _longest_first(secrets)
@@ -81,7 +81,9 @@ def _plain(secret: str) -> set[str]:
 
 
 def _encoded(secret: str) -> set[str]:
-    return {quote(secret, safe=""), quote(secret), quote_plus(secret)} - _plain(secret)
+    once = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    # Twice: the address of a request as a parameter of another one, as in a redirect to a page for signing in.
+    return (once | {quote(text, safe="") for text in once}) - _plain(secret)
 
 
 def _forms(secret: str) -> list[str]:

@@ -53,7 +53,8 @@ class Credential:
         """Every way in which the secret may come back."""
         basic = [base64.b64encode(f"{self.username}:{self.value}".encode()).decode()] if self.username else []
         plain = [self.value, json.dumps(self.value)[1:-1], json.dumps(self.value, ensure_ascii=False)[1:-1], html.escape(self.value)]
-        coded = [quote(self.value, safe=""), quote(self.value), quote_plus(self.value)]
+        once = [quote(self.value, safe=""), quote(self.value), quote_plus(self.value)]
+        coded = [*once, *(quote(text, safe="") for text in once)]  # an address may be a parameter of another one
         # Inside the Base64 of a longer text, as in a token that a server makes of what it was sent.
         inside = [core for offset in range(3) for core in cores(self.value, offset)[0] if len(core) >= SHORTEST]
         return sorted({*plain, *coded, *(_lower_hex(text) for text in coded), *basic, *inside}, key=len, reverse=True)

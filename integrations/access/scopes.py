@@ -93,7 +93,8 @@ class Scopes(BaseScopes):
         return SCOPES
 
     def get_available_scopes(self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any) -> list[str]:  # noqa: ARG002
-        return _limited(application) or list(SCOPES)
+        limited = _limited(application)
+        return list(SCOPES) if not limited or EVERYTHING in limited else limited  # who may do everything may ask for less
 
     def get_default_scopes(self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any) -> list[str]:  # noqa: ARG002
         limited = _limited(application)

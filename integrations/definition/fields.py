@@ -97,7 +97,7 @@ class ConnectionField(JsonModel):
             return ""
         if len(text) > LONGEST_VALUE:
             raise ValueError(f"{self.title} has at most {LONGEST_VALUE:,} characters.")
-        if self.type == "select" and text not in self.options:
+        if self.type == "select" and text not in (*self.options, *map(self.transformed, self.options)):
             raise ValueError(f"{self.title} is one of: {', '.join(self.options[:20])}.")
         if self.type == "number" and not re.fullmatch(r"-?\d+(\.\d+)?", text):
             raise ValueError(f"{self.title} is a number.")
@@ -122,8 +122,11 @@ class ConnectionField(JsonModel):
     def _matches(self, text: str) -> bool:
         # A key in lines is the same key as in one line with \n between them, as JSON files have it.
         spellings = {text, text.replace("\n", "\\n")} if self.multiline else {text}
+        if self.transform == "sha256" and _DIGEST.fullmatch(text):
+            return True  # what was stored, of a value that did
+        flags = regex.IGNORECASE if self.transform else 0
         try:
-            return any(regex.search(self.pattern, one, timeout=_PATTERN_SECONDS) for one in spellings)
+            return any(regex.search(self.pattern, one, flags=flags, timeout=_PATTERN_SECONDS) for one in spellings)
         except TimeoutError:
             return True
 

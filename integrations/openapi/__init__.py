@@ -133,7 +133,7 @@ def _in_original(row: _Row) -> _Row:
 
 
 def _located(findings: list[Finding], source: str | bytes) -> list[Finding]:
-    places = positions.locate(source, {finding.pointer for finding in findings if finding.pointer})
+    places = positions.locate(source, dict.fromkeys(finding.pointer for finding in findings if finding.pointer))
     return [
         replace(finding, line=places[finding.pointer][0], column=places[finding.pointer][1]) if finding.pointer in places else finding
         for finding in findings

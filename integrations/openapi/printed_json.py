@@ -1,8 +1,8 @@
 """Where things stand in JSON as programs print it, a member a line, found without reading the document.
 
-Whoever prints JSON in lines indents what is inside of something by one step more. So a member of an object is the line that begins with
-that indentation and its name, between the line that opens the object and the next one that is indented as this is; a text never goes over
-lines. Looking for such a line costs much less than reading the document.
+Whoever prints JSON in lines indents what is inside of something more, all of it alike. So a member of an object is the line that begins with
+the indentation of the first one and its name, between the line that opens the object and the next one that is indented as this is; a text
+never goes over lines. Looking for such a line costs much less than reading the document.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Protocol, Self, TypeVar
 
 _HEAD: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*+\{\r?+(?=\n([ \t]++)")')
-_OPENED: Final = re.compile(rb"[ \t]*+:[ \t]*+([{\[])\r?(?=\n)")
-_ITEM_OPENED: Final = re.compile(rb"[ \t]*+([{\[])\r?(?=\n)")
+_OPENED: Final = re.compile(rb"[ \t]*+:[ \t]*+([{\[])\r?(?=\n([ \t]++))")
+_ITEM_OPENED: Final = re.compile(rb"[ \t]*+([{\[])\r?(?=\n([ \t]++))")
 
 
 class Wanted(Protocol):
@@ -32,7 +32,7 @@ def find(data: bytes, wanted: T) -> Iterator[tuple[T, int, int]]:
     head = _HEAD.match(data)
     if not head:
         return
-    found = sorted(_inside(data, wanted, b"{", head.end(), len(data), head[1], head[1]), key=lambda one: one[1])
+    found = sorted(_inside(data, wanted, b"{", head.end(), len(data), head[1]), key=lambda one: one[1])
     line, counted = 1, 0
     for part, start, column in found:
         line += data.count(b"\n", counted, start)
@@ -40,15 +40,16 @@ def find(data: bytes, wanted: T) -> Iterator[tuple[T, int, int]]:
         yield part, line, column
 
 
-def _inside(data: bytes, wanted: T, opener: bytes, start: int, end: int, indent: bytes, step: bytes) -> Iterator[tuple[T, int, int]]:
+def _inside(data: bytes, wanted: T, opener: bytes, start: int, end: int, indent: bytes) -> Iterator[tuple[T, int, int]]:
     """The wanted parts of what is opened before `start` and ends before `end`: where each begins, and its column."""
     for part, place, after in _members(data, wanted, start, end, indent) if opener == b"{" else _items(data, wanted, start, end, indent):
         begin = place + 1 + len(indent)
         yield part, begin, len(indent) + 1
         opened = (_OPENED if opener == b"{" else _ITEM_OPENED).match(data, after) if part.below else None
-        if opened is None:
+        if opened is None or not opened[2].startswith(indent) or opened[2] == indent:
             continue
-        yield from _inside(data, part, opened[1], opened.end(), _end(data, indent, opened.end(), end), indent + step, step)
+        alike = re.compile(b"\n" + re.escape(indent) + rb"[^ \t]").search(data, opened.end(), end)
+        yield from _inside(data, part, opened[1], opened.end(), alike.start() if alike else end, opened[2])
 
 
 def _members(data: bytes, wanted: T, start: int, end: int, indent: bytes) -> Iterator[tuple[T, int, int]]:
@@ -75,11 +76,3 @@ def _items(data: bytes, wanted: T, start: int, end: int, indent: bytes) -> Itera
             return
         if part := numbers.pop(number, None):
             yield part, line.start(), line.end()
-
-
-def _end(data: bytes, indent: bytes, start: int, end: int) -> int:
-    """Where at the latest that ends which is opened at this indentation: something else begins there. Brackets are too frequent to look for."""
-    for mark in (b'"', b"{"):
-        place = data.find(b"\n" + indent + mark, start, end)
-        end = place if place >= 0 else end
-    return end

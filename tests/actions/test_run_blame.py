@@ -100,4 +100,4 @@ def test_failure_after_stored_pages_is_the_last_line_of_the_ledger(
     second = browser.get(f"/api/runs/{run.pk}/ledger?after=1").json()
     assert (first["next"], [line["page"] for line in second["pages"]], second["next"]) == (1, [2], None)
     shown = text(browser.get(f"/runs/{run.pk}/?view=pages"))
-    assert "403 Failed for whoever uses the connection to mend" in shown
+    assert "403 Failed whoever uses the connection can mend it" in shown

@@ -165,6 +165,19 @@ def test_script_signs_in_with_client_credentials_within_its_scopes(cast: Cast) -
     assert client.post("/o/token/", {"grant_type": "client_credentials"}, headers={"Authorization": f"Basic {basic}"}).status_code == 200
 
 
+def test_script_that_may_do_everything_may_ask_for_less(cast: Cast) -> None:
+    made = Caller(cast.bob)("POST", "applications", {"name": "Export", "kind": "script", "scopes": ["api"]}, expect=201)
+    basic = base64.b64encode(f"{made['clientId']}:{made['clientSecret']}".encode()).decode()
+    asked = {"grant_type": "client_credentials", "scope": "runs:read"}
+    answer = Client().post("/o/token/", asked, headers={"Authorization": f"Basic {basic}"}).json()
+    caller = Caller(bearer=answer["access_token"])
+    assert (answer["scope"], caller.ask("GET", "runs").status_code, caller.ask("GET", "integrations").status_code) == (
+        "runs:read",
+        200,
+        403,
+    )
+
+
 @pytest.fixture
 def native(cast: Cast) -> Any:
     """An application of alice's without a secret."""

@@ -27,7 +27,7 @@ from tests.connections.canary.visitors import seen_by
 from tests.connections.server import serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SETTLE_SECONDS = 8
+SETTLE_SECONDS = 5
 HIDDEN_FIELD = [{"name": "field", "type": "password", "required": False}]
 
 
@@ -75,8 +75,8 @@ def test_credentials_are_found_nowhere_whatever_the_vendor_answers(
         assert found([*seen, *kept_everywhere(), caplog.text.encode(), *said(caplog)], {**SECRETS, "token": token}) == {}, mode
     counts = {model.__name__: model.objects.count() for model in (Schedule, MappingOption, Share, KeptAnswer, LoggedRequest)}
     assert all(counts.values()), counts
-    for user, organization in ((cast.carol, cast.client_a), (cast.alice, cast.msp)):
-        seen += seen_by(user, organization, rows)
+    for user, organization, some in ((cast.carol, cast.client_a, rows), (cast.alice, cast.msp, rows[:2])):
+        seen += seen_by(user, organization, some, most=15)
     assert len(seen) > 500
     assert found(seen, {**SECRETS, "token": token}) == {}
     kept = [*seen, *kept_everywhere(), worker.log.read_bytes()]

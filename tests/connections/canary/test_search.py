@@ -50,6 +50,7 @@ FORMS: Final[dict[str, Callable[[str], str]]] = {
     "percent": lambda secret: quote(secret, safe=""),
     "percent but for slashes": quote,
     "percent in lower case": lambda secret: quote(secret, safe="").replace("%2F", "%2f").replace("%2B", "%2b").replace("%3D", "%3d"),
+    "percent twice": lambda secret: quote(quote(secret, safe=""), safe=""),
     "form": quote_plus,
     "base64": wrapped(b""),
     "base64 one byte on": wrapped(b"u"),

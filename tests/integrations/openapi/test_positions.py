@@ -47,6 +47,12 @@ def test_large_json_in_lines_is_located_without_being_read(
     assert len(locate(text.encode(), PLACES)) == 5
 
 
+def test_large_json_whose_steps_are_not_alike_is_located(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions, "MAX_READ", 10)
+    text = '{\n  "a": {\n   "x": 1\n  },\n  "b": {\n   "x": [\n       {\n        "y": 1\n       }\n   ]\n  }\n}\n'
+    assert locate(text, ["/b/x/0/y", "/a/x", "/a/y"]) == {"/b/x/0/y": (8, 9), "/a/x": (3, 4), "/a/y": (2, 3)}
+
+
 def test_what_large_json_does_not_have_is_located_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(positions, "MAX_READ", 10)
     text = json.dumps(LARGE, indent=2)

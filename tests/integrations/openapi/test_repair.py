@@ -292,3 +292,47 @@ def test_body_parameters_beside_a_request_body_are_left_out() -> None:
     assert operation.body is not None
     assert (operation.parameters, list(operation.body.schema_["properties"])) == ([], ["kept"])
     assert ("oas3-body-parameters", ["a"], "removed") in repaired(result)
+
+
+def test_lists_of_parameters_in_the_same_words_are_repaired_in_each_operation() -> None:
+    declared = [{"name": "Authorization", "in": "header"}, {"name": "q", "in": "query"}]
+    result = imported(openapi({"/a": {"get": {"parameters": declared}}, "/b": {"get": {"parameters": [*map(dict, declared)]}}}))
+    assert [row.pointer for row in result.repairs if row.rule == "parameter-reserved-header"] == [
+        "/paths/~1a/get/parameters/0",
+        "/paths/~1b/get/parameters/0",
+    ]
+    assert [[one.name for one in operation.parameters] for operation in result.operations] == [["q"], ["q"]]
+
+
+def test_lists_of_parameters_in_the_same_words_fit_each_path() -> None:
+    declared = [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}]
+    result = imported(
+        openapi({path: {"parameters": declared, "get": {"parameters": []}} for path in ("/a/{id}", "/b/{ID}", "/c", "/d/{id}")})
+    )
+    assert [[(one.name, one.type) for one in operation.parameters] for operation in result.operations] == [
+        [("id", "integer")],
+        [("ID", "integer")],
+        [],
+        [("id", "integer")],
+    ]
+
+
+def test_collection_format_that_there_is_not_is_said_of_each_operation() -> None:
+    paths = {
+        path: get(path[1:], parameters=[{"name": "ids", "in": "query", "type": "array", "collectionFormat": "x"}]) for path in ("/a", "/b")
+    }
+    result = imported({"swagger": "2.0", "host": "api.example.com", "paths": paths})
+    assert [row.pointer for row in result.repairs if row.rule == "collection-format"] == [
+        "/paths/~1a/get/parameters/0",
+        "/paths/~1b/get/parameters/0",
+    ]
+
+
+def test_siblings_of_a_reference_are_said_wherever_a_list_of_parameters_has_them() -> None:
+    schema = {"$ref": "#/components/schemas/Size", "description": "of a page"}
+    paths = {path: get(path[1:], parameters=[{"name": "size", "in": "query", "schema": dict(schema)}]) for path in ("/a", "/b")}
+    result = imported(openapi(paths, components={"schemas": {"Size": {"type": "integer"}}}))
+    assert [row.pointer for row in result.repairs if row.rule == "no-$ref-siblings"] == [
+        "/paths/~1a/get/parameters/0/schema",
+        "/paths/~1b/get/parameters/0/schema",
+    ]
