@@ -38,8 +38,10 @@ def locate(source: str | bytes, pointers: Iterable[str]) -> dict[str, tuple[int,
         for token in tokens:
             branch = branch.below.setdefault(token, Branch())
     if len(source) > MAX_READ:
-        data = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
-        for part, line, column in printed_json.find(data, wanted):
+        if isinstance(source, str):
+            is_json = source[:1000].lstrip("\ufeff \t\r\n").startswith("{")
+            source = source.encode("utf-8", "surrogatepass") if is_json else b""  # of YAML, which has no such lines, no copy is made
+        for part, line, column in printed_json.find(source, wanted):
             part.position = (line, column)
     else:
         with suppress(yaml.YAMLError):  # what was met before the fault is known all the same
