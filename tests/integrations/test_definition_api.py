@@ -29,6 +29,7 @@ REST: dict[str, Any] = {
             "help": "Where you signed up.",
             "options": ["eu", "us"],
             "format": "",
+            "transform": "",
             "multiline": False,
             "hidden": False,
         }
