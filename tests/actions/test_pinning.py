@@ -118,7 +118,7 @@ def test_page_says_which_revision_is_used_and_what_another_one_means_before_it_p
     publish_second(connection.integration, cast)
     carol = signed_in(cast.carol)
     url = reverse("connection-revision", args=[connection.pk])
-    assert "Revision 2 the newest" in text(carol.get(reverse("connection-detail", args=[connection.pk])))
+    assert "Revision 2, the newest" in text(carol.get(reverse("connection-detail", args=[connection.pk])))
     means = carol.get(url, {"to": "1"})
     assert "Revision 1 locks another list of actions. It has no List groups: this action cannot be run with Main" in text(means)
     assert [change.field for change in means.context["means"].difference.definition] == ["headers.X-Version"]
