@@ -72,7 +72,7 @@ CASES = [
          [("GET", "/v1/me", {"authorization": "Token token=k"}, b"")]),
     Case("a4_21_22 e1_9 Last.fm: key in the query", {"auth": {"type": "apikey", "apiKeyName": "api_key", "apiKeyLocation": "query"}}, {"apiKey": "a&b"},
          [("GET", "/v1/me?api_key=a%26b", {}, b"")]),
-    Case("e1_10 Pushbullet-like: key in the JSON body", {"auth": {"type": "apikey", "apiKeyName": "api_key", "apiKeyLocation": "body"}}, {"apiKey": "k"},
+    Case("e1_10 unnamed: key in the JSON body", {"auth": {"type": "apikey", "apiKeyName": "api_key", "apiKeyLocation": "body"}}, {"apiKey": "k"},
          [("POST", "/v1/me", {"content-type": "application/json"}, {"a": 1, "api_key": "k"})], method="POST", body=b'{"a": 1}'),
     Case("e1_11 Datadog: two keys", key(("header", "DD-API-KEY", "{{credentials.apiKey}}"), ("header", "DD-APPLICATION-KEY", "{{credentials.appKey}}")),
          {"apiKey": "one", "appKey": "two"}, [("GET", "/v1/me", {"dd-api-key": "one", "dd-application-key": "two"}, b"")]),

@@ -1,5 +1,5 @@
 """More of what real vendors want: the page where people agree (e.2), the way back (e.3), answers with tokens (e.5), renewal (e.6), and the
-rest of the requests. Each row begins with its number in rows.txt and names the vendor."""
+rest of the requests. Each row begins with its number in rows.txt and names the vendor, where one is known for it."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def code(**auth: Any) -> dict[str, Any]:
 
 CASES = [
     Case("a4_19 e1_1 Airtable: Bearer", preamble("Bearer"), {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "Bearer k"}, b"")]),
-    Case("e1_2 Intruder: X-API-Key", {"auth": {"type": "apikey", "apiKeyName": "X-API-Key"}}, {"apiKey": "k"}, [("GET", "/v1/me", {"x-api-key": "k"}, b"")]),
+    Case("e1_2 unnamed: X-API-Key", {"auth": {"type": "apikey", "apiKeyName": "X-API-Key"}}, {"apiKey": "k"}, [("GET", "/v1/me", {"x-api-key": "k"}, b"")]),
     Case("e1_4 NetBox: Token", preamble("Token"), {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "Token k"}, b"")]),
     Case("e1_5 Brevo: api-key", {"auth": {"type": "apikey", "apiKeyName": "api-key"}}, {"apiKey": "k"}, [("GET", "/v1/me", {"api-key": "k"}, b"")]),
     Case("e1_7 Fal: Key", preamble("Key"), {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "Key k"}, b"")]),
     Case("e1_7 MessageBird: AccessKey", preamble("AccessKey"), {"apiKey": "k"}, [("GET", "/v1/me", {"authorization": "AccessKey k"}, b"")]),
-    Case("e1_8 Mixpanel: Basic with a key that is encoded already", preamble("Basic"), {"apiKey": "dTpw"}, [("GET", "/v1/me", {"authorization": "Basic dTpw"}, b"")]),
+    Case("e1_8 unnamed: Basic with a key that is encoded already", preamble("Basic"), {"apiKey": "dTpw"}, [("GET", "/v1/me", {"authorization": "Basic dTpw"}, b"")]),
     Case("e4_3 Spotify: a public client authenticates by its id alone", oauth(clientAuthentication="none"), {"clientId": "id"},
          [("POST", "/token", {"authorization": None}, "grant_type=client_credentials&client_id=id"), ("GET", "/v1/me", {}, b"")], answers={"/token": OK}),
     Case("e4_5 Figma: the redirect URI in the query too", code(tokenUri="{host}/token?redirect_uri=https%3A%2F%2Fj.example%2Fcb", includeRedirectUriOnRefresh=True), CLIENT,
@@ -283,10 +283,10 @@ ISSUED = [
     Issued("e5_5 StackExchange: a form with expires", {"tokenExpirationKey": "expires"}, (200, b"access_token=T&expires=86400", "text/plain"), 86_400),
     Issued("e5_7 Azure: seconds as text", {}, {"access_token": "T", "expires_in": "3599"}, 3599),
     Issued("e5_8 Fiserv: milliseconds", {"tokenExpirationFormat": "milliseconds"}, {"access_token": "T", "expires_in": 3_600_000}, 3600),
-    Issued("e5_9 HiBob: a duration", {}, {"access_token": "T", "expires_in": "2h"}, 7200),
-    Issued("e5_10 Xoxoday: a date", {"tokenExpirationKey": "expires"}, {"access_token": "T", "expires": END.isoformat()}, END),
+    Issued("e5_9 unnamed: a duration", {}, {"access_token": "T", "expires_in": "2h"}, 7200),
+    Issued("e5_10 unnamed: a date", {"tokenExpirationKey": "expires"}, {"access_token": "T", "expires": END.isoformat()}, END),
     Issued("e5_11 Strava: seconds since 1970", {"tokenExpirationKey": "expires_at"}, {"access_token": "T", "expires_at": int(END.timestamp())}, END),
-    Issued("e5_11 Lark: milliseconds since 1970", {"tokenExpirationKey": "expires_at"}, {"access_token": "T", "expires_at": int(END.timestamp() * 1000)}, END),
+    Issued("e5_11 unnamed: milliseconds since 1970", {"tokenExpirationKey": "expires_at"}, {"access_token": "T", "expires_at": int(END.timestamp() * 1000)}, END),
     Issued("e5_12 Okta: only inside the token", {}, {"access_token": JWT}, END, value=JWT),
     Issued("e5_13 GitHub: no end at all", {"grantType": "authorization_code"}, {"access_token": "T"}, None, held=Held("", refresh="R"), refresh="R"),
     Issued("e6_6 Google: no refresh token with a renewal, the old one stays", {"grantType": "authorization_code"}, OK, 3600, held=Held("", refresh="R"), refresh="R"),
@@ -382,8 +382,8 @@ class Due:
 
 DUES = [
     Due("e5_13 GitHub: never", {"grantType": "authorization_code"}, Token("t", None), None),
-    Due("e5_13 Zoom: client credentials without an end are taken for 55 minutes", {}, Token("t", None), 3300 - 60),
-    Due("e6_9 Wave: a refresh token that idles out is used every day", {"grantType": "authorization_code", "tokenRefreshStrategy": "custom_interval", "customRefreshInterval": 86_400},
+    Due("e5_13 unnamed: client credentials without an end are taken for 55 minutes", {}, Token("t", None), 3300 - 60),
+    Due("e6_9 unnamed: a refresh token that idles out is used every day", {"grantType": "authorization_code", "tokenRefreshStrategy": "custom_interval", "customRefreshInterval": 86_400},
         Token("t", None, refresh="r"), 86_400),
     Due("e6_10 Exact Online: not before the last half minute", {"grantType": "authorization_code", "refreshBuffer": 30}, Token("t", 600, refresh="r"), 570),
     Due("e6_11 Exact Online: a buffer longer than the lifetime makes no loop", {"grantType": "authorization_code", "refreshBuffer": 3600}, Token("t", 600, refresh="r"), 300),
