@@ -33,7 +33,7 @@ from connections.tokens.stores import MemoryTokens
 from integrations.definition import Definition, OAuth2Auth
 from tests.cast import Cast, MakeConnection, MakeIntegration
 from tests.connections.server import Handler, Served, certificate, serving
-from tests.connections.test_quirks import CLIENT, FORM, OK, Case, Vendor, body_of, key, oauth, with_host
+from tests.connections.test_quirks import CLIENT, FORM, OK, Case, Vendor, check, key, oauth, with_host
 from tests.pages import signed_in
 
 VERIFIER: Final = "v" * 43
@@ -112,19 +112,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_vendor_gets_exactly_what_it_wants(case: Case) -> None:
-    vendor = Vendor(case.answers)
-    with serving(vendor) as served:
-        vendor.host = served.url
-        definition = Definition.model_validate(with_host({"apiBaseUri": "{host}", **case.definition}, served.url))
-        store = MemoryTokens(definition.auth, case.held)
-        with Client(definition=definition, credentials=case.credentials, settings=case.settings, store=store) as client:
-            headers = [*client.headers, *([("Content-Type", "application/json")] if case.body else [])]
-            assert client.send(Outgoing(case.method, f"{client.base}{case.path}", headers, case.body)).status == 200
-        assert [(seen.method, seen.path) for seen in served.seen] == [(method, path) for method, path, _, _ in case.sent]
-        for seen, (_, _, wanted, body) in zip(served.seen, case.sent, strict=True):
-            assert {name: seen.headers.get(name) for name in wanted} == wanted
-            if body is not None:
-                assert body_of(seen, body) == body
+    check(case)
 
 
 # --- the page where people agree ------------------------------------------------------------------------------------
