@@ -25,7 +25,7 @@ from integrations.refusals import Invalid, Refusal
 
 PER_PAGE = 25
 REFUSED = 422
-SHOWN = 100  # members on the page of an organization
+SHOWN = 50  # members on the page of an organization, and of organizations below it; as many rows as other lists have
 
 
 @require_GET
