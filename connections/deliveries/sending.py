@@ -68,8 +68,8 @@ def redeliver(*, delivery: Delivery) -> Delivery:
     again = Delivery.objects.filter(pk=delivery.pk).exclude(state=Delivery.State.WAITING)
     if not again.update(state=Delivery.State.WAITING, tried=0, next_at=timezone.now(), finished_at=None, message=""):
         raise Conflict("This delivery is waiting to be sent already.")
+    delivery.refresh_from_db()  # before a worker has it, which may be done with it at once
     transaction.on_commit(lambda: hand_over(delivery.pk))
-    delivery.refresh_from_db()
     return delivery
 
 

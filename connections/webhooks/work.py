@@ -80,8 +80,8 @@ def redeliver(*, event: WebhookEvent) -> WebhookEvent:
     with transaction.atomic():
         if not ended.update(state=WebhookEvent.State.WAITING, tries=0, next_at=timezone.now(), finished_at=None):
             raise Conflict("This event waits for a worker already.")
+        event.refresh_from_db()  # before a worker has it, which may be done with it at once
         transaction.on_commit(lambda: hand_over(event.pk))
-    event.refresh_from_db()
     return event
 
 
